@@ -1,0 +1,2 @@
+//! The `heapwhy` command.
+fn main() {}

@@ -1,0 +1,376 @@
+//! The heap graph: one column per field, edges of a node side by side. Immutable, shared freely between threads.
+//!
+//! A graph says what a source saw, nothing derived: sizes are those of the file, before any of the attribution that `HeapAnalysis`
+//! adds. Positions (`NodeIx`) mean something in one graph only; identities (`NodeId`) compare across captures of one process.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use crate::allocations::Allocations;
+use crate::column::{Column, WideColumn};
+use crate::kinds::{EdgeKind, NodeKind};
+use crate::source::Location;
+use crate::strings::{StrIx, StringTable};
+
+/// A node's position in its graph. Means nothing in another graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeIx(pub u32);
+
+/// An edge's position in its graph; the edges of one node are consecutive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EdgeIx(pub u32);
+
+/// A node's identity: V8's snapshot object id, or an address. The same live object keeps it from one snapshot of a process to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(pub u64);
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "@{}", self.0)
+    }
+}
+
+impl NodeIx {
+    /// Returns the position as an index into columns.
+    #[inline]
+    #[must_use]
+    pub fn at(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Whether the embedder said that a native object (a DOM node, a Node.js wrapper) is part of a live tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Detachedness {
+    /// The embedder said nothing.
+    Unknown = 0,
+    /// Part of a live tree.
+    Attached = 1,
+    /// Not part of one.
+    Detached = 2,
+}
+
+/// The name of an edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EdgeName {
+    /// An element's or hidden field's index.
+    Index(u32),
+    /// A string.
+    Text(StrIx),
+}
+
+/// One edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edge {
+    /// Its position.
+    pub ix: EdgeIx,
+    /// How the source holds the target.
+    pub kind: EdgeKind,
+    /// The target.
+    pub to: NodeIx,
+}
+
+/// How many nodes a graph can hold: an edge keeps its target in 29 bits, next to its kind.
+pub const MAX_NODES: u32 = 1 << 29;
+
+/// How many bits of an edge's word hold the target.
+pub(crate) const TARGET_BITS: u32 = 29;
+
+/// The bits of an edge's word that hold the target.
+pub(crate) const TARGET_MASK: u32 = MAX_NODES - 1;
+
+/// The columns of a graph, as a source fills them. `HeapGraph::from_columns` says what must hold.
+#[derive(Default)]
+pub(crate) struct Columns {
+    /// Node kind in the low 6 bits, detachedness in the high 2.
+    pub(crate) kinds: Column<u8>,
+    pub(crate) names: Column<u32>,
+    pub(crate) ids: WideColumn,
+    pub(crate) self_sizes: WideColumn,
+    /// Position of each node's first edge, and one more for the end of the last.
+    pub(crate) first_edges: Column<u32>,
+    /// Edge kind in the high 3 bits, target in the low 29.
+    pub(crate) edges: Column<u32>,
+}
+
+/// What a graph knows besides nodes, edges and strings.
+#[derive(Default)]
+pub(crate) struct Extras {
+    /// Names of node kinds that this build does not know.
+    pub(crate) node_kinds: Vec<String>,
+    /// Names of edge kinds that this build does not know.
+    pub(crate) edge_kinds: Vec<String>,
+    /// Edges of an unknown kind, with the kind's place in `edge_kinds`, sorted.
+    pub(crate) other_edges: Vec<(u32, u8)>,
+    /// Whether the source has a column of detachedness (Node 14.8 and later).
+    pub(crate) has_detachedness: bool,
+    /// Native memory that belongs to no node, in bytes (Node 24 and later).
+    pub(crate) native_bytes: u64,
+    /// Where functions and classes were written, sorted by node.
+    pub(crate) locations: Vec<Location>,
+    /// Allocation tracking.
+    pub(crate) allocations: Allocations,
+    /// The file's `snapshot` header as JSON, empty where there is none.
+    pub(crate) header: String,
+}
+
+/// Edge names, read only when the first question needs them.
+pub(crate) type EdgeNameLoader = Box<dyn Fn() -> Column<u32> + Send + Sync>;
+
+/// The objects of a heap and the references between them.
+pub struct HeapGraph {
+    columns: Columns,
+    root: NodeIx,
+    strings: StringTable,
+    edge_names: OnceLock<Column<u32>>,
+    load_edge_names: Option<EdgeNameLoader>,
+    extras: Extras,
+}
+
+impl HeapGraph {
+    /// Makes a graph of columns that hold what this says: all node columns of one length, one more first edge than nodes, rising and
+    /// ending at the number of edges, every target below the number of nodes, every name within `strings`, `root` a node.
+    pub(crate) fn from_columns(
+        columns: Columns,
+        root: NodeIx,
+        strings: StringTable,
+        edge_names: Result<Column<u32>, EdgeNameLoader>,
+        extras: Extras,
+    ) -> Self {
+        let (loaded, load_edge_names) = match edge_names {
+            Ok(names) => (OnceLock::from(names), None),
+            Err(loader) => (OnceLock::new(), Some(loader)),
+        };
+        Self { columns, root, strings, edge_names: loaded, load_edge_names, extras }
+    }
+
+    /// Returns the number of nodes.
+    #[inline]
+    #[must_use]
+    pub fn node_count(&self) -> usize {
+        self.columns.kinds.len()
+    }
+
+    /// Returns the number of edges.
+    #[inline]
+    #[must_use]
+    pub fn edge_count(&self) -> usize {
+        self.columns.edges.len()
+    }
+
+    /// Returns every node, in the order of the source.
+    pub fn nodes(&self) -> impl DoubleEndedIterator<Item = NodeIx> + ExactSizeIterator + use<> {
+        (0..self.node_count() as u32).map(NodeIx)
+    }
+
+    /// Returns the node from which everything alive is reached: V8's synthetic root.
+    #[inline]
+    #[must_use]
+    pub fn root(&self) -> NodeIx {
+        self.root
+    }
+
+    /// Returns a node's kind.
+    #[inline]
+    #[must_use]
+    pub fn kind(&self, node: NodeIx) -> NodeKind {
+        NodeKind::from_number(self.columns.kinds[node.at()])
+    }
+
+    /// Returns the name of a node kind, also of one that this build does not know.
+    #[must_use]
+    pub fn node_kind_name(&self, kind: NodeKind) -> &str {
+        match kind.unknown_ix() {
+            None => kind.known_name().unwrap_or("unknown"),
+            Some(nth) => self.extras.node_kinds.get(nth).map_or("unknown", String::as_str),
+        }
+    }
+
+    /// Returns the detachedness that the source gives, before any propagation.
+    #[inline]
+    #[must_use]
+    pub fn detachedness(&self, node: NodeIx) -> Detachedness {
+        match self.columns.kinds[node.at()] >> 6 {
+            1 => Detachedness::Attached,
+            2 => Detachedness::Detached,
+            _ => Detachedness::Unknown,
+        }
+    }
+
+    /// Says whether the source has a column of detachedness.
+    #[must_use]
+    pub fn has_detachedness(&self) -> bool {
+        self.extras.has_detachedness
+    }
+
+    /// Returns a node's name as the source gives it: a class, a string's text, a function's name.
+    #[must_use]
+    pub fn name(&self, node: NodeIx) -> Cow<'_, str> {
+        self.strings.text(self.name_ix(node))
+    }
+
+    /// Returns a node's name as a string position.
+    #[inline]
+    #[must_use]
+    pub fn name_ix(&self, node: NodeIx) -> StrIx {
+        StrIx(self.columns.names[node.at()])
+    }
+
+    /// Returns a node's identity.
+    #[inline]
+    #[must_use]
+    pub fn id(&self, node: NodeIx) -> NodeId {
+        NodeId(self.columns.ids.get(node.at()))
+    }
+
+    /// Returns the first node with that identity. O(nodes).
+    #[must_use]
+    pub fn find_id(&self, id: NodeId) -> Option<NodeIx> {
+        self.nodes().find(|&node| self.id(node) == id)
+    }
+
+    /// Returns a node's own size in bytes as the source gives it. DevTools shows `HeapAnalysis::self_size`, which adds backing arrays.
+    #[inline]
+    #[must_use]
+    pub fn raw_self_size(&self, node: NodeIx) -> u64 {
+        self.columns.self_sizes.get(node.at())
+    }
+
+    /// Returns the positions of a node's edges.
+    #[inline]
+    #[must_use]
+    pub fn edge_range(&self, node: NodeIx) -> Range<u32> {
+        self.columns.first_edges[node.at()]..self.columns.first_edges[node.at() + 1]
+    }
+
+    /// Returns a node's edges, in the order of the source.
+    #[inline]
+    pub fn edges(&self, node: NodeIx) -> impl DoubleEndedIterator<Item = Edge> + ExactSizeIterator + Clone + '_ {
+        let range = self.edge_range(node);
+        let words = &self.columns.edges[range.start as usize..range.end as usize];
+        words.iter().enumerate().map(move |(nth, &word)| Edge {
+            ix: EdgeIx(range.start + nth as u32),
+            kind: EdgeKind::from_number((word >> TARGET_BITS) as u8),
+            to: NodeIx(word & TARGET_MASK),
+        })
+    }
+
+    /// Returns one edge.
+    #[inline]
+    #[must_use]
+    pub fn edge(&self, ix: EdgeIx) -> Edge {
+        let word = self.columns.edges[ix.0 as usize];
+        Edge { ix, kind: EdgeKind::from_number((word >> TARGET_BITS) as u8), to: NodeIx(word & TARGET_MASK) }
+    }
+
+    /// Returns the node that an edge comes from. O(log nodes).
+    #[must_use]
+    pub fn edge_source(&self, ix: EdgeIx) -> NodeIx {
+        // The last node whose edges start at or before the edge: nodes without edges share their start with the next.
+        NodeIx(self.columns.first_edges.partition_point(|&first| first <= ix.0) as u32 - 1)
+    }
+
+    /// Returns the name of an edge kind, also of one that this build does not know.
+    #[must_use]
+    pub fn edge_kind_name(&self, edge: Edge) -> &str {
+        if edge.kind != EdgeKind::OTHER {
+            return edge.kind.name();
+        }
+        let found = self.extras.other_edges.binary_search_by_key(&edge.ix.0, |&(at, _)| at);
+        found.ok().and_then(|at| self.extras.edge_kinds.get(usize::from(self.extras.other_edges[at].1))).map_or("other", String::as_str)
+    }
+
+    /// Returns an edge's name. The first call may read all names of a large file: O(edges), once.
+    #[must_use]
+    pub fn edge_name(&self, edge: Edge) -> EdgeName {
+        let name = self.edge_names()[edge.ix.0 as usize];
+        if edge.kind.has_index() { EdgeName::Index(name) } else { EdgeName::Text(StrIx(name)) }
+    }
+
+    /// Returns an edge's name as text: the index in decimal, or the string.
+    #[must_use]
+    pub fn edge_text(&self, edge: Edge) -> Cow<'_, str> {
+        match self.edge_name(edge) {
+            EdgeName::Index(index) => Cow::Owned(index.to_string()),
+            EdgeName::Text(ix) => self.strings.text(ix),
+        }
+    }
+
+    /// Returns the first edge of a node with that name, whatever its kind.
+    #[must_use]
+    pub fn edge_named(&self, node: NodeIx, name: &str) -> Option<Edge> {
+        self.edges(node).find(|&edge| match self.edge_name(edge) {
+            EdgeName::Text(ix) => self.strings.is(ix, name),
+            EdgeName::Index(index) => name.parse() == Ok(index),
+        })
+    }
+
+    /// Returns the target of a node's first edge with that kind and name.
+    #[must_use]
+    pub fn child(&self, node: NodeIx, kind: EdgeKind, name: &str) -> Option<NodeIx> {
+        let named = |edge: &Edge| match self.edge_name(*edge) {
+            EdgeName::Text(ix) => self.strings.is(ix, name),
+            EdgeName::Index(index) => name.parse() == Ok(index),
+        };
+        self.edges(node).filter(|edge| edge.kind == kind).find(named).map(|edge| edge.to)
+    }
+
+    /// Returns all edge names: an index for element and hidden edges, a string position for the others.
+    pub(crate) fn edge_names(&self) -> &Column<u32> {
+        self.edge_names.get_or_init(|| self.load_edge_names.as_ref().map_or_else(Column::default, |load| load()))
+    }
+
+    /// Returns the string table.
+    #[must_use]
+    pub fn strings(&self) -> &StringTable {
+        &self.strings
+    }
+
+    /// Returns the native memory that belongs to no node, in bytes: 0 before Node 24.
+    #[must_use]
+    pub fn extra_native_bytes(&self) -> u64 {
+        self.extras.native_bytes
+    }
+
+    /// Returns where functions and classes were written, sorted by node.
+    #[must_use]
+    pub fn locations(&self) -> &[Location] {
+        &self.extras.locations
+    }
+
+    /// Returns where a node's function or class was written. O(log locations).
+    #[must_use]
+    pub fn location(&self, node: NodeIx) -> Option<Location> {
+        let found = self.extras.locations.binary_search_by_key(&node, |location| location.node);
+        found.ok().map(|at| self.extras.locations[at])
+    }
+
+    /// Returns what allocation tracking recorded: empty where it was off.
+    #[must_use]
+    pub fn allocations(&self) -> &Allocations {
+        &self.extras.allocations
+    }
+
+    /// Returns the file's `snapshot` header as JSON, empty where the source has none.
+    #[must_use]
+    pub fn header(&self) -> &str {
+        &self.extras.header
+    }
+
+    pub(crate) fn columns(&self) -> &Columns {
+        &self.columns
+    }
+
+    pub(crate) fn extras(&self) -> &Extras {
+        &self.extras
+    }
+}
+
+impl fmt::Debug for HeapGraph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HeapGraph({} nodes, {} edges)", self.node_count(), self.edge_count())
+    }
+}

@@ -1,0 +1,38 @@
+//! The heap graph of a JavaScript engine, and every question that can be asked of it.
+//!
+//! # The nouns and how they meet
+//!
+//! A *source* (here: `snapshot::read`) turns bytes into a [`HeapGraph`] and the [`Problems`] that it met. [`HeapAnalysis`] wraps a
+//! graph and computes, once and on demand, what the graph only implies: distances, dominators, retained sizes, classes. A *question*
+//! is a plain function of an analysis that returns a [`view::Table`] or a [`view::Tree`]. Front-ends render those.
+//!
+//! # Glossary
+//!
+//! - *node*: an object of the heap, or a group that V8 made up for the snapshot (a *synthetic* node).
+//! - *edge*: a reference. *Weak* edges and *shortcuts* do not keep their target alive.
+//! - *self size* (shallow size): the bytes of the node itself; as DevTools counts, with backing arrays that only it uses.
+//! - *retained size*: the bytes that would be freed with the node: the self sizes of all that it dominates.
+//! - *immediate dominator*: the last node that every path from the root must pass before this one.
+//! - *retainer*: a node with an edge to this one.
+//! - *distance*: the number of edges on the shortest path from the global object, or from the root.
+//! - *class*: what the histogram groups by: constructor name, or `{a, b}` for plain objects of a common shape.
+//! - *ephemeron*: an entry of a WeakMap: the value lives as long as both table and key do.
+
+pub mod allocations;
+pub mod builder;
+pub mod column;
+pub mod graph;
+pub mod kinds;
+pub mod problems;
+pub mod progress;
+pub mod source;
+pub mod strings;
+pub mod view;
+
+pub use builder::GraphBuilder;
+pub use graph::{Detachedness, Edge, EdgeIx, EdgeName, HeapGraph, NodeId, NodeIx};
+pub use kinds::{EdgeKind, NodeKind};
+pub use problems::{Problem, ProblemKind, Problems};
+pub use progress::{Phase, Progress, Silent};
+pub use source::Location;
+pub use strings::{StrIx, StringTable};

@@ -1,0 +1,2 @@
+//! `cargo xtask`: tests, inputs, benchmarks.
+fn main() {}
