@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 
 use crate::allocations::Allocations;
 use crate::column::{Column, WideColumn};
+use crate::facts::EdgeFacts;
 use crate::kinds::{EdgeKind, NodeKind};
 use crate::source::Location;
 use crate::strings::{StrIx, StringTable};
@@ -127,6 +128,7 @@ pub struct HeapGraph {
     strings: StringTable,
     edge_names: OnceLock<Column<u32>>,
     load_edge_names: Option<EdgeNameLoader>,
+    facts: OnceLock<EdgeFacts>,
     extras: Extras,
 }
 
@@ -144,7 +146,7 @@ impl HeapGraph {
             Ok(names) => (OnceLock::from(names), None),
             Err(loader) => (OnceLock::new(), Some(loader)),
         };
-        Self { columns, root, strings, edge_names: loaded, load_edge_names, extras }
+        Self { columns, root, strings, edge_names: loaded, load_edge_names, facts: OnceLock::new(), extras }
     }
 
     /// Returns the number of nodes.
@@ -321,6 +323,16 @@ impl HeapGraph {
     /// Returns all edge names: an index for element and hidden edges, a string position for the others.
     pub(crate) fn edge_names(&self) -> &Column<u32> {
         self.edge_names.get_or_init(|| self.load_edge_names.as_ref().map_or_else(Column::default, |load| load()))
+    }
+
+    /// Returns what analyses need to know of edge names. O(edges) the first time, unless the source gathered it.
+    pub(crate) fn facts(&self) -> &EdgeFacts {
+        self.facts.get_or_init(|| EdgeFacts::of(self))
+    }
+
+    /// Takes over what the source gathered of edge names.
+    pub(crate) fn with_facts(self, facts: EdgeFacts) -> Self {
+        Self { facts: OnceLock::from(facts), ..self }
     }
 
     /// Returns the string table.

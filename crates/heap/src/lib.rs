@@ -18,18 +18,33 @@
 //! - *class*: what the histogram groups by: constructor name, or `{a, b}` for plain objects of a common shape.
 //! - *ephemeron*: an entry of a WeakMap: the value lives as long as both table and key do.
 
+pub mod aggregates;
 pub mod allocations;
+pub mod analysis;
+mod bitset;
 pub mod builder;
+pub mod classes;
 pub mod column;
+mod detached;
+pub mod distance;
+mod dominators;
+mod facts;
 pub mod graph;
 pub mod kinds;
 pub mod problems;
 pub mod progress;
+mod retainers;
+mod shapes;
+mod sizes;
 pub mod source;
+mod spans;
 pub mod strings;
 pub mod view;
 
+pub use analysis::{Cancelled, HeapAnalysis};
 pub use builder::GraphBuilder;
+pub use classes::{Class, ClassIx, Classes};
+pub use distance::Distance;
 pub use graph::{Detachedness, Edge, EdgeIx, EdgeName, HeapGraph, NodeId, NodeIx};
 pub use kinds::{EdgeKind, NodeKind};
 pub use problems::{Problem, ProblemKind, Problems};

@@ -1,0 +1,217 @@
+//! What a graph implies: distances, dominators, retained sizes, classes. Computed once, when first asked for.
+//!
+//! `prepare` computes all that a report needs on two threads and can be watched and stopped; the accessors compute what is missing on the
+//! spot. An analysis is shared freely between threads.
+
+use std::sync::OnceLock;
+
+use crate::bitset::Bitset;
+use crate::classes::{ClassIx, Classes, Interface};
+use crate::column::WideColumn;
+use crate::detached;
+use crate::distance::{self, Distance, Distances};
+use crate::dominators::{self, DominatorTree, Predecessors};
+use crate::graph::{Detachedness, Edge, EdgeIx, HeapGraph, NodeIx};
+use crate::progress::{Phase, Progress};
+use crate::retainers::RetainerLists;
+use crate::sizes;
+use crate::spans::DominatorSpans;
+
+/// A graph, and what follows from it.
+pub struct HeapAnalysis {
+    graph: HeapGraph,
+    distances: OnceLock<(Distances, Bitset)>,
+    self_sizes: OnceLock<Option<WideColumn>>,
+    dominators: OnceLock<Vec<u32>>,
+    retained: OnceLock<WideColumn>,
+    detached: OnceLock<detached::States>,
+    classes: OnceLock<Classes>,
+    retainers: OnceLock<RetainerLists>,
+    spans: OnceLock<DominatorSpans>,
+}
+
+/// The work was stopped before it was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("stopped before the analysis was done")]
+pub struct Cancelled;
+
+impl HeapAnalysis {
+    /// Wraps a graph. Nothing is computed yet.
+    #[must_use]
+    pub fn new(graph: HeapGraph) -> Self {
+        Self {
+            graph,
+            distances: OnceLock::new(),
+            self_sizes: OnceLock::new(),
+            dominators: OnceLock::new(),
+            retained: OnceLock::new(),
+            detached: OnceLock::new(),
+            classes: OnceLock::new(),
+            retainers: OnceLock::new(),
+            spans: OnceLock::new(),
+        }
+    }
+
+    /// Computes distances, self sizes, dominators, retained sizes and classes, on two threads.
+    ///
+    /// # Errors
+    /// `Cancelled` when `progress` asked to stop. What was computed by then stays.
+    pub fn prepare(&self, progress: &dyn Progress) -> Result<(), Cancelled> {
+        if self.retained.get().is_some() && self.classes.get().is_some() {
+            return Ok(());
+        }
+        let facts = self.graph.facts();
+        std::thread::scope(|scope| {
+            let lists = scope.spawn(|| {
+                self.sizes();
+                (!progress.is_cancelled()).then(|| Predecessors::of(&self.graph, facts))
+            });
+            progress.report(Phase::Distances, 0, 3);
+            let (_, page) = self.distances_and_page();
+            let lists = lists.join().ok().flatten().filter(|_| !progress.is_cancelled()).ok_or(Cancelled)?;
+            scope.spawn(|| self.classes());
+            progress.report(Phase::Dominators, 1, 3);
+            let tree = dominators::dominator_tree(&self.graph, facts, page, lists);
+            self.keep(tree);
+            progress.report(Phase::Classes, 2, 3);
+            if progress.is_cancelled() { Err(Cancelled) } else { Ok(()) }
+        })
+    }
+
+    fn keep(&self, tree: DominatorTree) {
+        self.retained.get_or_init(|| dominators::retained_sizes(&tree, self.sizes()));
+        self.dominators.get_or_init(|| tree.idoms);
+    }
+
+    /// Returns the graph.
+    #[inline]
+    #[must_use]
+    pub fn graph(&self) -> &HeapGraph {
+        &self.graph
+    }
+
+    /// Returns a node's own size in bytes as DevTools shows it: with the backing arrays that only it uses, and 0 for those.
+    /// O(edges), computed once.
+    #[inline]
+    #[must_use]
+    pub fn self_size(&self, node: NodeIx) -> u64 {
+        self.sizes().get(node.at())
+    }
+
+    /// Returns the bytes that would be freed with a node: the self sizes of all that it dominates. O(edges), computed once.
+    #[inline]
+    #[must_use]
+    pub fn retained_size(&self, node: NodeIx) -> u64 {
+        self.retained.get_or_init(|| {
+            self.dominators();
+            // `dominators` sets both.
+            self.retained.get().cloned().unwrap_or_default()
+        });
+        self.retained.get().map_or(0, |retained| retained.get(node.at()))
+    }
+
+    /// Returns the immediate dominator of a node: the last one that every path to it must pass. The root's is itself.
+    /// O(edges), computed once.
+    #[inline]
+    #[must_use]
+    pub fn dominator(&self, node: NodeIx) -> NodeIx {
+        NodeIx(self.dominators()[node.at()])
+    }
+
+    /// Returns the nodes whose immediate dominator `node` is, in no particular order. O(nodes log nodes), computed once.
+    #[must_use]
+    pub fn dominated(&self, node: NodeIx) -> Vec<NodeIx> {
+        self.dominator_spans().children(node)
+    }
+
+    /// Returns a node's distance from the global object. O(edges), computed once.
+    #[inline]
+    #[must_use]
+    pub fn distance(&self, node: NodeIx) -> Distance {
+        self.distances_and_page().0.get(node)
+    }
+
+    /// Returns a node's class. O(nodes + property edges), computed once.
+    #[inline]
+    #[must_use]
+    pub fn class(&self, node: NodeIx) -> ClassIx {
+        self.classes().of(node)
+    }
+
+    /// Returns the name of a node's class.
+    #[must_use]
+    pub fn class_name(&self, node: NodeIx) -> &str {
+        let classes = self.classes();
+        &classes.get(classes.of(node)).name
+    }
+
+    /// Returns all classes. O(nodes + property edges), computed once.
+    #[must_use]
+    pub fn classes(&self) -> &Classes {
+        self.classes.get_or_init(|| self.classes_with(None))
+    }
+
+    /// Names all nodes anew with the interfaces of another snapshot, for comparing the two. O(nodes + property edges).
+    #[must_use]
+    pub fn classes_with(&self, interfaces: Option<&[Interface]>) -> Classes {
+        Classes::of_graph(&self.graph, &self.graph.facts().shapes, &self.detached().renamed, interfaces)
+    }
+
+    /// Returns whether a native node is part of a live tree, after what is known of some has spread to those that they hold.
+    #[must_use]
+    pub fn detachedness(&self, node: NodeIx) -> Detachedness {
+        self.detached().get(&self.graph, node)
+    }
+
+    /// Returns the edges that lead to a node, with the nodes that they come from, rising. O(edges), computed once.
+    pub fn retainers(&self, node: NodeIx) -> impl ExactSizeIterator<Item = (NodeIx, Edge)> + '_ {
+        let lists = self.retainers.get_or_init(|| RetainerLists::of(&self.graph));
+        lists.edges_to(node).iter().map(|&edge| (self.graph.edge_source(EdgeIx(edge)), self.graph.edge(EdgeIx(edge))))
+    }
+
+    /// Says whether a node belongs to the page: whether the global object reaches it.
+    #[must_use]
+    pub fn is_page_node(&self, node: NodeIx) -> bool {
+        self.distances_and_page().1.get(node.0)
+    }
+
+    /// Says whether dominators count an edge: DevTools' "essential" edges.
+    #[must_use]
+    pub fn is_essential(&self, from: NodeIx, edge: Edge) -> bool {
+        let (_, page) = self.distances_and_page();
+        dominators::is_essential(&self.graph, self.graph.facts(), page, from, edge)
+    }
+
+    /// Returns the size of everything in bytes: what the root retains, and native memory that belongs to no node.
+    #[must_use]
+    pub fn total_size(&self) -> u64 {
+        self.retained_size(self.graph.root()) + self.graph.extra_native_bytes()
+    }
+
+    pub(crate) fn sizes(&self) -> &WideColumn {
+        self.self_sizes.get_or_init(|| sizes::attributed_sizes(&self.graph)).as_ref().unwrap_or(&self.graph.columns().self_sizes)
+    }
+
+    pub(crate) fn dominators(&self) -> &[u32] {
+        self.dominators.get_or_init(|| {
+            let facts = self.graph.facts();
+            let lists = Predecessors::of(&self.graph, facts);
+            let tree = dominators::dominator_tree(&self.graph, facts, &self.distances_and_page().1, lists);
+            let retained = dominators::retained_sizes(&tree, self.sizes());
+            self.retained.get_or_init(|| retained);
+            tree.idoms
+        })
+    }
+
+    pub(crate) fn dominator_spans(&self) -> &DominatorSpans {
+        self.spans.get_or_init(|| DominatorSpans::of(self.graph.root().0, self.dominators()))
+    }
+
+    fn distances_and_page(&self) -> &(Distances, Bitset) {
+        self.distances.get_or_init(|| distance::distances(&self.graph, self.graph.facts()))
+    }
+
+    pub(crate) fn detached(&self) -> &detached::States {
+        self.detached.get_or_init(|| detached::States::of(&self.graph))
+    }
+}

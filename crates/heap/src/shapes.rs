@@ -1,0 +1,129 @@
+//! Plain objects by the names of their properties: what interface inference works on.
+
+use std::hash::{Hash, Hasher};
+
+use rustc_hash::{FxHashMap, FxHasher};
+
+/// The distinct sequences of property names among plain objects, and which object has which.
+#[derive(Debug, Default)]
+pub(crate) struct Shapes {
+    /// All sequences, one after the other: string positions, in edge order, without `__proto__`.
+    names: Vec<u32>,
+    /// Where each sequence starts in `names`, and one more for the end.
+    starts: Vec<u32>,
+    /// Plain objects, rising.
+    objects: Vec<u32>,
+    /// The shape of each of `objects`.
+    shape_of: Vec<u32>,
+}
+
+impl Shapes {
+    /// Joins what several collectors saw.
+    pub(crate) fn join(parts: Vec<ShapeCollector>) -> Self {
+        let mut interner = Interner::default();
+        let mut pairs: Vec<(u32, u32)> = Vec::with_capacity(parts.iter().map(|part| part.objects.len()).sum());
+        for part in parts {
+            let remap: Vec<u32> = (0..part.interner.len()).map(|shape| interner.intern(part.interner.get(shape))).collect();
+            pairs.extend(part.objects.iter().map(|&(object, shape)| (object, remap[shape as usize])));
+        }
+        if !pairs.is_sorted() {
+            pairs.sort_unstable();
+        }
+        let starts = (0..interner.len()).map(|shape| interner.starts[shape]).chain([interner.names.len() as u32]).collect();
+        let (objects, shape_of) = pairs.into_iter().unzip();
+        Self { names: interner.names, starts, objects, shape_of }
+    }
+
+    /// Returns the number of distinct sequences.
+    pub(crate) fn len(&self) -> usize {
+        self.starts.len().saturating_sub(1)
+    }
+
+    /// Returns the property names of a shape.
+    pub(crate) fn properties(&self, shape: u32) -> &[u32] {
+        &self.names[self.starts[shape as usize] as usize..self.starts[shape as usize + 1] as usize]
+    }
+
+    /// Returns every plain object with its shape, in node order.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        self.objects.iter().copied().zip(self.shape_of.iter().copied())
+    }
+
+    /// Returns the shape of a plain object. O(log objects).
+    pub(crate) fn of(&self, node: u32) -> Option<u32> {
+        self.objects.binary_search(&node).ok().map(|at| self.shape_of[at])
+    }
+}
+
+/// Gathers the shapes of plain objects, one property at a time.
+#[derive(Default)]
+pub(crate) struct ShapeCollector {
+    /// The string position of `__proto__`, which is no part of a shape.
+    pub(crate) proto: Option<u32>,
+    interner: Interner,
+    objects: Vec<(u32, u32)>,
+    node: u32,
+    properties: Vec<u32>,
+}
+
+impl ShapeCollector {
+    #[inline]
+    pub(crate) fn start(&mut self, node: u32) {
+        self.node = node;
+        self.properties.clear();
+    }
+
+    #[inline]
+    pub(crate) fn property(&mut self, name: u32) {
+        if Some(name) != self.proto {
+            self.properties.push(name);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn end(&mut self) {
+        let shape = self.interner.intern(&self.properties);
+        self.objects.push((self.node, shape));
+    }
+}
+
+/// Numbers sequences in the order first met.
+#[derive(Default)]
+struct Interner {
+    names: Vec<u32>,
+    starts: Vec<u32>,
+    /// From a sequence's hash to the last shape with it; `same_hash` leads to earlier ones.
+    by_hash: FxHashMap<u64, u32>,
+    same_hash: Vec<Option<u32>>,
+}
+
+impl Interner {
+    fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    fn get(&self, shape: usize) -> &[u32] {
+        let end = self.starts.get(shape + 1).map_or(self.names.len(), |&end| end as usize);
+        &self.names[self.starts[shape] as usize..end]
+    }
+
+    fn intern(&mut self, properties: &[u32]) -> u32 {
+        let mut hasher = FxHasher::default();
+        properties.hash(&mut hasher);
+        let hash = hasher.finish();
+        let last = self.by_hash.get(&hash).copied();
+        let mut candidate = last;
+        while let Some(shape) = candidate {
+            if self.get(shape as usize) == properties {
+                return shape;
+            }
+            candidate = self.same_hash[shape as usize];
+        }
+        let shape = self.starts.len() as u32;
+        self.starts.push(self.names.len() as u32);
+        self.names.extend_from_slice(properties);
+        self.same_hash.push(last);
+        self.by_hash.insert(hash, shape);
+        shape
+    }
+}
