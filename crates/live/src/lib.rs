@@ -1,1 +1,32 @@
-//! Running Node.js processes.
+//! Running Node.js processes: finding and starting Node, speaking its DevTools protocol, saving heap snapshots.
+//!
+//! This is the only crate that touches a process. Three rules hold everywhere: every wait has a limit and ends early when the
+//! caller's cancel flag is set; what was started is ended and reaped on every path; what comes from a process or a file is
+//! checked, never trusted.
+//!
+//! It renders nothing and does not look inside a snapshot: progress goes to callbacks, results are values, [`LiveError`] says
+//! what happened, where, and what was expected.
+
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
+
+pub mod demo;
+mod error;
+mod http;
+mod inspector;
+mod node;
+mod output;
+mod private_file;
+mod process;
+mod snapshot;
+mod wait;
+
+pub use error::LiveError;
+pub use inspector::{Inspector, InspectorUrl, MemoryUsage};
+pub use node::{NodeBinary, OLDEST_NODE};
+pub use private_file::PrivateFile;
+pub use process::{Launch, NodeProcess};
+pub use snapshot::{SnapshotProgress, save_heap_snapshot};
+
+/// What every function of this crate returns.
+pub type Result<T, E = LiveError> = std::result::Result<T, E>;

@@ -1,0 +1,35 @@
+//! Saving a heap snapshot of a running process: inspector on one side, a private file on the other.
+
+use std::io::Write;
+use std::path::Path;
+
+use crate::private_file::PrivateFile;
+use crate::{Inspector, Result};
+
+/// How far a heap snapshot is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SnapshotProgress {
+    /// V8 walks the heap. Its JavaScript stands still.
+    Walking {
+        /// Objects walked.
+        done: u64,
+        /// About how many there are.
+        total: u64,
+    },
+    /// The snapshot's text is being sent.
+    Sending {
+        /// Bytes that have come. The total is not known before the end.
+        bytes: u64,
+    },
+}
+
+/// Takes a heap snapshot and saves it, readable by its owner only. Returns its size in bytes.
+///
+/// `path` appears, or is replaced, only when the snapshot is complete; on an error nothing is left.
+pub fn save_heap_snapshot(inspector: &mut Inspector, path: &Path, progress: &dyn Fn(SnapshotProgress)) -> Result<u64> {
+    let mut file = PrivateFile::create(path)?;
+    let mut into = |chunk: &str| file.write_all(chunk.as_bytes()).map_err(|source| file.failed(source));
+    inspector.take_heap_snapshot(&mut into, progress)?;
+    file.finish()
+}
