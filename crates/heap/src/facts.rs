@@ -50,14 +50,10 @@ impl EdgeFacts {
             }
             collector.end();
         }
-        let nodes = graph.node_count();
-        Self::join(
-            vec![collector.finish()],
-            nodes,
-            graph.strings(),
-            |node| graph.id(NodeIx(node)).0,
-            |edge| graph.edge_source(crate::graph::EdgeIx(edge)).0,
-        )
+        let (nodes, edges) = (graph.node_count(), graph.edge_count() as u32);
+        let id = |node| graph.id(NodeIx(node)).0;
+        let source = |edge| graph.edge_source(crate::graph::EdgeIx(edge)).0;
+        Self::join(vec![collector.finish()], nodes, graph.strings(), id, edges, source)
     }
 
     /// Joins what several collectors gathered from one graph.
@@ -66,13 +62,14 @@ impl EdgeFacts {
         nodes: usize,
         strings: &StringTable,
         id: impl Fn(u32) -> u64,
+        edge_count: u32,
         source: impl Fn(u32) -> u32,
     ) -> Self {
         let mut facts = Self { special: Bitset::new(nodes), ..Self::default() };
         let mut entries: FxHashMap<Vec<u8>, u32> = FxHashMap::default();
         let mut shapes = Vec::new();
         for part in parts {
-            for (edge, name) in part.ephemerons {
+            for (edge, name) in part.ephemerons.into_iter().filter(|&(edge, _)| edge < edge_count) {
                 let Some(parsed) = EphemeronName::parse(strings.raw(StrIx(name))) else { continue };
                 let from = source(edge);
                 facts.special.set(from);
@@ -80,10 +77,10 @@ impl EdgeFacts {
                 let entry = *entries.entry(parsed.entry.to_vec()).or_insert(next);
                 facts.ephemerons.push(Ephemeron { edge, entry, from_table: id(from) == parsed.table });
             }
-            for &edge in &part.skipped {
+            for edge in part.skipped.into_iter().filter(|&edge| edge < edge_count) {
                 facts.special.set(source(edge));
+                facts.skipped.push(edge);
             }
-            facts.skipped.extend(part.skipped);
             shapes.push(part.shapes);
         }
         facts.ephemerons.sort_unstable();
@@ -138,6 +135,12 @@ impl SpecialNames {
     /// Starts with room for `len` strings.
     pub(crate) fn with_room(len: usize) -> Self {
         Self { ephemerons: Bitset::new(len), ..Self::default() }
+    }
+
+    /// Says whether a string that starts with that byte can matter.
+    #[inline]
+    pub(crate) fn may_matter(first: Option<u8>) -> bool {
+        matches!(first, Some(b'0'..=b'9' | b'O' | b's' | b'(' | b'_'))
     }
 
     /// Looks at one string.

@@ -1,0 +1,387 @@
+//! From a file to a graph: maps or unpacks it, finds the sections, lets two threads read them, and puts the graph together.
+//!
+//! The order matters for speed: strings are read beside the nodes, so that the edges, which come next, can be told apart by name.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::path::Path;
+
+use crate::facts::EdgeFacts;
+use crate::graph::{Columns, Extras, HeapGraph, MAX_NODES, NodeIx};
+use crate::mapped::MappedFile;
+use crate::problems::{ProblemKind, Problems};
+use crate::progress::{Phase, Progress};
+use crate::snapshot::edges::{self, EdgesRead};
+use crate::snapshot::header::Header;
+use crate::snapshot::nodes::{NodeColumns, read_nodes};
+use crate::snapshot::text::{StringsRead, find_strings, next_key, read_strings, skip_value};
+use crate::snapshot::{Found, ReadError, numbers::skip_space, small};
+use crate::strings::{Bytes, StringTable};
+
+/// How often the reader asks whether to stop and says how far it is: after so many bytes.
+const REPORT_EVERY: usize = 8 << 20;
+
+/// Reads a snapshot, unpacking it first if it is compressed with gzip. Takes about 30 bytes of memory a node and 4 an edge; the file's
+/// own pages are given back to the system as they are read.
+///
+/// # Errors
+/// When the file cannot be read or is no snapshot. Damage is no error: what can be read is returned with the problems that were met.
+pub fn read(path: &Path, progress: &dyn Progress) -> Result<(HeapGraph, Problems), ReadError> {
+    let io_error = |source| ReadError::Io { path: path.to_owned(), source };
+    let mut file = File::open(path).map_err(io_error)?;
+    let metadata = file.metadata().map_err(io_error)?;
+    if metadata.is_dir() {
+        return Err(io_error(io::Error::from(io::ErrorKind::IsADirectory)));
+    }
+    let mut problems = Problems::default();
+    if !metadata.is_file() {
+        // A pipe cannot be mapped.
+        file = spool(path, file, progress, &mut problems)?;
+    }
+    if file.metadata().map_err(io_error)?.len() == 0 {
+        return Err(ReadError::Empty { path: path.to_owned() });
+    }
+    let mut magic = [0; 2];
+    file.read_exact(&mut magic).and_then(|()| file.rewind()).or_else(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => Ok(()),
+        _ => Err(io_error(error)),
+    })?;
+    if magic == [0x1f, 0x8b] {
+        file = spool(path, flate2::read::MultiGzDecoder::new(io::BufReader::new(file)), progress, &mut problems)?;
+        if file.metadata().map_err(io_error)?.len() == 0 {
+            return Err(ReadError::Empty { path: path.to_owned() });
+        }
+    }
+    let mapped = MappedFile::of(&file).map_err(io_error)?;
+    read_into(path, mapped, progress, problems)
+}
+
+/// Reads a snapshot from a file that is mapped already. `path` is only for messages.
+///
+/// # Errors
+/// As `read`.
+pub fn read_mapped(path: &Path, file: MappedFile, progress: &dyn Progress) -> Result<(HeapGraph, Problems), ReadError> {
+    read_into(path, file, progress, Problems::default())
+}
+
+/// Copies a stream into a nameless file, so that it can be mapped. A stream that breaks off is damage, not an error.
+fn spool(path: &Path, mut from: impl Read, progress: &dyn Progress, problems: &mut Problems) -> Result<File, ReadError> {
+    let io_error = |source| ReadError::Io { path: path.to_owned(), source };
+    let mut spool = tempfile::tempfile().map_err(io_error)?;
+    let mut buffer = vec![0; 256 << 10];
+    let mut done = 0_u64;
+    loop {
+        let length = match from.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(length) => length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) if done > 0 => {
+                problems.add(ProblemKind::Truncated, None, format!("unpacking broke off after {done} bytes: {error}"));
+                break;
+            }
+            Err(error) => return Err(io_error(error)),
+        };
+        spool.write_all(&buffer[..length]).map_err(io_error)?;
+        done += length as u64;
+        progress.report(Phase::Unpacking, done, 0);
+        if progress.is_cancelled() {
+            return Err(ReadError::Cancelled { path: path.to_owned() });
+        }
+    }
+    spool.rewind().map_err(io_error)?;
+    Ok(spool)
+}
+
+fn read_into(path: &Path, file: MappedFile, progress: &dyn Progress, problems: Problems) -> Result<(HeapGraph, Problems), ReadError> {
+    let header_at = find_header(&file).map_err(|found| ReadError::NotASnapshot { path: path.to_owned(), found })?;
+    let header =
+        Header::read(&file, header_at).map_err(|what| ReadError::BadHeader { path: path.to_owned(), offset: header_at as u64, what })?;
+    let mut reader = Reader { path, file, header, progress, problems, extras: Extras::default() };
+    let graph = reader.read()?;
+    Ok((graph, reader.problems))
+}
+
+/// Finds the value of the key `snapshot`, which comes first, or says what the file is instead.
+fn find_header(bytes: &[u8]) -> Result<usize, Found> {
+    let start = skip_space(bytes, 0);
+    if bytes.get(start) == Some(&b'{') {
+        return match next_key(bytes, start + 1) {
+            Some(("snapshot", at)) => Ok(at),
+            Some(("head", _)) => Err(Found::HeapProfile),
+            Some(("nodes", _)) => Err(Found::CpuProfile),
+            Some(("header", _)) => Err(Found::DiagnosticReport),
+            Some((key, _)) => Err(Found::OtherJson(key.chars().take(80).collect())),
+            // A snapshot that was cut inside its first words.
+            None if b"{\"snapshot\":".starts_with(&bytes[start..]) => Ok(bytes.len()),
+            None => Err(Found::OtherJson(String::new())),
+        };
+    }
+    let window = &bytes[..bytes.len().min(4096)];
+    Err(match window {
+        [0x7f, b'E', b'L', b'F', ..] => Found::Elf,
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Found::Compressed("zstd"),
+        [b'P', b'K', 3, 4, ..] => Found::Compressed("zip"),
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Found::Compressed("xz"),
+        [b'B', b'Z', b'h', ..] => Found::Compressed("bzip2"),
+        [4, b'"', b'M', 0x18, ..] => Found::Compressed("lz4"),
+        _ if window.starts_with(b"heapwhy") => Found::Index,
+        _ if window.iter().all(|&byte| byte == 0) => Found::Zeros,
+        _ if bytes.get(start) == Some(&b'[') => Found::OtherJson(String::new()),
+        _ if std::str::from_utf8(window).is_ok_and(|text| !text.contains('\0')) => Found::Text,
+        _ => Found::Unknown,
+    })
+}
+
+struct Reader<'a> {
+    path: &'a Path,
+    file: MappedFile,
+    header: Header,
+    progress: &'a dyn Progress,
+    problems: Problems,
+    extras: Extras,
+}
+
+impl Reader<'_> {
+    fn read(&mut self) -> Result<HeapGraph, ReadError> {
+        if self.header.node_count > u64::from(MAX_NODES) {
+            return Err(self.too_large("nodes", self.header.node_count, u64::from(MAX_NODES)));
+        }
+        let nodes_at = self.find_array("nodes", self.header.end);
+        let (mut nodes, nodes_end, nodes_whole, strings) = self.nodes(nodes_at)?;
+        let table = self.string_table(&strings);
+        self.settle_names(&mut nodes, table.len() as u32);
+        self.settle_edge_counts(&mut nodes)?;
+        let edges_at = nodes_whole.then(|| self.find_array("edges", nodes_end + 1)).flatten();
+        let edges = self.edges(edges_at, &nodes, &strings, table.len() as u32)?;
+        if edges.is_whole {
+            self.small_sections(edges.end + 1, nodes.kinds.len(), &table);
+        }
+        if nodes.kinds.is_empty() {
+            let what = "the file ends before its first node".to_owned();
+            return Err(ReadError::BadHeader { path: self.path.to_owned(), offset: self.header.end as u64, what });
+        }
+        Ok(self.graph(nodes, edges, edges_at.unwrap_or(0), strings, table))
+    }
+
+    fn too_large(&self, what: &'static str, count: u64, limit: u64) -> ReadError {
+        ReadError::TooLarge { path: self.path.to_owned(), what, count, limit }
+    }
+
+    /// Finds an array that should come next, passing over keys that this build does not know. Returns the byte behind its `[`.
+    fn find_array(&mut self, name: &str, from: usize) -> Option<usize> {
+        let mut at = from;
+        while let Some((key, value)) = next_key(&self.file, at) {
+            if key == name {
+                return (self.file.get(value) == Some(&b'[')).then_some(value + 1);
+            }
+            if key == "strings" {
+                break;
+            }
+            match skip_value(&self.file, value) {
+                Some(end) => at = end,
+                None => break,
+            }
+        }
+        let kind = if at >= self.file.len() { ProblemKind::Truncated } else { ProblemKind::BadSection };
+        self.problems.add(kind, Some(at as u64), format!("section {name:?} is missing"));
+        None
+    }
+
+    /// Reads nodes and, beside them, strings.
+    fn nodes(&mut self, at: Option<usize>) -> Result<(NodeColumns, usize, bool, StringsRead), ReadError> {
+        let file = self.file.clone();
+        let read_strings = || find_strings(&file).map_or_else(StringsRead::none, |at| read_strings(&file, at));
+        let report = Ticker::new(self.progress, self.file.len());
+        let Some(at) = at else {
+            return Ok((NodeColumns::default(), self.header.end, false, read_strings()));
+        };
+        let (read, strings) = read_nodes(&self.file, at, &self.header, &mut self.problems, &|done| report.tick(done), read_strings);
+        self.check_cancelled()?;
+        let strings = strings.unwrap_or_else(StringsRead::none);
+        if !strings.is_whole {
+            self.problems.add(ProblemKind::Truncated, Some(self.file.len() as u64), "the file ends inside or before its strings");
+        }
+        if read.columns.kinds.len() > MAX_NODES as usize {
+            return Err(self.too_large("nodes", read.columns.kinds.len() as u64, u64::from(MAX_NODES)));
+        }
+        Ok((read.columns, read.end, read.is_whole, strings))
+    }
+
+    fn check_cancelled(&self) -> Result<(), ReadError> {
+        if self.progress.is_cancelled() { Err(ReadError::Cancelled { path: self.path.to_owned() }) } else { Ok(()) }
+    }
+
+    /// Makes the table of strings; of a single empty one where the file has none.
+    fn string_table(&self, strings: &StringsRead) -> StringTable {
+        if strings.starts.is_empty() {
+            return StringTable::new(Bytes::default(), vec![0].into(), vec![]);
+        }
+        let bytes = Bytes::Mapped { map: self.file.map().clone(), at: strings.range.start, len: strings.range.len() };
+        StringTable::new(bytes, strings.starts.clone().into(), strings.wraps.clone())
+    }
+
+    /// Makes every node's name a string of the table.
+    fn settle_names(&mut self, nodes: &mut NodeColumns, string_count: u32) {
+        if nodes.max_name < string_count {
+            return;
+        }
+        let mut bad = 0;
+        for name in nodes.names.iter_mut().filter(|name| **name >= string_count) {
+            *name = 0;
+            bad += 1;
+        }
+        self.problems.add_many(ProblemKind::BadString, bad, None, "a node's name is beyond the strings");
+    }
+
+    /// Turns numbers of edges into the place of each node's first edge.
+    fn settle_edge_counts(&mut self, nodes: &mut NodeColumns) -> Result<(), ReadError> {
+        // An edge takes a digit and a comma a field at least.
+        let room = (self.file.len() / (2 * self.header.edge.count)) as u64;
+        let mut total = 0_u64;
+        for first in nodes.edge_counts.iter_mut().skip(1) {
+            total += u64::from(*first);
+            *first = total.min(room).min(u64::from(u32::MAX)) as u32;
+        }
+        if total > room {
+            let what = format!("the nodes announce {total} edges, more than the file can hold");
+            self.problems.add(ProblemKind::WrongCount, None, what);
+        } else if total > u64::from(u32::MAX) {
+            return Err(self.too_large("edges", total, u64::from(u32::MAX)));
+        }
+        if total != self.header.edge_count {
+            let what = format!("the header announces {} edges, the nodes {total}", self.header.edge_count);
+            self.problems.add(ProblemKind::WrongCount, None, what);
+        }
+        Ok(())
+    }
+
+    fn edges(&mut self, at: Option<usize>, nodes: &NodeColumns, strings: &StringsRead, count: u32) -> Result<EdgesRead, ReadError> {
+        let Some(at) = at else {
+            let (words, facts) = (Vec::new(), Vec::new());
+            return Ok(EdgesRead { words, names: Some(Vec::new()), other_edges: vec![], facts, end: 0, is_whole: false });
+        };
+        let context = edges::Nodes {
+            first_edges: &nodes.edge_counts,
+            kinds: &nodes.kinds,
+            names: &nodes.names,
+            special_names: &strings.special,
+            string_count: count.min(strings.starts.len() as u32),
+        };
+        let report = Ticker::new(self.progress, self.file.len());
+        let read = edges::read_edges(&self.file, at, &self.header, &context, &mut self.problems, &|done| report.tick(done));
+        self.check_cancelled()?;
+        Ok(read)
+    }
+
+    /// Reads what stands between edges and strings.
+    fn small_sections(&mut self, from: usize, node_count: usize, table: &StringTable) {
+        let mut at = from;
+        let file = self.file.clone();
+        while let Some((key, value)) = next_key(&file, at) {
+            let allocations = &mut self.extras.allocations;
+            let end = match key {
+                "strings" => break,
+                "locations" => {
+                    let (locations, end) = small::read_locations(&file, value, &self.header, node_count, &mut self.problems);
+                    self.extras.locations = locations;
+                    end
+                }
+                "samples" => small::read_samples(&file, value, &self.header, allocations, &mut self.problems),
+                "trace_function_infos" => small::read_functions(&file, value, &self.header, table, allocations, &mut self.problems),
+                "trace_tree" => small::read_stacks(&file, value, &self.header, allocations, &mut self.problems),
+                _ => skip_value(&file, value),
+            };
+            match end {
+                Some(end) => at = end,
+                None => break,
+            }
+        }
+    }
+
+    fn graph(&mut self, nodes: NodeColumns, edges: EdgesRead, edges_at: usize, strings: StringsRead, table: StringTable) -> HeapGraph {
+        let NodeColumns { kinds, names, ids, sizes, edge_counts: mut first_edges, traces, wide_ids, wide_sizes, .. } = nodes;
+        let edge_count = edges.words.len();
+        if first_edges.last().is_some_and(|&end| end as usize > edge_count) {
+            // The file ended early: nodes at its end lose their edges.
+            for first in &mut first_edges {
+                *first = (*first).min(edge_count as u32);
+            }
+        }
+        let root = self.root(kinds.len());
+        let mut extras = std::mem::take(&mut self.extras);
+        extras.node_kinds = std::mem::take(&mut self.header.new_node_kinds);
+        extras.edge_kinds = std::mem::take(&mut self.header.new_edge_kinds);
+        extras.other_edges = edges.other_edges;
+        extras.has_detachedness = self.header.node.detachedness.is_some();
+        extras.native_bytes = self.header.extra_native_bytes;
+        extras.header = std::mem::take(&mut self.header.text);
+        extras.allocations.node_stacks = traces.into();
+        let node_count = kinds.len();
+        let columns = Columns {
+            kinds: kinds.into(),
+            names: names.into(),
+            ids: crate::column::WideColumn::new(ids.into(), wide_ids),
+            self_sizes: crate::column::WideColumn::new(sizes.into(), wide_sizes),
+            first_edges: first_edges.into(),
+            edges: edges.words.into(),
+        };
+        let names = self.edge_names(edges.names, edges_at, edge_count, strings.starts.len() as u32);
+        let graph = HeapGraph::from_columns(columns, root, table, names, extras);
+        let source = |edge| graph.edge_source(crate::graph::EdgeIx(edge)).0;
+        let id = |node| graph.id(NodeIx(node)).0;
+        let facts = EdgeFacts::join(edges.facts, node_count, graph.strings(), id, edge_count as u32, source);
+        graph.with_facts(facts)
+    }
+
+    fn root(&mut self, node_count: usize) -> NodeIx {
+        let fields = self.header.node.count as u64;
+        let root = self.header.root_index / fields;
+        if self.header.root_index.is_multiple_of(fields) && root < node_count as u64 {
+            return NodeIx(root as u32);
+        }
+        self.problems.add(ProblemKind::BadTarget, None, format!("root_index {} is no node", self.header.root_index));
+        NodeIx(0)
+    }
+
+    /// Returns the edge names that were read, or what reads them when they are needed.
+    fn edge_names(
+        &self,
+        names: Option<Vec<u32>>,
+        at: usize,
+        count: usize,
+        string_count: u32,
+    ) -> Result<crate::column::Column<u32>, crate::graph::EdgeNameLoader> {
+        match names {
+            Some(names) => Ok(names.into()),
+            None => {
+                let file = self.file.clone();
+                let fields = edges::NameFields::of(&self.header);
+                Err(Box::new(move || edges::read_edge_names(&file, at, &fields, count, string_count).into()))
+            }
+        }
+    }
+}
+
+/// Passes progress on, not too often.
+struct Ticker<'a> {
+    progress: &'a dyn Progress,
+    total: usize,
+    next: std::sync::atomic::AtomicUsize,
+}
+
+impl<'a> Ticker<'a> {
+    fn new(progress: &'a dyn Progress, total: usize) -> Self {
+        Self { progress, total, next: 0.into() }
+    }
+
+    /// Hears that the file has been read up to `done`. Returns whether to go on.
+    fn tick(&self, done: usize) -> bool {
+        use std::sync::atomic::Ordering::Relaxed;
+        if done >= self.next.load(Relaxed) {
+            self.next.store(done + REPORT_EVERY, Relaxed);
+            self.progress.report(Phase::Reading, done as u64, self.total as u64);
+            return !self.progress.is_cancelled();
+        }
+        true
+    }
+}
