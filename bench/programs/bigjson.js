@@ -1,6 +1,6 @@
 'use strict';
 // An API server's object graph: users, orders, a dictionary of sets, closures behind a WeakMap, a parsed JSON copy and ORM documents.
-// usage: node bigjson.js OUT ORDERS DOCUMENTS
+// usage: node bigjson.js ORDERS DOCUMENTS OUT
 const v8 = require('v8');
 const mongoose = require('mongoose');
 
@@ -27,7 +27,7 @@ class Order {
   }
 }
 
-const [out, orderCount, documentCount] = [process.argv[2], +process.argv[3], +process.argv[4]];
+const [orderCount, documentCount, out] = [+process.argv[2], +process.argv[3], process.argv[4]];
 const users = [];
 const orders = new Map();
 const byCity = Object.create(null);

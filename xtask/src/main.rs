@@ -1,2 +1,57 @@
-//! `cargo xtask`: tests, inputs, benchmarks.
-fn main() {}
+//! `cargo xtask`: all tests with one command, the inputs that they need, and the benchmarks.
+//!
+//! It needs Rust, Node.js with npm and a C compiler; everything else it fetches through npm into `.cache/`, which git ignores.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "xtask is a command for people; only the product has rules for its output")]
+
+mod bench;
+mod csv;
+mod oracle;
+mod setup;
+mod snapshots;
+mod stages;
+mod workspace;
+
+use anyhow::{Result, bail};
+use std::process::ExitCode;
+
+use workspace::Workspace;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  test [--only STAGE]   set up what the tests need and run all of them, or one stage
+  test --list           the stages
+  setup                 only fetch what the tests need
+  snapshots             make the tests' snapshots, and what DevTools' engine says of them
+  oracle FILE...        compare heapwhy with DevTools' engine on any snapshots; two or more are also compared with each other
+  bench snapshots [--size small|medium|large|huge] [--peers] [--repeat N]
+                        measure heapwhy, and with --peers other tools, on snapshots of real programs";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[&str]) -> Result<ExitCode> {
+    let workspace = Workspace::here()?;
+    match arguments {
+        ["test"] => return stages::run_all(&workspace),
+        ["test", "--list"] => stages::list(),
+        ["test", "--only", stage] => return stages::run_one(&workspace, stage),
+        ["setup"] => setup::tests(&workspace)?,
+        ["snapshots"] => snapshots::all(&workspace).map(|made| println!("{} snapshots", made.len()))?,
+        ["oracle", files @ ..] if !files.is_empty() => return oracle::compare_files(&workspace, files),
+        ["bench", "snapshots", options @ ..] => bench::snapshots(&workspace, options)?,
+        ["measure", out, "--", command @ ..] if !command.is_empty() => return bench::measure::measure_here(out, command),
+        [] | ["help" | "--help" | "-h"] => println!("{USAGE}"),
+        _ => bail!("unknown arguments: {}\n\n{USAGE}", arguments.join(" ")),
+    }
+    Ok(ExitCode::SUCCESS)
+}

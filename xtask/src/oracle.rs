@@ -1,0 +1,158 @@
+//! DevTools' own engine as the oracle: asks it about snapshots and compares its answers with heapwhy's, node by node and class by class.
+
+mod compare;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+use crate::setup;
+use crate::snapshots::{self, Snapshot};
+use crate::stages::Tally;
+use crate::workspace::{Profile, TOOL_LINE, Workspace, key_of, output, run};
+use compare::Differences;
+
+/// DevTools' engine, bundled and ready to be asked.
+pub(crate) struct Oracle {
+    node: PathBuf,
+    script: PathBuf,
+    bundle: PathBuf,
+    key: String,
+}
+
+impl Oracle {
+    /// Bundles the engine if need be.
+    pub(crate) fn new(workspace: &Workspace) -> Result<Self> {
+        let bundle = setup::engine(workspace)?;
+        let folder = workspace.root.join("tests/oracle");
+        let script = folder.join("devtools.mjs");
+        let key = key_of(&[bundle.clone(), script.clone(), folder.join("load.mjs")], &[])?;
+        Ok(Self { node: workspace.node(TOOL_LINE), script, bundle, key })
+    }
+
+    /// What the oracle's answers depend on, besides the snapshot.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Runs `devtools.mjs` with `arguments`.
+    pub(crate) fn ask(&self, arguments: &[&OsStr]) -> Result<()> {
+        let mut command = Command::new(&self.node);
+        command.arg("--max-old-space-size=12000").arg(&self.script).args(arguments);
+        command.env("DEVTOOLS_ENGINE", &self.bundle).stdin(Stdio::null());
+        run(&mut command).context("DevTools' engine failed")
+    }
+}
+
+/// heapwhy, asked the same questions.
+struct Ours {
+    binary: PathBuf,
+    scratch: PathBuf,
+}
+
+impl Ours {
+    fn new(workspace: &Workspace, profile: Profile) -> Result<Self> {
+        let scratch = workspace.cache.join("scratch");
+        fs::create_dir_all(&scratch)?;
+        Ok(Self { binary: workspace.heapwhy(profile)?, scratch })
+    }
+
+    fn nodes(&self, file: &Path) -> Result<PathBuf> {
+        let out = self.scratch.join("nodes.csv");
+        if out.exists() {
+            fs::remove_file(&out)?;
+        }
+        let mut command = Command::new(&self.binary);
+        output(command.arg("convert").arg(file).args(["--to", "csv", "-o"]).arg(&out).stdin(Stdio::null()))?;
+        Ok(out)
+    }
+
+    fn json(&self, arguments: &[&OsStr]) -> Result<Value> {
+        let mut command = Command::new(&self.binary);
+        let text = output(command.args(arguments).args(["--json", "--limit", "1000000"]).stdin(Stdio::null()))?;
+        serde_json::from_slice(&text).with_context(|| format!("{} --json is not JSON", arguments[0].display()))
+    }
+
+    fn compare_one(&self, snapshot: &Snapshot) -> Result<Differences> {
+        let mut found = compare::nodes(&self.nodes(&snapshot.file)?, &snapshot.nodes)?;
+        let truth = read_json(&snapshot.report)?;
+        found.append(compare::classes(&self.json(&["classes".as_ref(), snapshot.file.as_ref()])?, &truth)?);
+        found.append(compare::statistics(&self.json(&["summary".as_ref(), snapshot.file.as_ref()])?, &truth)?);
+        Ok(found)
+    }
+
+    fn compare_diff(&self, oracle: &Oracle, older: &Path, newer: &Path) -> Result<Differences> {
+        let truth = self.scratch.join("diff.json");
+        oracle.ask(&["diff".as_ref(), older.as_ref(), newer.as_ref(), truth.as_ref()])?;
+        compare::diff(&self.json(&["diff".as_ref(), older.as_ref(), newer.as_ref()])?, &read_json(&truth)?)
+    }
+}
+
+fn read_json(path: &Path) -> Result<Value> {
+    serde_json::from_slice(&fs::read(path)?).with_context(|| format!("{} is not JSON", path.display()))
+}
+
+/// The stage `oracle`: all snapshots of the tests, and the differences between those of one process.
+#[expect(dead_code, reason = "a stage as soon as heapwhy has the commands")]
+pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
+    let snapshots = snapshots::all(workspace)?;
+    let oracle = Oracle::new(workspace)?;
+    let ours = Ours::new(workspace, Profile::Debug)?;
+    let mut tally = Tally::default();
+    for snapshot in &snapshots {
+        tally.add(tell(&snapshot.name, ours.compare_one(snapshot)));
+    }
+    for (older, newer) in pairs(&snapshots) {
+        let name = format!("{} to {}", older.name, newer.name);
+        tally.add(tell(&name, ours.compare_diff(&oracle, &older.file, &newer.file)));
+    }
+    Ok(tally)
+}
+
+/// Snapshots of one process, each with the next and the first with the last.
+fn pairs(snapshots: &[Snapshot]) -> Vec<(&Snapshot, &Snapshot)> {
+    let grown: Vec<&Snapshot> = snapshots.iter().filter(|one| one.name.contains("/growth-")).collect();
+    let triples = grown.as_chunks::<3>().0;
+    triples.iter().flat_map(|[first, second, third]| [(*first, *second), (*second, *third), (*first, *third)]).collect()
+}
+
+/// `cargo xtask oracle FILE...`.
+pub(crate) fn compare_files(workspace: &Workspace, files: &[&str]) -> Result<ExitCode> {
+    let oracle = Oracle::new(workspace)?;
+    let ours = Ours::new(workspace, Profile::Release)?;
+    let mut tally = Tally::default();
+    for file in files {
+        let base = ours.scratch.join("asked");
+        oracle.ask(&["all".as_ref(), file.as_ref(), base.as_os_str()])?;
+        let (nodes, report) = (ours.scratch.join("asked.csv"), ours.scratch.join("asked.json"));
+        let snapshot = Snapshot { name: (*file).to_owned(), file: file.into(), nodes, report };
+        tally.add(tell(file, ours.compare_one(&snapshot)));
+    }
+    for pair in files.windows(2) {
+        let result = ours.compare_diff(&oracle, pair[0].as_ref(), pair[1].as_ref());
+        tally.add(tell(&format!("{} to {}", pair[0], pair[1]), result));
+    }
+    println!("{tally}");
+    Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Says how one comparison went; true if all is equal.
+fn tell(name: &str, result: Result<Differences>) -> bool {
+    match result {
+        Ok(differences) if differences.is_empty() => {
+            println!("  equal   {name}: {}", differences.compared());
+            true
+        }
+        Ok(differences) => {
+            println!("  DIFFERS {name}: {}\n{differences}", differences.compared());
+            false
+        }
+        Err(error) => {
+            println!("  FAILED  {name}: {error:#}");
+            false
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Fetches what tests and benchmarks need, through npm and locked: Node.js itself, DevTools' engine, other tools.
+
+use anyhow::{Context, Result};
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::workspace::{TOOL_LINE, Workspace, is_fresh, key_of, run};
+
+/// Installs the packages of `tests/package-lock.json`; does nothing when they are there.
+pub(crate) fn tests(workspace: &Workspace) -> Result<()> {
+    install(workspace, "tests")
+}
+
+/// Installs the packages of `bench/package-lock.json`, and those of the tests.
+pub(crate) fn bench(workspace: &Workspace) -> Result<()> {
+    tests(workspace)?;
+    install(workspace, "bench")
+}
+
+fn install(workspace: &Workspace, set: &str) -> Result<()> {
+    let from = workspace.root.join(set);
+    let to = workspace.cache.join("npm").join(set);
+    let names = ["package.json", "package-lock.json"];
+    let key = key_of(&names.map(|name| from.join(name)), &[])?;
+    let stamp = to.join("installed");
+    if is_fresh(&stamp, &key) {
+        return Ok(());
+    }
+    eprintln!("installing the npm packages of {set}/package-lock.json");
+    fs::create_dir_all(&to)?;
+    for name in names {
+        fs::copy(from.join(name), to.join(name))?;
+    }
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
+    npm.env("NODE_OPTIONS", "").current_dir(&to).stdin(Stdio::null()).stdout(Stdio::null());
+    run(&mut npm).context("npm could not install what the tests need")?;
+    fs::write(stamp, key)?;
+    Ok(())
+}
+
+/// Bundles DevTools' engine for Node.js, and returns the bundle.
+pub(crate) fn engine(workspace: &Workspace) -> Result<PathBuf> {
+    tests(workspace)?;
+    let script = workspace.root.join("tests/oracle/bundle.mjs");
+    let key = key_of(&[script.clone(), workspace.root.join("tests/package-lock.json")], &[])?;
+    let folder = workspace.cache.join("oracle");
+    let (bundle, stamp) = (folder.join("engine.mjs"), folder.join("bundled"));
+    if !is_fresh(&stamp, &key) {
+        fs::create_dir_all(&folder)?;
+        let mut command = Command::new(workspace.node(TOOL_LINE));
+        run(command.arg(script).arg(workspace.modules("tests")).arg(&bundle)).context("cannot bundle DevTools' engine")?;
+        fs::write(stamp, key)?;
+    }
+    Ok(bundle)
+}

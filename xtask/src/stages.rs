@@ -1,0 +1,190 @@
+//! `cargo xtask test`: the stages, one after the other, each with its own result; nothing is skipped.
+
+use anyhow::{Context, Result, bail};
+use std::fmt;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, Stdio};
+use std::time::Instant;
+
+use crate::workspace::{Workspace, run};
+use crate::{setup, snapshots};
+
+/// How many passed and failed.
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Passed.
+    pub(crate) passed: u32,
+    /// Failed.
+    pub(crate) failed: u32,
+}
+
+impl Tally {
+    /// Counts one more.
+    pub(crate) fn add(&mut self, passed: bool) {
+        if passed {
+            self.passed += 1;
+        } else {
+            self.failed += 1;
+        }
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} passed, {} failed", self.passed, self.failed)
+    }
+}
+
+struct Stage {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&Workspace) -> Result<Tally>,
+}
+
+const STAGES: &[Stage] = &[
+    Stage { name: "setup", about: "fetch Node.js 16 to 26 and DevTools' engine through npm", run: fetch },
+    Stage { name: "fmt", about: "cargo fmt --check", run: |workspace| cargo(workspace, &["fmt", "--all", "--", "--check"]) },
+    Stage { name: "clippy", about: "cargo clippy, warnings are errors", run: clippy },
+    Stage { name: "house", about: "every source file says what it knows, and none is too long", run: house },
+    Stage { name: "test", about: "unit, property, documentation and command tests", run: cargo_test },
+    Stage { name: "snapshots", about: "make snapshots on every Node.js; DevTools' engine reads each", run: make_snapshots },
+];
+
+/// `cargo xtask test --list`.
+pub(crate) fn list() {
+    for Stage { name, about, .. } in STAGES {
+        println!("{name:<10} {about}");
+    }
+}
+
+/// `cargo xtask test --only STAGE`.
+pub(crate) fn run_one(workspace: &Workspace, name: &str) -> Result<ExitCode> {
+    let stage = STAGES.iter().find(|stage| stage.name == name).with_context(|| format!("no stage is named {name}; see --list"))?;
+    Ok(run_stages(workspace, std::slice::from_ref(stage)))
+}
+
+/// `cargo xtask test`.
+pub(crate) fn run_all(workspace: &Workspace) -> Result<ExitCode> {
+    Ok(run_stages(workspace, STAGES))
+}
+
+fn run_stages(workspace: &Workspace, stages: &[Stage]) -> ExitCode {
+    let mut results = Vec::new();
+    for stage in stages {
+        println!("== {}: {}", stage.name, stage.about);
+        let started = Instant::now();
+        let tally = (stage.run)(workspace).unwrap_or_else(|error| {
+            println!("error: {error:#}");
+            Tally { passed: 0, failed: 1 }
+        });
+        results.push((stage.name, tally, started.elapsed().as_secs_f64()));
+    }
+    let mut total = Tally::default();
+    println!();
+    for (name, tally, seconds) in results {
+        let verdict = if tally.failed == 0 { "ok" } else { "FAILED" };
+        println!("{verdict:<6}  {name:<10}  {seconds:>6.1} s  {tally}");
+        total.passed += tally.passed;
+        total.failed += tally.failed;
+    }
+    println!("{total}");
+    if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+const ONE: Tally = Tally { passed: 1, failed: 0 };
+
+fn fetch(workspace: &Workspace) -> Result<Tally> {
+    setup::engine(workspace).map(|_| ONE)
+}
+
+fn cargo(workspace: &Workspace, arguments: &[&str]) -> Result<Tally> {
+    run(&mut workspace.cargo(arguments)).map(|()| ONE)
+}
+
+fn clippy(workspace: &Workspace) -> Result<Tally> {
+    cargo(workspace, &["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"])
+}
+
+fn make_snapshots(workspace: &Workspace) -> Result<Tally> {
+    let count = u32::try_from(snapshots::all(workspace)?.len())?;
+    Ok(Tally { passed: count, failed: 0 })
+}
+
+/// Runs all of cargo's tests and adds up what they report. An ignored test is a failed one.
+fn cargo_test(workspace: &Workspace) -> Result<Tally> {
+    let mut command = workspace.cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let mut tally = Tally::default();
+    for line in BufReader::new(child.stdout.take().context("cargo test has no output")?).lines() {
+        let line = line?;
+        if let Some(counts) = line.strip_prefix("test result: ") {
+            let [passed, failed, ignored] = [" passed", " failed", " ignored"].map(|what| count_before(counts, what));
+            tally.passed += passed;
+            tally.failed += failed + ignored;
+        }
+        if !line.ends_with("... ok") && !line.is_empty() {
+            println!("{line}");
+        }
+    }
+    if !child.wait()?.success() && tally.failed == 0 {
+        tally.failed = 1;
+    }
+    Ok(tally)
+}
+
+/// The number that stands before `what`.
+fn count_before(line: &str, what: &str) -> u32 {
+    let number = line.split(what).next().and_then(|before| before.rsplit(' ').next());
+    number.and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+const MAX_LINES: usize = 800;
+
+/// Checks what STYLE.md asks of files: a first line that says what the file knows, and no more than 800 lines.
+fn house(workspace: &Workspace) -> Result<Tally> {
+    let mut files = Vec::new();
+    for folder in ["crates", "xtask"] {
+        sources(&workspace.root.join(folder), &mut files)?;
+    }
+    if files.is_empty() {
+        bail!("no source files");
+    }
+    let mut tally = Tally::default();
+    for file in files {
+        let text = std::fs::read_to_string(&file)?;
+        let complaint = match text.lines().count() {
+            lines if lines > MAX_LINES => Some(format!("has {lines} lines, more than {MAX_LINES}")),
+            _ if !text.starts_with("//!") => Some("does not begin with //! and what it knows".to_owned()),
+            _ => None,
+        };
+        if let Some(complaint) = &complaint {
+            println!("{} {complaint}", file.strip_prefix(&workspace.root).unwrap_or(&file).display());
+        }
+        tally.add(complaint.is_none());
+    }
+    Ok(tally)
+}
+
+fn sources(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            sources(&path, files)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::count_before;
+
+    #[test]
+    fn counts_are_read_from_cargos_line() {
+        let line = "ok. 12 passed; 3 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s";
+        assert_eq!([" passed", " failed", " ignored", " absent"].map(|what| count_before(line, what)), [12, 3, 1, 0]);
+    }
+}

@@ -1,0 +1,141 @@
+//! Where things lie: the repository, the ignored folder of what is fetched or made, the Node.js binaries, and how commands are run.
+
+use anyhow::{Context, Result, bail};
+use std::ffi::OsStr;
+use std::fs;
+use std::hash::{DefaultHasher, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::time::{Duration, Instant};
+
+/// The lines of Node.js that the tests run on; `tests/package.json` says which release of each.
+pub(crate) const NODE_LINES: [u32; 6] = [16, 18, 20, 22, 24, 26];
+
+/// The line that runs the oracle and the other tools.
+pub(crate) const TOOL_LINE: u32 = 24;
+
+/// The repository and its cache.
+pub(crate) struct Workspace {
+    /// The root of the repository.
+    pub(crate) root: PathBuf,
+    /// `.cache` in it, or what the variable `XTASK_CACHE` says (several work trees can share one).
+    pub(crate) cache: PathBuf,
+    target: PathBuf,
+}
+
+impl Workspace {
+    /// Finds the workspace that this binary was built from.
+    pub(crate) fn here() -> Result<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no parent folder")?.to_owned();
+        let cache = std::env::var_os("XTASK_CACHE").map_or_else(|| root.join(".cache"), PathBuf::from);
+        fs::create_dir_all(&cache).with_context(|| format!("cannot make {}", cache.display()))?;
+        let exe = std::env::current_exe()?;
+        let target = exe.parent().and_then(Path::parent).context("xtask does not lie in a target folder")?.to_owned();
+        Ok(Self { root, cache, target })
+    }
+
+    /// The folder of npm packages of `set` (`tests` or `bench`).
+    pub(crate) fn modules(&self, set: &str) -> PathBuf {
+        self.cache.join("npm").join(set).join("node_modules")
+    }
+
+    /// The `node` binary of a line.
+    pub(crate) fn node(&self, line: u32) -> PathBuf {
+        self.modules("tests").join(format!("node{line}/bin/node"))
+    }
+
+    /// Builds heapwhy and returns the binary.
+    pub(crate) fn heapwhy(&self, profile: Profile) -> Result<PathBuf> {
+        let mut build = self.cargo(&["build", "--quiet", "--locked", "--package", "heapwhy"]);
+        let folder = match profile {
+            Profile::Debug => "debug",
+            Profile::Release => {
+                build.arg("--release");
+                "release"
+            }
+        };
+        run(&mut build)?;
+        Ok(self.target.join(folder).join("heapwhy"))
+    }
+
+    /// A cargo command in the workspace.
+    pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.args(arguments).current_dir(&self.root);
+        command
+    }
+}
+
+/// How heapwhy is built.
+#[derive(Clone, Copy)]
+pub(crate) enum Profile {
+    /// Quickly, with overflow checks: for tests.
+    Debug,
+    /// For measurements.
+    Release,
+}
+
+/// Runs a command to its end; fails if it does.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("cannot run {}", shown(command)))?;
+    check(command, status)
+}
+
+/// Runs a command whose output is read; fails if it does.
+pub(crate) fn output(command: &mut Command) -> Result<Vec<u8>> {
+    let output = command.output().with_context(|| format!("cannot run {}", shown(command)))?;
+    if !output.status.success() {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        bail!("{} failed ({}): {}", shown(command), output.status, stderr.trim_end());
+    }
+    Ok(output.stdout)
+}
+
+/// Runs a command that must end within `limit`.
+pub(crate) fn run_within(command: &mut Command, limit: Duration) -> Result<()> {
+    let mut child = command.spawn().with_context(|| format!("cannot run {}", shown(command)))?;
+    let started = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return check(command, status);
+        }
+        if started.elapsed() > limit {
+            child.kill()?;
+            child.wait()?;
+            bail!("{} was still running after {} s", shown(command), limit.as_secs());
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn check(command: &Command, status: ExitStatus) -> Result<()> {
+    if !status.success() {
+        bail!("{} failed: {status}", shown(command));
+    }
+    Ok(())
+}
+
+fn shown(command: &Command) -> String {
+    let program = Path::new(command.get_program()).file_name().unwrap_or_default();
+    let words = std::iter::once(program).chain(command.get_args()).map(OsStr::to_string_lossy);
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Returns whether `stamp` says that what lies beside it was made from `key`.
+pub(crate) fn is_fresh(stamp: &Path, key: &str) -> bool {
+    fs::read_to_string(stamp).is_ok_and(|found| found == key)
+}
+
+/// A key for the contents of files and a few words.
+pub(crate) fn key_of(files: &[PathBuf], words: &[&str]) -> Result<String> {
+    let mut hasher = DefaultHasher::new();
+    for file in files {
+        hasher.write(&fs::read(file).with_context(|| format!("cannot read {}", file.display()))?);
+        hasher.write_u8(0);
+    }
+    for word in words {
+        hasher.write(word.as_bytes());
+        hasher.write_u8(0);
+    }
+    Ok(format!("{:016x}", hasher.finish()))
+}
