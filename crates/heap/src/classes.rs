@@ -280,7 +280,7 @@ pub(crate) fn format_property(name: &str) -> String {
 
 /// Finds the interface of an object.
 struct Matcher {
-    /// For each interface the positions of its properties in the string table; `None` where the graph lacks one of them.
+    /// For each interface the positions of its properties in the string table, rising; `None` where the graph lacks one of them.
     wanted: Vec<Option<Vec<u32>>>,
     /// Interfaces by one of their properties, the rarest.
     by_property: FxHashMap<u32, Vec<usize>>,
@@ -298,10 +298,11 @@ impl Matcher {
                 }
             }
         }
-        let wanted: Vec<Option<Vec<u32>>> = interfaces
+        let mut wanted: Vec<Option<Vec<u32>>> = interfaces
             .iter()
             .map(|interface| interface.properties.iter().map(|property| positions.get(property.as_str()).copied().flatten()).collect())
             .collect();
+        wanted.iter_mut().flatten().for_each(|properties| properties.sort_unstable());
         let mut uses: FxHashMap<u32, usize> = FxHashMap::default();
         for &property in wanted.iter().flatten().flatten() {
             *uses.entry(property).or_default() += 1;
@@ -318,12 +319,17 @@ impl Matcher {
 
     /// Returns the interface with the most properties that are all among `properties`, the most common one of several.
     fn best(&self, properties: &[u32]) -> Option<usize> {
-        let has = |wanted: &[u32], sorted: &[u32]| wanted.iter().all(|property| sorted.binary_search(property).is_ok());
+        // A name that an interface has twice (two symbols without a description) must be there twice.
+        let has = |wanted: &[u32], sorted: &[u32]| {
+            let mut rest = sorted.iter();
+            wanted.iter().all(|property| rest.any(|other| other == property))
+        };
         let mut sorted = properties.to_vec();
         sorted.sort_unstable();
-        sorted.dedup();
+        let mut distinct = sorted.clone();
+        distinct.dedup();
         let mut best: Option<(usize, usize)> = None;
-        for &candidate in sorted.iter().filter_map(|property| self.by_property.get(property)).flatten() {
+        for &candidate in distinct.iter().filter_map(|property| self.by_property.get(property)).flatten() {
             let Some(wanted) = &self.wanted[candidate] else { continue };
             let rank = (wanted.len(), usize::MAX - candidate);
             if best.is_none_or(|known| rank > known) && has(wanted, &sorted) {

@@ -128,7 +128,9 @@ impl<'a> Search<'a> {
 
     fn search_user_roots(&mut self) {
         for edge in self.graph.edges(self.graph.root()) {
-            if is_user_root(self.graph, edge.to) && self.seen.insert(edge.to.0) {
+            // One that the root names twice is visited twice, which completes WeakMap entries that it is the key of: DevTools does so.
+            if is_user_root(self.graph, edge.to) {
+                self.seen.set(edge.to.0);
                 self.level.push(edge.to.0);
             }
         }
