@@ -43,8 +43,8 @@ impl Class {
 pub struct Interface {
     /// The name: `{id, name}`.
     pub name: String,
-    /// The properties that an object must have.
-    pub properties: Vec<String>,
+    /// The properties that an object must have, in UTF-16: names may hold lone surrogates.
+    pub properties: Vec<Vec<u16>>,
 }
 
 /// All classes of a graph and the class of every node.
@@ -100,7 +100,7 @@ impl Classes {
         for &node in detached {
             of_node[node as usize] = namer.detached(NodeIx(node));
         }
-        let matcher = Matcher::new(graph, &interfaces);
+        let matcher = Matcher::new(graph, shapes, &interfaces);
         let mut of_shape: Vec<Option<u32>> = vec![None; shapes.len()];
         for (object, shape) in shapes.objects() {
             let place = namer.place(NodeIx(object));
@@ -266,7 +266,7 @@ impl<'a> PropertyNames<'a> {
             }
             name.push_str(&formatted);
             length += units;
-            used.push(text.into_owned());
+            used.push(self.graph.strings().utf16(StrIx(property)).collect());
         }
         name.push('}');
         (!used.is_empty()).then_some(Interface { name, properties: used })
@@ -280,62 +280,65 @@ pub(crate) fn format_property(name: &str) -> String {
 
 /// Finds the interface of an object.
 struct Matcher {
-    /// For each interface the positions of its properties in the string table, rising; `None` where the graph lacks one of them.
-    wanted: Vec<Option<Vec<u32>>>,
-    /// Interfaces by one of their properties, the rarest.
+    /// Which property of an interface a string is: equal strings are one property, wherever they stand in the table.
+    property_of: FxHashMap<u32, u32>,
+    /// For each interface its properties.
+    wanted: Vec<Vec<u32>>,
+    /// Interfaces by one of their properties, the one that the fewest of them have.
     by_property: FxHashMap<u32, Vec<usize>>,
 }
 
 impl Matcher {
-    fn new(graph: &HeapGraph, interfaces: &[Interface]) -> Self {
-        let mut positions: FxHashMap<&str, Option<u32>> =
-            interfaces.iter().flat_map(|interface| &interface.properties).map(|property| (property.as_str(), None)).collect();
-        // Lone surrogates are compared as U+FFFD here: DevTools tells them apart, real property names do not hold them.
-        if !positions.is_empty() {
-            for ix in 0..graph.strings().len() as u32 {
-                if let Some(position) = positions.get_mut(&*graph.strings().text(StrIx(ix))) {
-                    position.get_or_insert(ix);
-                }
+    fn new(graph: &HeapGraph, shapes: &Shapes, interfaces: &[Interface]) -> Self {
+        let mut numbers: FxHashMap<&[u16], u32> = FxHashMap::default();
+        let mut uses: Vec<usize> = Vec::new();
+        let mut wanted: Vec<Vec<u32>> = Vec::new();
+        for interface in interfaces {
+            let mut properties = Vec::new();
+            for property in &interface.properties {
+                let next = numbers.len() as u32;
+                let number = *numbers.entry(property.as_slice()).or_insert(next);
+                uses.resize(numbers.len(), 0);
+                uses[number as usize] += 1;
+                properties.push(number);
             }
-        }
-        let mut wanted: Vec<Option<Vec<u32>>> = interfaces
-            .iter()
-            .map(|interface| interface.properties.iter().map(|property| positions.get(property.as_str()).copied().flatten()).collect())
-            .collect();
-        wanted.iter_mut().flatten().for_each(|properties| properties.sort_unstable());
-        let mut uses: FxHashMap<u32, usize> = FxHashMap::default();
-        for &property in wanted.iter().flatten().flatten() {
-            *uses.entry(property).or_default() += 1;
+            properties.sort_unstable();
+            wanted.push(properties);
         }
         let mut by_property: FxHashMap<u32, Vec<usize>> = FxHashMap::default();
         for (ix, properties) in wanted.iter().enumerate() {
-            let rarest = properties.iter().flatten().min_by_key(|property| uses.get(property));
-            if let Some(&rarest) = rarest {
+            if let Some(&rarest) = properties.iter().min_by_key(|&&property| uses[property as usize]) {
                 by_property.entry(rarest).or_default().push(ix);
             }
         }
-        Self { wanted, by_property }
+        let mut text = Vec::new();
+        let property_of = shapes.distinct_names(graph.strings().len()).filter_map(|name| {
+            text.clear();
+            text.extend(graph.strings().utf16(StrIx(name)));
+            numbers.get(text.as_slice()).map(|&number| (name, number))
+        });
+        Self { property_of: property_of.collect(), wanted, by_property }
     }
 
     /// Returns the interface with the most properties that are all among `properties`, the most common one of several.
     fn best(&self, properties: &[u32]) -> Option<usize> {
-        // A name that an interface has twice (two symbols without a description) must be there twice.
-        let has = |wanted: &[u32], sorted: &[u32]| {
-            let mut rest = sorted.iter();
-            wanted.iter().all(|property| rest.any(|other| other == property))
-        };
-        let mut sorted = properties.to_vec();
-        sorted.sort_unstable();
-        let mut distinct = sorted.clone();
-        distinct.dedup();
-        let mut best: Option<(usize, usize)> = None;
-        for &candidate in distinct.iter().filter_map(|property| self.by_property.get(property)).flatten() {
-            let Some(wanted) = &self.wanted[candidate] else { continue };
-            let rank = (wanted.len(), usize::MAX - candidate);
-            if best.is_none_or(|known| rank > known) && has(wanted, &sorted) {
+        let mut has: Vec<u32> = properties.iter().filter_map(|property| self.property_of.get(property)).copied().collect();
+        has.sort_unstable();
+        let mut best: Option<(usize, std::cmp::Reverse<usize>)> = None;
+        for &candidate in has.iter().filter_map(|property| self.by_property.get(property)).flatten() {
+            let wanted = &self.wanted[candidate];
+            let rank = (wanted.len(), std::cmp::Reverse(candidate));
+            if best.is_none_or(|known| rank > known) && includes(&has, wanted) {
                 best = Some(rank);
             }
         }
-        best.map(|(_, rank)| usize::MAX - rank)
+        best.map(|(_, std::cmp::Reverse(ix))| ix)
     }
+}
+
+/// Says whether all of `wanted` are among `has`, both sorted. A property that is wanted twice must be there twice: two symbols of one
+/// description have one name.
+fn includes(has: &[u32], wanted: &[u32]) -> bool {
+    let mut has = has.iter();
+    wanted.iter().all(|property| has.any(|other| other == property))
 }

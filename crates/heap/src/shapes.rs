@@ -4,6 +4,8 @@ use std::hash::{Hash, Hasher};
 
 use rustc_hash::{FxHashMap, FxHasher};
 
+use crate::bitset::Bitset;
+
 /// The distinct sequences of property names among plain objects, and which object has which.
 #[derive(Debug, Default)]
 pub(crate) struct Shapes {
@@ -42,6 +44,15 @@ impl Shapes {
     /// Returns the property names of a shape.
     pub(crate) fn properties(&self, shape: u32) -> &[u32] {
         &self.names[self.starts[shape as usize] as usize..self.starts[shape as usize + 1] as usize]
+    }
+
+    /// Returns the property names of all shapes, each once, rising. `strings` is the number of strings.
+    pub(crate) fn distinct_names(&self, strings: usize) -> impl Iterator<Item = u32> + use<> {
+        let mut seen = Bitset::new(strings);
+        for &name in &self.names {
+            seen.set(name);
+        }
+        (0..strings as u32).filter(move |&name| seen.get(name))
     }
 
     /// Returns every plain object with its shape, in node order.

@@ -93,6 +93,9 @@ impl<'a> Numbers<'a> {
         let start = skip_space(self.bytes, self.at);
         let rest = self.bytes.get(start..).unwrap_or_default();
         let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if length == 0 && rest.len() > 1 && rest[0] == b'-' && rest[1].is_ascii_digit() {
+            return self.wrapped(start + 1);
+        }
         if length == 0 {
             self.at = start;
             return Err(match rest.first() {
@@ -104,6 +107,14 @@ impl<'a> Numbers<'a> {
         let add = |value: u64, byte: &u8| value.saturating_mul(10).saturating_add(u64::from(byte - b'0'));
         let value = rest[..length].iter().fold(0, add);
         self.delimit(start + length, value)
+    }
+
+    /// Reads what stands behind a minus. Node 24 and later print the index of an element above 2^31 as a signed number: `-2` is
+    /// 4294967294. (DevTools reads it as 2.)
+    #[cold]
+    fn wrapped(&mut self, at: usize) -> Result<u64, Stop> {
+        self.at = at;
+        self.slow().map(|value| u64::from((value as u32).wrapping_neg()))
     }
 
     /// Moves behind `count` commas. Returns false where there are fewer.
@@ -163,6 +174,8 @@ mod tests {
         check("1\n,2\n,3\n]", &[1, 2, 3], Stop::End);
         check(" 1 , 2\t,\r\n3 ] ", &[1, 2, 3], Stop::End);
         check("]", &[], Stop::End);
+        // Node 24: `{4294967294: …}` has an element of index -2.
+        check("1,-2,3]", &[1, 4294967294, 3], Stop::End);
     }
 
     #[test]
@@ -170,7 +183,8 @@ mod tests {
         check("1,2", &[1], Stop::OutOfBytes);
         check("1,", &[1], Stop::OutOfBytes);
         check("", &[], Stop::OutOfBytes);
-        check("1,-2,3]", &[1], Stop::NotANumber);
+        check("1,-x,3]", &[1], Stop::NotANumber);
+        check("1,--2,3]", &[1], Stop::NotANumber);
         check("1,2.5,3]", &[1], Stop::NotANumber);
         check("1,\"2\"]", &[1], Stop::NotANumber);
         check("1 2,3,4,5,6,7]", &[], Stop::NotANumber);
