@@ -1,6 +1,19 @@
-//! Where code was written: script, line and column of functions and classes.
+//! Where code was written: script, line and column of functions and classes, source text, source maps, and whose code it is.
+//!
+//! The graph tells script, line and column; `scripts` resolves closures to scripts, `text` finds declarations in source text, `maps`
+//! applies source maps, `owner` tells app code from packages and Node.js itself. Nothing here reads files: a `SourceFiles` does.
+
+pub mod maps;
+pub mod owner;
+pub mod scripts;
+pub mod text;
+
+use std::fmt;
 
 use crate::graph::NodeIx;
+
+pub use owner::Owner;
+pub use scripts::Scripts;
 
 /// Where the function or class of a node was written, as V8 gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,4 +28,72 @@ pub struct Location {
     pub column: u32,
     /// The script's own node, where the file tells (V8 after Node 26).
     pub script: Option<NodeIx>,
+}
+
+/// A place in a source file, as people count: lines and columns from 1.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    /// The script's name: a path, a `file:` URL, `node:internal/timers`; after a source map, the original source's name.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in UTF-16 units, from 1; 0 where only the line is known.
+    pub column: u32,
+    /// Where the code that ran stands, if a source map moved the place.
+    pub generated: Option<Box<Self>>,
+}
+
+impl Place {
+    /// Makes a place that no source map moved.
+    #[must_use]
+    pub fn new(file: impl Into<String>, line: u32, column: u32) -> Self {
+        Self { file: file.into(), line, column, generated: None }
+    }
+
+    /// Returns the file's name without its folders.
+    #[must_use]
+    pub fn file_name(&self) -> &str {
+        self.file.rsplit(['/', '\\']).next().unwrap_or(&self.file)
+    }
+
+    /// Returns `file.js:6:7`, without folders.
+    #[must_use]
+    pub fn short(&self) -> String {
+        Self { file: self.file_name().to_owned(), ..self.clone() }.to_string()
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = self.file.strip_prefix("file://").unwrap_or(&self.file);
+        match self.column {
+            0 => write!(f, "{file}:{}", self.line),
+            column => write!(f, "{file}:{}:{column}", self.line),
+        }
+    }
+}
+
+/// A line of source text at a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceLine {
+    /// Where it stands.
+    pub place: Place,
+    /// The line, trimmed and cut to a readable length.
+    pub text: String,
+}
+
+/// Gives the texts of files: sources, source maps, `package.json`. The heap crate reads no files itself; front-ends decide which they allow.
+pub trait SourceFiles: Sync {
+    /// Returns the text of a file; `None` where there is none or it must not be read. `path` has no `file://` in front.
+    fn read(&self, path: &str) -> Option<String>;
+}
+
+/// No files at all.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoFiles;
+
+impl SourceFiles for NoFiles {
+    fn read(&self, _path: &str) -> Option<String> {
+        None
+    }
 }

@@ -1,0 +1,137 @@
+//! More than the one best path: every distinct shape of path, and DevTools' tree of retaining paths.
+
+use rustc_hash::{FxHashMap, FxHasher};
+use std::hash::{Hash, Hasher};
+
+use crate::analysis::HeapAnalysis;
+use crate::graph::{Edge, EdgeName, HeapGraph, NodeIx};
+use crate::kinds::EdgeKind;
+use crate::paths::{PathTree, Step};
+
+/// Where a search for paths stops.
+#[derive(Clone, Copy, Debug)]
+pub struct PathLimits {
+    /// The longest path.
+    pub depth: usize,
+    /// How many nodes are visited.
+    pub nodes: usize,
+    /// How many retainers of one node are followed.
+    pub siblings: usize,
+}
+
+impl Default for PathLimits {
+    /// Returns DevTools' defaults.
+    fn default() -> Self {
+        Self { depth: 30, nodes: 5000, siblings: 100 }
+    }
+}
+
+/// Paths that differ in nothing but array indices and the identities of objects.
+#[derive(Clone, Debug)]
+pub struct PathShape {
+    /// How many there are.
+    pub count: u64,
+    /// Where an example starts.
+    pub root: NodeIx,
+    /// The steps of the example.
+    pub steps: Vec<Step>,
+}
+
+/// Returns the distinct shapes of the best paths that end in each of a node's retainers and the edge from there: the most common
+/// first. O(retainers x length of their paths), within the limits.
+#[must_use]
+pub fn all_paths(analysis: &HeapAnalysis, tree: &PathTree, node: NodeIx, limits: PathLimits) -> Vec<PathShape> {
+    let graph = analysis.graph();
+    let ways = analysis.retainers(node).filter(|&(from, edge)| from != node && analysis.is_essential(from, edge) && tree.is_reached(from));
+    let paths = ways.take(limits.nodes).map(|(from, edge)| {
+        let (root, mut steps) = tree.path(graph, from);
+        steps.push(Step { from, edge });
+        (root, steps)
+    });
+    // A path that comes by the node itself is no other way to it.
+    grouped(graph, paths.filter(|(_, steps)| steps.iter().rev().skip(1).all(|step| step.from != node)))
+}
+
+/// Returns the distinct shapes of the best paths to several nodes: the most common first. O(nodes x length of their paths), within
+/// the limits.
+#[must_use]
+pub fn shapes_of(graph: &HeapGraph, tree: &PathTree, nodes: &[NodeIx], limits: PathLimits) -> Vec<PathShape> {
+    let reached = nodes.iter().filter(|&&node| tree.is_reached(node)).take(limits.nodes);
+    grouped(graph, reached.map(|&node| tree.path(graph, node)))
+}
+
+fn grouped(graph: &HeapGraph, paths: impl Iterator<Item = (NodeIx, Vec<Step>)>) -> Vec<PathShape> {
+    let mut shapes: FxHashMap<u64, PathShape> = FxHashMap::default();
+    for (root, steps) in paths {
+        let shape = shapes.entry(signature(graph, &steps)).or_insert(PathShape { count: 0, root, steps });
+        shape.count += 1;
+    }
+    let mut shapes: Vec<PathShape> = shapes.into_values().collect();
+    shapes.sort_by(|a, b| b.count.cmp(&a.count).then(a.steps.len().cmp(&b.steps.len())).then(a.root.cmp(&b.root)));
+    shapes
+}
+
+/// Hashes names of nodes and edges, not their indices; a run of equal steps (a linked list) counts once.
+fn signature(graph: &HeapGraph, steps: &[Step]) -> u64 {
+    let mut hasher = FxHasher::default();
+    let mut before = (u32::MAX, u32::MAX);
+    for step in steps {
+        let name = match graph.edge_name(step.edge) {
+            EdgeName::Text(ix) if !is_number(graph.strings().raw(ix)) => ix.0,
+            _ => u32::MAX,
+        };
+        let this = (graph.name_ix(step.from).0, name);
+        if this != before {
+            (this, step.edge.kind.number()).hash(&mut hasher);
+        }
+        before = this;
+    }
+    hasher.finish()
+}
+
+/// Says whether an edge's name is an index written as text, as those of hash tables are.
+pub(crate) fn is_number(raw: &[u8]) -> bool {
+    !raw.is_empty() && raw.iter().all(u8::is_ascii_digit)
+}
+
+/// A node of DevTools' tree of retaining paths.
+#[derive(Clone, Debug)]
+pub struct RetainingNode {
+    /// The node.
+    pub node: NodeIx,
+    /// The edge to the node that stands above it in the tree, which it retains; `None` for the topmost.
+    pub edge: Option<Edge>,
+    /// How far from the top.
+    pub depth: usize,
+    /// How many retainers a limit left out.
+    pub left_out: usize,
+}
+
+/// Returns DevTools' `getRetainingPaths`: from the node upwards, over retainers that are not weak, the nearest to the root first; a path
+/// ends at distance 2 or less; a node is visited again only from less deep. Listed depth first. O(limits.nodes x siblings).
+#[must_use]
+pub fn retaining_paths(analysis: &HeapAnalysis, node: NodeIx, limits: PathLimits) -> Vec<RetainingNode> {
+    let mut result: Vec<RetainingNode> = Vec::new();
+    let mut seen: FxHashMap<u32, usize> = FxHashMap::default();
+    let mut work = vec![(node, None, 0_usize)];
+    while let Some((node, edge, depth)) = work.pop() {
+        if result.len() >= limits.nodes {
+            break;
+        }
+        if seen.get(&node.0).is_some_and(|&known| known <= depth) {
+            continue;
+        }
+        seen.insert(node.0, depth);
+        let mut retainers = Vec::new();
+        let far = analysis.distance(node).as_devtools() > 2;
+        if far && depth < limits.depth {
+            retainers.extend(analysis.retainers(node).filter(|&(from, edge)| edge.kind != EdgeKind::WEAK && from != node));
+            retainers.sort_by_key(|&(from, _)| analysis.distance(from).as_devtools());
+        }
+        let left_out = retainers.len().saturating_sub(limits.siblings);
+        retainers.truncate(limits.siblings);
+        result.push(RetainingNode { node, edge, depth, left_out });
+        work.extend(retainers.into_iter().rev().map(|(from, edge)| (from, Some(edge), depth + 1)));
+    }
+    result
+}
