@@ -5,6 +5,12 @@ import { createRequire } from 'node:module';
 
 const { decode_bytes, init_panic_hook } = createRequire(`${process.env.PEERS}/package.json`)('@vscode/v8-heap-parser');
 init_panic_hook();
-const graph = decode_bytes(readFileSync(process.argv[2]));
+let graph;
+try {
+  graph = decode_bytes(readFileSync(process.argv[2]));
+} catch (error) {
+  console.error(`error: ${error}`); // it throws texts
+  process.exit(1);
+}
 console.log(JSON.stringify({ top: graph.get_class_groups(0, 20, false).map(group => group.name()) }));
 process.exit(0);

@@ -72,7 +72,7 @@ impl Ours {
 
     fn json(&self, arguments: &[&OsStr]) -> Result<Value> {
         let mut command = Command::new(&self.binary);
-        let text = output(command.args(arguments).args(["--json", "--limit", "1000000"]).stdin(Stdio::null()))?;
+        let text = output(command.args(arguments).arg("--json").stdin(Stdio::null()))?;
         serde_json::from_slice(&text).with_context(|| format!("{} --json is not JSON", arguments[0].display()))
     }
 

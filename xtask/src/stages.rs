@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::time::Instant;
 
-use crate::workspace::{Workspace, run};
+use crate::workspace::{NODE_LINES, Workspace, run};
 use crate::{setup, snapshots};
 
 /// How many passed and failed.
@@ -47,7 +47,11 @@ const STAGES: &[Stage] = &[
     Stage { name: "fmt", about: "cargo fmt --check", run: |workspace| cargo(workspace, &["fmt", "--all", "--", "--check"]) },
     Stage { name: "clippy", about: "cargo clippy, warnings are errors", run: clippy },
     Stage { name: "house", about: "every source file says what it knows, and none is too long", run: house },
-    Stage { name: "test", about: "unit, property, documentation and command tests", run: cargo_test },
+    Stage {
+        name: "test",
+        about: "unit, property, documentation and command tests, those with a real Node.js on every line",
+        run: cargo_test,
+    },
     Stage { name: "snapshots", about: "make snapshots on every Node.js; DevTools' engine reads each", run: make_snapshots },
 ];
 
@@ -113,8 +117,10 @@ fn make_snapshots(workspace: &Workspace) -> Result<Tally> {
 
 /// Runs all of cargo's tests and adds up what they report. An ignored test is a failed one.
 fn cargo_test(workspace: &Workspace) -> Result<Tally> {
+    setup::tests(workspace)?;
+    let nodes = std::env::join_paths(NODE_LINES.map(|line| workspace.node(line)))?;
     let mut command = workspace.cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let mut child = command.env("HEAPWHY_TEST_NODES", nodes).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
     let mut tally = Tally::default();
     for line in BufReader::new(child.stdout.take().context("cargo test has no output")?).lines() {
         let line = line?;

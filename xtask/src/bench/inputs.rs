@@ -96,10 +96,12 @@ fn run_program(workspace: &Workspace, name: &str, line: u32, arguments: &[&str],
     let program = workspace.modules("bench").parent().context("no folder of packages")?.join(name).with_extension("js");
     fs::copy(&source, &program)?;
     let mut command = Command::new(workspace.node(line));
-    command.arg("--max-old-space-size=8000").arg(&program).args(arguments).args(&files);
+    let unfinished: Vec<PathBuf> = files.iter().map(|file| file.with_extension("unfinished")).collect();
+    command.arg("--max-old-space-size=8000").arg(&program).args(arguments).args(&unfinished);
     run_within(command.stdin(Stdio::null()).stdout(Stdio::null()), LIMIT)?;
-    for file in &files {
-        check_written(file)?;
+    for (unfinished, file) in unfinished.iter().zip(&files) {
+        check_written(unfinished)?;
+        fs::rename(unfinished, file)?;
     }
     fs::write(stamp, key)?;
     Ok(files)

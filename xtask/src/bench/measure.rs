@@ -42,16 +42,19 @@ impl Measure {
     }
 }
 
-/// Runs `command` and measures it; fails if it fails, with the end of what it said.
+/// Runs `command` and measures it; fails if it fails or answers nothing.
 pub(crate) fn measure(workspace: &Workspace, command: &[OsString], variables: &[(&str, PathBuf)]) -> Result<Measure> {
     let out = workspace.cache.join("scratch/measure.json");
     fs::create_dir_all(workspace.cache.join("scratch"))?;
     let mut child = Command::new(std::env::current_exe()?);
     child.arg("measure").arg(&out).arg("--").args(command).envs(variables.iter().map(|(name, value)| (name, value)));
-    let output = child.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).output()?;
+    let output = child.stdin(Stdio::null()).output()?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         bail!("{}", said.lines().find(|line| line.to_lowercase().contains("error")).unwrap_or("it ended without success").trim());
+    }
+    if output.stdout.is_empty() {
+        bail!("it answered nothing");
     }
     let measured: Value = serde_json::from_slice(&fs::read(out)?)?;
     let number = |name: &str| measured[name].as_f64().with_context(|| format!("no {name} measured"));
