@@ -9,13 +9,15 @@ use std::sync::Arc;
 use bytemuck::Pod;
 use memmap2::Mmap;
 
+use crate::buffer::Buffer;
+
 /// A read-only slice of numbers that somebody owns: a `Vec`, or a range of a mapped file.
 #[derive(Clone)]
 pub struct Column<T: Pod>(Backing<T>);
 
 #[derive(Clone)]
 enum Backing<T> {
-    Owned(Arc<Vec<T>>),
+    Owned(Arc<Buffer<T>>),
     Mapped { map: Arc<Mmap>, at: usize, bytes: usize },
 }
 
@@ -32,6 +34,12 @@ impl<T: Pod> Column<T> {
 
 impl<T: Pod> From<Vec<T>> for Column<T> {
     fn from(values: Vec<T>) -> Self {
+        Buffer::from(values).into()
+    }
+}
+
+impl<T: Pod> From<Buffer<T>> for Column<T> {
+    fn from(values: Buffer<T>) -> Self {
         Self(Backing::Owned(Arc::new(values)))
     }
 }

@@ -97,6 +97,55 @@ pub(crate) struct Columns {
     pub(crate) edges: Column<u32>,
 }
 
+/// The columns that walks over the graph read, as plain slices: looking them up once is cheaper than at every step.
+#[derive(Clone, Copy)]
+pub(crate) struct Walk<'a> {
+    pub(crate) kinds: &'a [u8],
+    first_edges: &'a [u32],
+    words: &'a [u32],
+}
+
+impl<'a> Walk<'a> {
+    /// Returns a node's kind.
+    #[inline]
+    pub(crate) fn kind(self, node: u32) -> NodeKind {
+        NodeKind::from_number(self.kinds[node as usize])
+    }
+
+    /// Returns the number of nodes.
+    #[inline]
+    pub(crate) fn node_count(self) -> usize {
+        self.kinds.len()
+    }
+
+    /// Returns the position of a node's first edge, and the one behind its last.
+    #[inline]
+    pub(crate) fn edge_range(self, node: u32) -> Range<u32> {
+        self.first_edges[node as usize]..self.first_edges[node as usize + 1]
+    }
+
+    /// Returns one edge.
+    #[inline]
+    pub(crate) fn edge(self, ix: u32) -> Edge {
+        Edge::from_word(ix, self.words[ix as usize])
+    }
+
+    /// Returns a node's edges.
+    #[inline]
+    pub(crate) fn edges(self, node: u32) -> impl DoubleEndedIterator<Item = Edge> + ExactSizeIterator + Clone + use<'a> {
+        let range = self.edge_range(node);
+        let words = &self.words[range.start as usize..range.end as usize];
+        (range.start..range.end).zip(words).map(|(ix, &word)| Edge::from_word(ix, word))
+    }
+}
+
+impl Edge {
+    #[inline]
+    fn from_word(ix: u32, word: u32) -> Self {
+        Self { ix: EdgeIx(ix), kind: EdgeKind::from_number((word >> TARGET_BITS) as u8), to: NodeIx(word & TARGET_MASK) }
+    }
+}
+
 /// What a graph knows besides nodes, edges and strings.
 #[derive(Default)]
 pub(crate) struct Extras {
@@ -251,21 +300,14 @@ impl HeapGraph {
     /// Returns a node's edges, in the order of the source.
     #[inline]
     pub fn edges(&self, node: NodeIx) -> impl DoubleEndedIterator<Item = Edge> + ExactSizeIterator + Clone + '_ {
-        let range = self.edge_range(node);
-        let words = &self.columns.edges[range.start as usize..range.end as usize];
-        words.iter().enumerate().map(move |(nth, &word)| Edge {
-            ix: EdgeIx(range.start + nth as u32),
-            kind: EdgeKind::from_number((word >> TARGET_BITS) as u8),
-            to: NodeIx(word & TARGET_MASK),
-        })
+        self.walk().edges(node.0)
     }
 
     /// Returns one edge.
     #[inline]
     #[must_use]
     pub fn edge(&self, ix: EdgeIx) -> Edge {
-        let word = self.columns.edges[ix.0 as usize];
-        Edge { ix, kind: EdgeKind::from_number((word >> TARGET_BITS) as u8), to: NodeIx(word & TARGET_MASK) }
+        Edge::from_word(ix.0, self.columns.edges[ix.0 as usize])
     }
 
     /// Returns the node that an edge comes from. O(log nodes).
@@ -370,6 +412,12 @@ impl HeapGraph {
     #[must_use]
     pub fn header(&self) -> &str {
         &self.extras.header
+    }
+
+    /// Returns what walks over the graph read.
+    #[inline]
+    pub(crate) fn walk(&self) -> Walk<'_> {
+        Walk { kinds: &self.columns.kinds, first_edges: &self.columns.first_edges, words: &self.columns.edges }
     }
 
     pub(crate) fn columns(&self) -> &Columns {

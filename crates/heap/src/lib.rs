@@ -22,6 +22,7 @@ pub mod aggregates;
 pub mod allocations;
 pub mod analysis;
 mod bitset;
+mod buffer;
 pub mod builder;
 pub mod classes;
 pub mod column;

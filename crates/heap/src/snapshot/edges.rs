@@ -6,6 +6,7 @@
 
 use std::sync::Mutex;
 
+use crate::buffer::Buffer;
 use crate::facts::{FactCollector, GatheredFacts, SpecialNames};
 use crate::graph::TARGET_BITS;
 use crate::kinds::{EdgeKind, NodeKind};
@@ -31,9 +32,9 @@ pub(super) struct Nodes<'a> {
 /// What came of reading the array.
 pub(super) struct EdgesRead {
     /// Kind and target of each edge.
-    pub(super) words: Vec<u32>,
+    pub(super) words: Buffer<u32>,
     /// The name of each edge; `None` where they stay in the file.
-    pub(super) names: Option<Vec<u32>>,
+    pub(super) names: Option<Buffer<u32>>,
     /// Edges of kinds that this build does not know.
     pub(super) other_edges: Vec<(u32, u8)>,
     pub(super) facts: Vec<GatheredFacts>,
@@ -90,8 +91,8 @@ pub(super) fn read_edges(
     report: &(dyn Fn(usize) -> bool + Sync),
 ) -> EdgesRead {
     let total = nodes.first_edges.last().map_or(0, |&end| end as usize);
-    let mut words = vec![0; total];
-    let mut names = vec![0; if total <= NAMES_AT_ONCE { total } else { 0 }];
+    let mut words = Buffer::zeroed(total);
+    let mut names = Buffer::zeroed(if total <= NAMES_AT_ONCE { total } else { 0 });
     let shared = Shared {
         pieces: Pieces::new(file, at),
         words: &mut words,
@@ -327,13 +328,13 @@ impl NameFields {
 }
 
 /// Reads only the names of the edges, `count` of them: what `read_edges` left in the file. Names that are no strings become 0.
-pub(super) fn read_edge_names(file: &MappedFile, at: usize, header: &NameFields, count: usize, string_count: u32) -> Vec<u32> {
+pub(super) fn read_edge_names(file: &MappedFile, at: usize, header: &NameFields, count: usize, string_count: u32) -> Buffer<u32> {
     struct Left<'a> {
         pieces: Pieces<'a>,
         names: &'a mut [u32],
         handed_out: usize,
     }
-    let mut names = vec![0; count];
+    let mut names = Buffer::zeroed(count);
     let left = Mutex::new(Left { pieces: Pieces::new(file, at), names: &mut names, handed_out: 0 });
     let take = || {
         let mut left = left.lock().ok()?;

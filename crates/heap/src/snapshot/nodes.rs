@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Mutex;
 
+use crate::buffer::Buffer;
 use crate::kinds::NodeKind;
 use crate::mapped::MappedFile;
 use crate::problems::{ProblemKind, Problems};
@@ -13,14 +14,14 @@ use crate::snapshot::section::{Piece, Pieces};
 /// The columns of all nodes, as they come from the file.
 #[derive(Default)]
 pub(super) struct NodeColumns {
-    pub(super) kinds: Vec<u8>,
-    pub(super) names: Vec<u32>,
-    pub(super) ids: Vec<u32>,
-    pub(super) sizes: Vec<u32>,
+    pub(super) kinds: Buffer<u8>,
+    pub(super) names: Buffer<u32>,
+    pub(super) ids: Buffer<u32>,
+    pub(super) sizes: Buffer<u32>,
     /// Number of edges of each node at its place plus one; the first is 0.
-    pub(super) edge_counts: Vec<u32>,
+    pub(super) edge_counts: Buffer<u32>,
     /// Allocating stack of each node; empty where the file has no such field.
-    pub(super) traces: Vec<u32>,
+    pub(super) traces: Buffer<u32>,
     pub(super) wide_ids: Vec<(u32, u64)>,
     pub(super) wide_sizes: Vec<(u32, u64)>,
     /// The highest name.
@@ -30,12 +31,12 @@ pub(super) struct NodeColumns {
 impl NodeColumns {
     fn with_len(len: usize, has_traces: bool) -> Self {
         Self {
-            kinds: vec![0; len],
-            names: vec![0; len],
-            ids: vec![0; len],
-            sizes: vec![0; len],
-            edge_counts: vec![0; len + 1],
-            traces: if has_traces { vec![0; len] } else { Vec::new() },
+            kinds: Buffer::zeroed(len),
+            names: Buffer::zeroed(len),
+            ids: Buffer::zeroed(len),
+            sizes: Buffer::zeroed(len),
+            edge_counts: Buffer::zeroed(len + 1),
+            traces: Buffer::zeroed(if has_traces { len } else { 0 }),
             ..Self::default()
         }
     }

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
+use crate::buffer::Buffer;
 use crate::facts::EdgeFacts;
 use crate::graph::{Columns, Extras, HeapGraph, MAX_NODES, NodeIx};
 use crate::mapped::MappedFile;
@@ -257,8 +258,8 @@ impl Reader<'_> {
 
     fn edges(&mut self, at: Option<usize>, nodes: &NodeColumns, strings: &StringsRead, count: u32) -> Result<EdgesRead, ReadError> {
         let Some(at) = at else {
-            let (words, facts) = (Vec::new(), Vec::new());
-            return Ok(EdgesRead { words, names: Some(Vec::new()), other_edges: vec![], facts, end: 0, is_whole: false });
+            let (words, facts) = (Buffer::default(), Vec::new());
+            return Ok(EdgesRead { words, names: Some(Buffer::default()), other_edges: vec![], facts, end: 0, is_whole: false });
         };
         let context = edges::Nodes {
             first_edges: &nodes.edge_counts,
@@ -303,7 +304,7 @@ impl Reader<'_> {
         let edge_count = edges.words.len();
         if first_edges.last().is_some_and(|&end| end as usize > edge_count) {
             // The file ended early: nodes at its end lose their edges.
-            for first in &mut first_edges {
+            for first in first_edges.iter_mut() {
                 *first = (*first).min(edge_count as u32);
             }
         }
@@ -346,7 +347,7 @@ impl Reader<'_> {
     /// Returns the edge names that were read, or what reads them when they are needed.
     fn edge_names(
         &self,
-        names: Option<Vec<u32>>,
+        names: Option<Buffer<u32>>,
         at: usize,
         count: usize,
         string_count: u32,
