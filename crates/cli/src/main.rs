@@ -1,2 +1,99 @@
-//! The `heapwhy` command.
-fn main() {}
+//! The `heapwhy` command: explains the memory of Node.js processes.
+//!
+//! Here a run is put together: options are read, a command makes an answer, `render` prints it, the exit code follows. Everything that
+//! a run does stands in `commands`; everything that it says is printed by `render`.
+
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![expect(dead_code, reason = "commands land one by one")]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+mod answer;
+mod args;
+mod codes;
+mod commands;
+mod error;
+mod exit;
+mod findings;
+mod memory;
+mod open;
+mod output;
+mod progress;
+mod render;
+mod session;
+mod sources;
+mod usage;
+mod what;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::answer::Answer;
+use crate::args::CommandLine;
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::render::Format;
+use crate::render::style::{ColourChoice, Style};
+use crate::session::Session;
+
+fn main() -> ExitCode {
+    let words: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    let exit = match CommandLine::try_parse_from(&words) {
+        Ok(line) => run(line),
+        Err(error) => usage::refuse(&error, &words),
+    };
+    ExitCode::from(exit.number())
+}
+
+/// Runs what the command line says, and prints what came of it.
+fn run(line: CommandLine) -> Exit {
+    let format = if line.global.json { Format::Json } else { Format::Text };
+    let style = Style::detect(line.global.color, line.global.ascii);
+    if line.command.is_none() && line.report.files.is_empty() {
+        return usage::nothing_asked(format, &style);
+    }
+    if !is_plain_print(&line) {
+        progress::watch_ctrl_c();
+    }
+    // The answer may hold most of a large heap's memory; leaving it to the end of the process is quicker than freeing it.
+    match guarded(line) {
+        Ok(answer) => render::answer(&std::mem::ManuallyDrop::new(answer), format, &style),
+        Err(error) => render::error(&error, format, &style),
+    }
+}
+
+fn is_plain_print(line: &CommandLine) -> bool {
+    use args::Command::{Completions, Explain, Man};
+    matches!(line.command, Some(Completions(_) | Explain(_) | Man(_)))
+}
+
+/// Runs the command; a panic in it becomes an error that asks to be reported.
+fn guarded(line: CommandLine) -> Result<Answer, CommandError> {
+    std::panic::set_hook(Box::new(|_| {}));
+    let place = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+    let seen = std::sync::Arc::clone(&place);
+    std::panic::set_hook(Box::new(move |panic| {
+        if let Ok(mut place) = seen.lock() {
+            place.clear();
+            place.push_str(&panic.to_string());
+        }
+    }));
+    let work = std::panic::AssertUnwindSafe(|| {
+        let session = Session::start(line.global);
+        match &line.command {
+            Some(command) => commands::run(command, &session),
+            None => commands::report::run(&line.report, &session),
+        }
+    });
+    std::panic::catch_unwind(work).unwrap_or_else(|_| {
+        let what = place.lock().map(|place| place.clone()).unwrap_or_default();
+        Err(CommandError::new(&codes::BUG, "heapwhy failed: this is a bug in heapwhy, not in your file")
+            .note("found", what)
+            .hint("report it with the command that you ran; `heapwhy redact FILE -o SMALL` removes all values from a snapshot"))
+    })
+}
+
+/// Returns the style of messages that are printed before options are known.
+fn early_style() -> Style {
+    Style::detect(ColourChoice::Auto, false)
+}

@@ -1,0 +1,119 @@
+//! The command line: options that every command takes, and which words are commands.
+//!
+//! Each command's own options stand in its file below `commands`. A bare argument is a target: all digits, or an existing path; the words of
+//! commands win, and `./diff` reaches a file of that name.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands;
+use crate::render::style::ColourChoice;
+
+/// Help starts with what people type, then says what it means.
+pub(crate) const TEMPLATE: &str = "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}\n";
+
+const EXAMPLES: &str = "\
+Examples:
+  heapwhy app.heapsnapshot               what holds the memory, and which line of yours
+  heapwhy 1.heapsnapshot 2.heapsnapshot  what grew in between, and what holds it
+  heapwhy why app.heapsnapshot Session   why Session objects are still there
+  heapwhy classes app.heapsnapshot       the histogram of classes
+  heapwhy demo                           try it on a leaking service that is included";
+
+const AFTER: &str = "\
+Exit codes: 0 fine, 1 leak found (--fail-on), 2 usage, 3 unreadable or partial,
+4 permission, 5 unsupported, 6 process failed, 7 refused, 130 Ctrl-C.
+`heapwhy help COMMAND` tells more, `heapwhy explain CODE` explains an error.";
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "heapwhy",
+    version,
+    about = "Why is my Node.js process still holding that memory?",
+    before_help = EXAMPLES,
+    after_help = AFTER,
+    help_template = TEMPLATE,
+    disable_help_subcommand = false,
+    infer_subcommands = false,
+    subcommand_value_name = "COMMAND",
+    override_usage = "heapwhy [OPTIONS] FILE...\n       heapwhy [OPTIONS] COMMAND ..."
+)]
+pub(crate) struct CommandLine {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    /// The report's own options, where no command is named.
+    #[command(flatten)]
+    pub(crate) report: commands::report::ReportArgs,
+    /// The options of all commands.
+    #[command(flatten)]
+    pub(crate) global: Globals,
+}
+
+/// The options that every command takes.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Options of every command")]
+pub(crate) struct Globals {
+    /// Print one JSON object (see schema/report-1.json)
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Show at most N rows; 0 shows all [default: 20 for people, all with --json or -q]
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// Neither use nor write an index (.hwy) next to the file
+    #[arg(long, global = true)]
+    pub(crate) no_index: bool,
+    /// Exit with 0 although the file is damaged and the answer partial
+    #[arg(long, global = true)]
+    pub(crate) partial_ok: bool,
+    /// When to use colour: auto, always, never (NO_COLOR, FORCE_COLOR are heard too)
+    #[arg(
+        long,
+        visible_alias = "colour",
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    pub(crate) color: ColourChoice,
+    /// Keep to ASCII characters
+    #[arg(long, global = true)]
+    pub(crate) ascii: bool,
+    /// Show no progress
+    #[arg(long, global = true)]
+    pub(crate) no_progress: bool,
+}
+
+/// One snapshot file.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct FileArg {
+    /// A .heapsnapshot file, plain or .gz
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+/// What a question is about.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct WhatArg {
+    /// An id (@123 or 123), a class name, or - to read ids from standard input
+    #[arg(value_name = "WHAT", allow_hyphen_values = true)]
+    pub(crate) what: String,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// The histogram: how many of each class, how large, what they retain
+    Classes(commands::classes::ClassesArgs),
+    /// Run a leaking service that is included, and explain its leak
+    Demo(commands::demo::DemoArgs),
+    /// Explain an error code, a rule or the exit codes
+    Explain(commands::explain::ExplainArgs),
+    /// Print shell completions
+    Completions(commands::completions::CompletionsArgs),
+    /// Print the manual page
+    Man(commands::man::ManArgs),
+}

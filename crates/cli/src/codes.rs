@@ -1,0 +1,112 @@
+//! The stable error codes: what each means and what helps, as `heapwhy explain CODE` prints it.
+//!
+//! A code is never reused for something else. Exit codes follow from error codes, so that scripts can rely on either.
+
+use crate::exit::Exit;
+
+/// A stable error code.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Code {
+    /// `HW1004`.
+    pub(crate) id: &'static str,
+    /// What it is about, in a few words.
+    pub(crate) title: &'static str,
+    /// How the process ends.
+    pub(crate) exit: Exit,
+    /// The long explanation.
+    pub(crate) text: &'static str,
+}
+
+macro_rules! codes {
+    ($($name:ident $id:literal $exit:ident $title:literal $text:literal;)*) => {
+        $(#[doc = $title] pub(crate) static $name: Code = Code { id: $id, title: $title, exit: Exit::$exit, text: $text };)*
+        /// All codes, rising.
+        pub(crate) static ALL: &[&Code] = &[$(&$name),*];
+    };
+}
+
+codes! {
+    USAGE "HW1000" Usage "the command line makes no sense"
+        "An option or argument is missing, unknown or contradicts another. `heapwhy --help` and `heapwhy help COMMAND` list what there is.";
+    NO_SUCH_FILE "HW1001" Unreadable "no such file"
+        "The path does not exist as seen from the current directory. In a container, a file of the target is below /proc/PID/root.";
+    NO_SUCH_COMMAND "HW1002" Usage "neither a command nor a file"
+        "A bare word must be a command, an existing file or a process id. To name a file that is called like a command, write ./diff.";
+    IS_DIRECTORY "HW1003" Unreadable "a directory"
+        "Name the files inside. Several snapshots of one process, oldest first, make a growth report: heapwhy DIR/*.heapsnapshot";
+    EMPTY_FILE "HW1004" Unreadable "the file is empty"
+        "Node.js creates the file first and writes it at the end. It stays empty when the process is killed meanwhile: by the kernel's OOM killer, \
+by a liveness probe, or when --heapsnapshot-near-heap-limit has no memory left to write with. Give the process head-room \
+(a lower --max-old-space-size than the container's limit) and take the snapshot earlier, for instance with \
+--heapsnapshot-signal=SIGUSR2.";
+    NOT_A_SNAPSHOT "HW1005" Unreadable "not a heap snapshot"
+        "heapwhy reads what v8.writeHeapSnapshot(), --heapsnapshot-signal, --heapsnapshot-near-heap-limit, DevTools' Memory panel and \
+HeapProfiler.takeHeapSnapshot write: JSON that starts with {\"snapshot\":{\"meta\": … , also packed with gzip.";
+    SAMPLING_PROFILE "HW1006" Unsupported "a profile, not a snapshot"
+        "A .heapprofile holds sampled allocation sites and a .cpuprofile sampled stacks; neither holds objects or who keeps them. This version of \
+heapwhy reads snapshots only. Take one with v8.writeHeapSnapshot().";
+    BAD_GZIP "HW1007" Unreadable "damaged gzip"
+        "The gzip stream is damaged, or what it holds is not a heap snapshot. Test it with: gzip -t FILE";
+    PACKED "HW1008" Unsupported "packed in a way that this version does not read"
+        "heapwhy reads plain and gzip files. Unpack zstd, xz, bzip2 or zip first.";
+    CORE_DUMP "HW1009" Unsupported "a core dump or program"
+        "This version reads heap snapshots only; reading core dumps is planned. Meanwhile, make the next crash leave a snapshot: \
+node --heapsnapshot-near-heap-limit=2 app.js";
+    PROCESS_ID "HW1010" Unsupported "a process id"
+        "This version reads files only; reading a running process from outside is planned. Meanwhile, start Node.js with \
+--heapsnapshot-signal=SIGUSR2, send that signal with `kill -USR2 PID`, and give heapwhy the file that it writes into its working \
+directory. Beware: the process stands still meanwhile and needs several times its heap in memory.";
+    ZEROS "HW1011" Unreadable "nothing but zero bytes"
+        "The file system reserved the space but the contents never arrived: typical after a crash of the machine or a full disk.";
+    INDEX_FILE "HW1012" Unsupported "an index that cannot be used"
+        "A .hwy index belongs to one version of heapwhy and one input file, and carries checksums. heapwhy builds a new one whenever it is given the \
+snapshot; delete the old one.";
+    TRUNCATED "HW1013" Unreadable "the file ends early"
+        "What can be saved is shown and marked PARTIAL, and the exit code is 3. --partial-ok makes it 0. Numbers of a partial file are lower bounds, \
+retained sizes are not comparable with those of a whole file.";
+    DAMAGED "HW1014" Unreadable "the file is damaged"
+        "Parts of the file contradict each other, say an edge to a node that does not exist. What is sound is shown and marked PARTIAL; the warnings say \
+what was left out. --partial-ok makes the exit code 0.";
+    READ_FAILED "HW1015" Unreadable "the file cannot be read"
+        "The system reported an error while the file was read. The message after the colon is the system's own.";
+    DENIED "HW1016" Permission "permission denied"
+        "Node.js writes snapshots with mode 0600: only the user as whom the process ran may read them. Copy the file as that user, or use sudo.";
+    NO_SUCH_NODE "HW1101" Usage "no object of that id"
+        "Ids (@123) are those of the snapshot. They stay the same from one snapshot to the next of one process, but not in another process, and an object \
+that was collected in between is gone.";
+    NO_SUCH_CLASS "HW1102" Usage "no class of that name"
+        "Class names are constructor names: Session. Plain objects go by their shape: '{id, name}' (quote it for the shell). `heapwhy classes FILE --filter TEXT` \
+searches.";
+    BAD_IDS "HW1103" Usage "the ids on standard input are not ids"
+        "With - in place of a name, one id a line is read: @123 or 123. `heapwhy instances FILE CLASS -q` writes them.";
+    BAD_PATTERN "HW1104" Usage "a pattern that makes no sense"
+        "--grep takes plain text; letters match in either case unless the text has a capital.";
+    DIFFERENT_PROCESSES "HW1105" Unsupported "snapshots of different processes"
+        "Objects are matched by id, which is meaningful only among snapshots of one run of one process.";
+    WRITE_FAILED "HW1201" Unreadable "the output cannot be written"
+        "Output files are written under a temporary name and renamed when complete: nothing half-written is left. The message after the colon is the system's own.";
+    DISK_FULL "HW1202" Unreadable "no space left on the device"
+        "Nothing half-written is left behind. Free some space, or write elsewhere with -o.";
+    SAME_FILE "HW1203" Refused "the output is the input"
+        "heapwhy never overwrites the file that it reads. Choose another name with -o.";
+    NO_MEMORY "HW1204" Unreadable "not enough memory"
+        "heapwhy needs about 0.8 times the size of a snapshot file.";
+    TARGET_FAILED "HW1301" Target "the Node.js process failed"
+        "The process that heapwhy started ended early or did not answer in time. Its own last words are shown above.";
+    NO_NODE "HW1302" Target "Node.js was not found"
+        "`heapwhy demo` runs a small Node.js service. Install Node.js 16 or newer, or name it with --node PATH.";
+    NODE_UNSUPPORTED "HW1303" Unsupported "this Node.js cannot be used"
+        "It is older than the oldest that is supported, or built without the inspector. Name another with --node PATH.";
+    FOREIGN_FOLDER "HW1304" Refused "the folder holds other files"
+        "`heapwhy demo` writes only into a folder that is new, empty or its own, so that nothing of yours is replaced. Name another with --dir.";
+    STOPPED "HW1900" Stopped "stopped by Ctrl-C"
+        "The work was stopped before it had an answer. A second Ctrl-C ends heapwhy at once.";
+    BUG "HW1999" Bug "a bug in heapwhy"
+        "This should never happen. Please report it with the command and, if you may, the file: `heapwhy redact` removes all values from a snapshot and keeps \
+its structure.";
+}
+
+/// Returns the code of that name, whatever its case.
+pub(crate) fn find(id: &str) -> Option<&'static Code> {
+    ALL.iter().copied().find(|code| code.id.eq_ignore_ascii_case(id))
+}

@@ -1,0 +1,154 @@
+//! `heapwhy FILE…`: the report. One snapshot: memory, verdict, suspects. Several: what grew, and what holds it.
+//!
+//! Also used by `diff` and `demo`, which end in the same report.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use heap::HeapAnalysis;
+use heap::suspects::{Options, Report, VerdictKind};
+
+use crate::answer::{Answer, Section, Status};
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::open::{self, Opened};
+use crate::session::Session;
+use crate::sources::Disk;
+use crate::{findings, memory, usage};
+
+/// How many suspects a report shows.
+const SUSPECTS: usize = 3;
+
+/// Options of the report.
+#[derive(Args, Debug)]
+pub(crate) struct ReportArgs {
+    /// Snapshots: one to explain, several of one process (oldest first) to see what grew
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// How to judge.
+    #[command(flatten)]
+    pub(crate) judge: Judge,
+}
+
+/// When a gate fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum FailOn {
+    /// Never.
+    #[default]
+    Never,
+    /// When memory was seen to grow.
+    Growing,
+    /// When memory was seen to grow, or looks like a leak.
+    Suspect,
+}
+
+/// How a report judges.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Judge {
+    /// Exit with 1 when memory is `growing`, or also when it is only `suspect`
+    #[arg(long, value_name = "VERDICT", default_value = "never", hide_default_value = true, hide_possible_values = true)]
+    pub(crate) fail_on: FailOn,
+    /// Show all suspects, not only the three worst
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Where source maps and sources are, if not where the snapshot says
+    #[arg(long, value_name = "DIR")]
+    pub(crate) sourcemaps: Option<PathBuf>,
+    /// Read no source files from this disk
+    #[arg(long)]
+    pub(crate) no_sources: bool,
+}
+
+impl Judge {
+    /// Says how the process ends after a verdict, where the input was sound.
+    fn exit(&self, verdict: VerdictKind) -> Exit {
+        let fails = match self.fail_on {
+            FailOn::Never => false,
+            FailOn::Growing => verdict == VerdictKind::Growing,
+            FailOn::Suspect => verdict.is_bad(),
+        };
+        if fails { Exit::Found } else { Exit::Fine }
+    }
+}
+
+/// Reports on the files.
+pub(crate) fn run(args: &ReportArgs, session: &Session) -> Result<Answer, CommandError> {
+    for file in &args.files {
+        if let Some(error) = file.to_str().filter(|_| !file.exists()).and_then(usage::unknown_word) {
+            return Err(error);
+        }
+    }
+    match args.files.as_slice() {
+        [file] => single(file, &args.judge, session),
+        files => growth(files, &args.judge, session),
+    }
+}
+
+fn single(path: &Path, judge: &Judge, session: &Session) -> Result<Answer, CommandError> {
+    let file = open::read(path, session)?;
+    if file.analysis.prepare(&session.progress).is_err() {
+        return Ok(stopped(&[&file], session));
+    }
+    let report = searched(judge, |options| heap::suspects::find(&file.analysis, options));
+    let name = path.display();
+    let class = report.findings.first().map_or_else(|| "CLASS".to_owned(), |finding| shell_word(&finding.class));
+    let answer = with_report(file.answer(session).headed().section(memory::section(&file.analysis)), &report, judge)
+        .next(format!("heapwhy why {name} {class}"))
+        .next(format!("heapwhy classes {name}"))
+        .next(format!("heapwhy {name} LATER.heapsnapshot"));
+    Ok(answer)
+}
+
+/// Reports on what grew between snapshots, the oldest first.
+pub(crate) fn growth(paths: &[PathBuf], judge: &Judge, session: &Session) -> Result<Answer, CommandError> {
+    let files: Vec<Opened> = paths.iter().map(|path| open::read(path, session)).collect::<Result<_, _>>()?;
+    let opened: Vec<&Opened> = files.iter().collect();
+    for file in &files {
+        if file.analysis.prepare(&session.progress).is_err() {
+            return Ok(stopped(&opened, session));
+        }
+    }
+    let analyses: Vec<&HeapAnalysis> = files.iter().map(|file| &file.analysis).collect();
+    let report = searched(judge, |options| heap::growth::compare(&analyses, options));
+    let Some(last) = files.last() else { return Ok(open::about(&opened, session)) };
+    let classes = findings::growth_section(&report.verdict, &report.classes);
+    let answer = open::about(&opened, session).headed().section(memory::section(&last.analysis));
+    let mut answer = with_report(answer, &report, judge).section(classes);
+    let name = last.target.path.display();
+    if let Some(finding) = report.findings.first() {
+        answer = answer.next(format!("heapwhy why {name} {}", shell_word(&finding.class)));
+    }
+    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    Ok(answer.next(format!("heapwhy diff {}", names.join(" "))).next(format!("heapwhy classes {name}")))
+}
+
+fn searched(judge: &Judge, search: impl FnOnce(&Options<'_>) -> Report) -> Report {
+    let limit = if judge.all { usize::MAX } else { SUSPECTS };
+    if judge.no_sources {
+        search(&Options { limit, ..Options::default() })
+    } else {
+        let disk = Disk::new(judge.sourcemaps.clone());
+        search(&Options { limit, files: &disk })
+    }
+}
+
+fn with_report(answer: Answer, report: &Report, judge: &Judge) -> Answer {
+    let judged = judge.exit(report.verdict.kind);
+    let exit = if answer.exit == Exit::Fine { judged } else { answer.exit };
+    let mut answer = answer.section(findings::verdict_section(&report.verdict));
+    answer = answer.section(findings::findings_section(&report.findings, report.left_out));
+    Answer { exit, ..answer }
+}
+
+/// Returns what is known when the analysis was stopped: the memory by kind of what was read.
+pub(crate) fn stopped(files: &[&Opened], session: &Session) -> Answer {
+    let answer = Answer { status: Status::Cancelled, exit: Exit::Stopped, ..open::about(files, session).headed() };
+    let last: Option<Section> = files.last().map(|file| memory::rough_section(file.analysis.graph()));
+    last.into_iter().fold(answer, Answer::section)
+}
+
+/// Returns a word as a shell needs it written.
+pub(crate) fn shell_word(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/@+=:,".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}

@@ -1,0 +1,228 @@
+//! Opens what the user named, and turns every way in which that fails into an error that helps.
+//!
+//! Knows which reader a file needs and what to say when there is none, nothing of the formats themselves: those are `heap`'s.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use heap::snapshot::{Found, ReadError};
+use heap::{HeapAnalysis, Problems};
+
+use crate::answer::{self, Answer, Status, Target};
+use crate::codes;
+use crate::error::{CommandError, shown};
+use crate::exit::Exit;
+use crate::session::Session;
+
+/// An opened file.
+pub(crate) struct Opened {
+    /// Its graph, and what follows from it.
+    pub(crate) analysis: HeapAnalysis,
+    /// What was wrong with it.
+    pub(crate) problems: Problems,
+    /// What it is.
+    pub(crate) target: Target,
+}
+
+impl Opened {
+    /// Starts an answer about it: its target and warnings, and the status and exit code that follow from the damage.
+    pub(crate) fn answer(&self, session: &Session) -> Answer {
+        about(&[self], session)
+    }
+}
+
+/// Starts an answer about several files, the oldest first.
+pub(crate) fn about(files: &[&Opened], session: &Session) -> Answer {
+    let damaged = files.iter().any(|file| !file.problems.is_empty());
+    Answer {
+        targets: files.iter().map(|file| file.target.clone()).collect(),
+        status: if damaged { Status::Partial } else { Status::Complete },
+        warnings: files.iter().flat_map(|file| answer::warnings(&file.problems)).collect(),
+        exit: if damaged && !session.global.partial_ok { Exit::Unreadable } else { Exit::Fine },
+        ..Answer::default()
+    }
+}
+
+/// Reads a file. Distances, dominators and classes are computed when a question needs them.
+pub(crate) fn read(path: &Path, session: &Session) -> Result<Opened, CommandError> {
+    let bytes = check(path)?;
+    let (graph, problems) = heap::snapshot::read(path, &session.progress).map_err(|error| unreadable(path, error))?;
+    let target = Target {
+        kind: "heapsnapshot",
+        path: path.to_owned(),
+        bytes,
+        nodes: graph.node_count() as u64,
+        edges: graph.edge_count() as u64,
+        node: node_version(&graph),
+    };
+    Ok(Opened { analysis: HeapAnalysis::new(graph), problems, target })
+}
+
+/// Reads a file and computes everything that a report needs.
+pub(crate) fn read_prepared(path: &Path, session: &Session) -> Result<Opened, CommandError> {
+    let opened = read(path, session)?;
+    opened.analysis.prepare(&session.progress).map_err(|_| stopped())?;
+    Ok(opened)
+}
+
+/// Returns the error of a command that was stopped before it knew anything.
+pub(crate) fn stopped() -> CommandError {
+    CommandError::new(&codes::STOPPED, "stopped before there was an answer").retryable()
+}
+
+/// Looks at what a path is before it is read. Returns the file's size.
+fn check(path: &Path) -> Result<u64, CommandError> {
+    let metadata = std::fs::metadata(path).map_err(|error| io_error(path, &error))?;
+    if metadata.is_dir() {
+        return Err(directory(path));
+    }
+    Ok(metadata.len())
+}
+
+/// Returns the error for a path that the system does not give.
+fn io_error(path: &Path, error: &io::Error) -> CommandError {
+    let name = shown(path);
+    match error.kind() {
+        io::ErrorKind::NotFound if is_number(path) => process(path),
+        io::ErrorKind::NotFound => {
+            let error = CommandError::new(&codes::NO_SUCH_FILE, format!("there is no file {name}"));
+            match neighbour(path) {
+                Some(close) => error.hint(format!("did you mean {}?", shown(&close))),
+                None => error,
+            }
+        }
+        io::ErrorKind::PermissionDenied => CommandError::new(&codes::DENIED, format!("cannot read {name}: permission denied"))
+            .why("Node.js writes snapshots that only the user of the process may read (mode 0600)")
+            .hint(format!("sudo heapwhy {name}")),
+        io::ErrorKind::IsADirectory => directory(path),
+        io::ErrorKind::OutOfMemory => {
+            CommandError::new(&codes::NO_MEMORY, format!("not enough memory to read {name}")).why(error.to_string()).retryable()
+        }
+        _ => CommandError::new(&codes::READ_FAILED, format!("cannot read {name}: {error}")).retryable(),
+    }
+}
+
+fn is_number(path: &Path) -> bool {
+    path.to_str().is_some_and(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn process(path: &Path) -> CommandError {
+    let pid = shown(path);
+    CommandError::new(&codes::PROCESS_ID, format!("cannot read process {pid}: running processes are not supported by this version yet"))
+        .why(format!("{pid} is all digits and no file of that name is here, so it is taken for a process id"))
+        .hint(format!("start Node.js with --heapsnapshot-signal=SIGUSR2, then: kill -USR2 {pid}"))
+        .hint("heapwhy FILE.heapsnapshot   with the file that it writes")
+}
+
+fn directory(path: &Path) -> CommandError {
+    let name = shown(path);
+    let mut inside: Vec<PathBuf> = std::fs::read_dir(path)
+        .map(|entries| entries.flatten().map(|entry| entry.path()).filter(|path| looks_like_snapshot(path)).collect())
+        .unwrap_or_default();
+    inside.sort();
+    let error = CommandError::new(&codes::IS_DIRECTORY, format!("{name} is a directory"));
+    match inside.as_slice() {
+        [] => error.why("there is no .heapsnapshot file in it"),
+        [one] => error.hint(format!("heapwhy {}", shown(one))),
+        [first, .., last] => {
+            error.note("inside", format!("{} snapshots", inside.len())).hint(format!("heapwhy {} {}", shown(first), shown(last)))
+        }
+    }
+}
+
+fn looks_like_snapshot(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    [".heapsnapshot", ".heapsnapshot.gz", ".heaptimeline"].iter().any(|end| name.ends_with(end))
+}
+
+/// Returns an existing file in the same folder whose name is close to that of a missing one.
+fn neighbour(path: &Path) -> Option<PathBuf> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let wanted = path.file_name()?.to_str()?;
+    let names: Vec<String> =
+        std::fs::read_dir(folder).ok()?.flatten().take(10_000).filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let close = crate::what::closest(wanted, names.iter().map(String::as_str)).first().map(|name| (*name).to_owned())?;
+    Some(path.with_file_name(close))
+}
+
+/// Returns the error for a file that the reader does not take.
+fn unreadable(path: &Path, error: ReadError) -> CommandError {
+    let name = shown(path);
+    match error {
+        ReadError::Io { source, .. } => io_error(path, &source),
+        ReadError::Empty { .. } => CommandError::new(&codes::EMPTY_FILE, format!("{name} is empty (0 bytes)"))
+            .note("likely", "the process was killed before it had written its snapshot, or the disk was full")
+            .hint("take it again with more head-room below the memory limit: node --heapsnapshot-signal=SIGUSR2"),
+        ReadError::NotASnapshot { found, .. } => foreign(path, &found),
+        ReadError::BadHeader { offset, what, .. } => {
+            CommandError::new(&codes::NOT_A_SNAPSHOT, format!("{name} starts like a heap snapshot, but its header makes no sense"))
+                .why(format!("at byte {offset}: {what}"))
+                .note("likely", "the file was cut within its first bytes, or another program wrote it")
+        }
+        ReadError::TooLarge { what, count, limit, .. } => {
+            CommandError::new(&codes::DAMAGED, format!("{name} says that it has {count} {what}; at most {limit} can be read"))
+        }
+        ReadError::Cancelled { .. } => stopped(),
+        other => CommandError::new(&codes::NOT_A_SNAPSHOT, other.to_string()),
+    }
+}
+
+fn foreign(path: &Path, found: &Found) -> CommandError {
+    let name = shown(path);
+    let not_yet = |what: &str| format!("{name} is {what}, which is not supported by this version yet");
+    let snapshot_hint = "a snapshot is made by v8.writeHeapSnapshot(), or: node --heapsnapshot-signal=SIGUSR2 app.js";
+    match found {
+        Found::HeapProfile => CommandError::new(&codes::SAMPLING_PROFILE, not_yet("a sampling heap profile (.heapprofile)"))
+            .why("it says where memory was allocated, not what holds it")
+            .hint(snapshot_hint),
+        Found::CpuProfile => CommandError::new(&codes::SAMPLING_PROFILE, format!("{name} is a CPU profile (.cpuprofile)"))
+            .why("it says nothing about memory")
+            .hint(snapshot_hint),
+        Found::DiagnosticReport => CommandError::new(&codes::NOT_A_SNAPSHOT, format!("{name} is a diagnostic report of Node.js"))
+            .why("it holds totals of memory, no objects")
+            .hint(snapshot_hint),
+        Found::OtherJson(key) => {
+            let error = CommandError::new(&codes::NOT_A_SNAPSHOT, format!("{name} is JSON, but not a heap snapshot"));
+            let error = if key.is_empty() { error } else { error.note("found", format!("its first key is {key:?}")) };
+            error.note("wanted", "\"snapshot\"").hint(snapshot_hint)
+        }
+        Found::Elf => elf(path),
+        Found::Compressed(by) => {
+            CommandError::new(&codes::PACKED, not_yet(&format!("compressed with {by}"))).hint("unpack it first; gzip is read as it is")
+        }
+        Found::Zeros => CommandError::new(&codes::ZEROS, format!("{name} holds nothing but zero bytes"))
+            .note("likely", "the machine crashed or the disk was full while it was written")
+            .hint("compare its size and checksum with the original"),
+        Found::Index => CommandError::new(&codes::INDEX_FILE, format!("{name} is an index that heapwhy wrote, not a snapshot"))
+            .why("an index belongs to a snapshot and holds no names of its own")
+            .hint("give heapwhy the snapshot; it finds the index by itself"),
+        Found::Text => CommandError::new(&codes::NOT_A_SNAPSHOT, format!("{name} is text, not a heap snapshot")).hint(snapshot_hint),
+        _ => CommandError::new(&codes::NOT_A_SNAPSHOT, format!("{name} is not a heap snapshot")).why(found.to_string()).hint(snapshot_hint),
+    }
+}
+
+/// Tells a core dump from other ELF files.
+fn elf(path: &Path) -> CommandError {
+    const CORE: [u8; 2] = [4, 0];
+    let name = shown(path);
+    let mut head = [0; 18];
+    let is_core = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut head)).is_ok() && head.ends_with(&CORE);
+    let hint = "make the next crash leave a snapshot: node --heapsnapshot-near-heap-limit=2 app.js";
+    if is_core {
+        CommandError::new(&codes::CORE_DUMP, format!("{name} is a core dump, which is not supported by this version yet")).hint(hint)
+    } else {
+        CommandError::new(&codes::CORE_DUMP, format!("{name} is a program (ELF), not a heap snapshot")).hint(hint)
+    }
+}
+
+/// Returns the version of Node.js whose process a graph shows, from `process.version`.
+fn node_version(graph: &heap::HeapGraph) -> Option<String> {
+    // `process` is reached from the global object early; the first object of that name with a version decides.
+    let is_process =
+        |node: &heap::NodeIx| graph.kind(*node) == heap::NodeKind::OBJECT && graph.strings().is(graph.name_ix(*node), "process");
+    let version = |node| graph.child(node, heap::EdgeKind::PROPERTY, "version").map(|version| graph.name(version).into_owned());
+    graph.nodes().filter(is_process).take(4).find_map(version).and_then(|version| {
+        let version = version.strip_prefix('v')?.to_owned();
+        version.starts_with(|first: char| first.is_ascii_digit()).then_some(version)
+    })
+}

@@ -1,0 +1,76 @@
+//! Writes files whole or not at all: under a temporary name next to the goal, renamed when complete.
+//!
+//! Results hold what the process held in memory: files are made so that only their owner can read them.
+
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::codes;
+use crate::error::{CommandError, shown};
+
+/// Writes a file by calling `fill`, and returns its size. The goal must not be one of `inputs`.
+pub(crate) fn write(goal: &Path, inputs: &[&Path], fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<u64, CommandError> {
+    let is_same = |input: &&Path| matches!((goal.canonicalize(), input.canonicalize()), (Ok(goal), Ok(input)) if goal == input);
+    if inputs.iter().any(is_same) {
+        let what = format!("{} is the input: it would be overwritten", shown(goal));
+        return Err(CommandError::new(&codes::SAME_FILE, what).hint("name another file with -o"));
+    }
+    written(goal, fill).map_err(|error| failed(goal, &error))
+}
+
+fn written(goal: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<u64> {
+    // A device or pipe cannot be renamed over.
+    if std::fs::metadata(goal).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+        let mut counted = Counted { inner: std::fs::OpenOptions::new().write(true).open(goal)?, bytes: 0 };
+        let mut out = BufWriter::with_capacity(1 << 16, &mut counted);
+        fill(&mut out)?;
+        out.flush()?;
+        drop(out);
+        return Ok(counted.bytes);
+    }
+    let folder: PathBuf = goal.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+    let temporary = tempfile::Builder::new().prefix(".heapwhy-").tempfile_in(folder)?;
+    let mut counted = Counted { inner: temporary, bytes: 0 };
+    let mut out = BufWriter::with_capacity(1 << 20, &mut counted);
+    fill(&mut out)?;
+    out.flush()?;
+    drop(out);
+    counted.inner.persist(goal).map_err(|error| error.error)?;
+    Ok(counted.bytes)
+}
+
+/// Returns the error for a file that could not be written.
+pub(crate) fn failed(goal: &Path, error: &io::Error) -> CommandError {
+    let name = shown(goal);
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            CommandError::new(&codes::DISK_FULL, format!("cannot write {name}: no space left"))
+                .hint("free some space, or name another place with -o")
+                .retryable()
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            CommandError::new(&codes::DENIED, format!("cannot write {name}: {error}")).hint("name a place where you may write with -o")
+        }
+        io::ErrorKind::NotFound => CommandError::new(&codes::WRITE_FAILED, format!("cannot write {name}: its folder does not exist")),
+        io::ErrorKind::Interrupted => crate::open::stopped(),
+        _ => CommandError::new(&codes::WRITE_FAILED, format!("cannot write {name}: {error}")).retryable(),
+    }
+}
+
+/// Counts what is written.
+struct Counted<W> {
+    inner: W,
+    bytes: u64,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(bytes)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}

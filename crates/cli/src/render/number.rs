@@ -1,0 +1,84 @@
+//! Numbers as people read them: sizes in decimal units, thousands separated, shares in per cent.
+
+/// Returns a size: `464 B`, `12.3 kB`, `1.2 GB`. 1 MB is 1,000,000 bytes.
+pub(crate) fn bytes(size: u64) -> String {
+    const UNITS: &[(f64, &str)] = &[(1e3, "kB"), (1e6, "MB"), (1e9, "GB"), (1e12, "TB"), (1e15, "PB"), (1e18, "EB")];
+    if size < 1000 {
+        return format!("{size} B");
+    }
+    // 999,950 bytes would print as 1000.0 kB.
+    let fits = |&&(unit, _): &&(f64, &str)| size as f64 / unit < 999.95;
+    let (unit, name) = UNITS.iter().find(fits).unwrap_or(&UNITS[UNITS.len() - 1]);
+    format!("{:.1} {name}", size as f64 / unit)
+}
+
+/// Returns a difference of sizes with its sign: `+1.2 MB`, `-464 B`, `0 B`.
+pub(crate) fn delta_bytes(delta: i64) -> String {
+    format!("{}{}", sign(delta), bytes(delta.unsigned_abs()))
+}
+
+/// Returns a number of things: `1,234,567`.
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut result = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            result.push(',');
+        }
+        result.push(digit);
+    }
+    result
+}
+
+/// Returns a difference of numbers with its sign: `+1,234`.
+pub(crate) fn delta_count(delta: i64) -> String {
+    format!("{}{}", sign(delta), count(delta.unsigned_abs()))
+}
+
+/// Returns a share of 0 to 1 in per cent: `42%`, `0.3%`.
+pub(crate) fn share(share: f64) -> String {
+    let percent = share * 100.0;
+    if percent != 0.0 && percent.abs() < 9.95 { format!("{percent:.1}%") } else { format!("{percent:.0}%") }
+}
+
+fn sign(delta: i64) -> &'static str {
+    match delta {
+        0 => "",
+        1.. => "+",
+        _ => "-",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        let cases = [
+            (0, "0 B"),
+            (464, "464 B"),
+            (999, "999 B"),
+            (1000, "1.0 kB"),
+            (12_345, "12.3 kB"),
+            (999_949, "999.9 kB"),
+            (999_950, "1.0 MB"),
+            (90_700_000, "90.7 MB"),
+            (217_000_000, "217.0 MB"),
+            (u64::MAX, "18.4 EB"),
+        ];
+        for (size, text) in cases {
+            assert_eq!(bytes(size), text);
+        }
+        assert_eq!(delta_bytes(-464), "-464 B");
+        assert_eq!(delta_bytes(i64::MIN), "-9.2 EB");
+        assert_eq!(delta_bytes(0), "0 B");
+    }
+
+    #[test]
+    fn counts_and_shares() {
+        assert_eq!([count(0), count(999), count(1000), count(1_234_567)], ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([delta_count(1500), delta_count(-1), delta_count(0)], ["+1,500", "-1", "0"]);
+        assert_eq!([share(0.0), share(0.003), share(0.42), share(1.0), share(f64::NAN)], ["0%", "0.3%", "42%", "100%", "NaN%"]);
+    }
+}

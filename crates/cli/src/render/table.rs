@@ -1,0 +1,154 @@
+//! Tables on a terminal: numbers right-aligned, names cut in the middle so that a row keeps to one line.
+
+use std::io::{self, Write};
+
+use heap::view::{Cell, ColumnKind, Table, TableColumn};
+
+use super::clean::{columns, fit};
+use super::number;
+use super::style::Style;
+
+/// The narrowest that a column of text is cut to.
+const NARROWEST: usize = 12;
+
+/// The spaces between columns.
+const GAP: usize = 2;
+
+/// Returns a cell as text; names are not cleaned or cut.
+pub(super) fn plain(cell: &Cell, kind: ColumnKind) -> String {
+    match (cell, kind) {
+        (Cell::None, _) => String::new(),
+        (Cell::Number(size), ColumnKind::Bytes | ColumnKind::DeltaBytes) => number::bytes(*size),
+        (Cell::Number(id), ColumnKind::Node) | (Cell::Node(id), _) => format!("@{id}"),
+        (Cell::Number(count), _) => number::count(*count),
+        (Cell::Delta(delta), ColumnKind::Bytes | ColumnKind::DeltaBytes) => number::delta_bytes(*delta),
+        (Cell::Delta(delta), _) => number::delta_count(*delta),
+        (Cell::Share(share), _) => number::share(*share),
+        (Cell::Text(text), _) => text.clone(),
+    }
+}
+
+/// Says whether a column's cells are text that may be cut.
+pub(super) fn is_text(column: &TableColumn) -> bool {
+    matches!(column.kind, ColumnKind::Text | ColumnKind::Location)
+}
+
+/// Says whether a column stands to the right.
+fn is_right(column: &TableColumn) -> bool {
+    !is_text(column) && column.kind != ColumnKind::Node
+}
+
+/// Writes a table: a heading, its rows, and how many rows a limit left out.
+pub(super) fn write(out: &mut dyn Write, table: &Table, style: &Style) -> io::Result<()> {
+    if table.rows.is_empty() {
+        return writeln!(out, "{}", style.dim("nothing found"));
+    }
+    let used = used_columns(table);
+    let cells: Vec<Vec<String>> = table
+        .rows
+        .iter()
+        .map(|row| used.iter().map(|&at| row.get(at).map_or_else(String::new, |cell| shown(cell, &table.columns[at], style))).collect())
+        .collect();
+    let columns: Vec<&TableColumn> = used.iter().map(|&at| &table.columns[at]).collect();
+    let widths = widths(&columns, &cells, style.width);
+    let titles: Vec<String> = columns.iter().map(|column| column.title.to_owned()).collect();
+    writeln!(out, "{}", style.dim(line(&columns, &titles, &widths, style).trim_end()))?;
+    for row in &cells {
+        writeln!(out, "{}", line(&columns, row, &widths, style).trim_end())?;
+    }
+    let left_out = table.total_rows.saturating_sub(table.rows.len() as u64);
+    if left_out > 0 {
+        let text = format!("… {} more (--limit 0 shows all)", number::count(left_out));
+        writeln!(out, "{}", style.dim(&style.own(&text)))?;
+    }
+    Ok(())
+}
+
+/// Leaves out columns in which no row says anything.
+fn used_columns(table: &Table) -> Vec<usize> {
+    let says = |at: &usize| table.rows.iter().any(|row| !matches!(row.get(*at), None | Some(Cell::None)));
+    (0..table.columns.len()).filter(says).collect()
+}
+
+fn shown(cell: &Cell, column: &TableColumn, style: &Style) -> String {
+    if is_text(column) { fit(&plain(cell, column.kind), style.width, style.ascii) } else { plain(cell, column.kind) }
+}
+
+/// Gives every column the room that it needs, and takes from the widest texts what the line has not.
+fn widths(columns_: &[&TableColumn], cells: &[Vec<String>], line: usize) -> Vec<usize> {
+    let widest = |at: usize| cells.iter().map(|row| columns(&row[at])).max().unwrap_or(0);
+    let mut widths: Vec<usize> = columns_.iter().enumerate().map(|(at, column)| widest(at).max(column.title.len())).collect();
+    let gaps = GAP * widths.len().saturating_sub(1);
+    loop {
+        let excess = (widths.iter().sum::<usize>() + gaps).saturating_sub(line);
+        let candidates = widths.iter().enumerate().filter(|(at, width)| is_text(columns_[*at]) && **width > NARROWEST);
+        let Some((at, &width)) = candidates.max_by_key(|(_, width)| **width).filter(|_| excess > 0) else { return widths };
+        // Down to the next widest at most, so that two long columns end up equal.
+        let next = widths.iter().enumerate().filter(|(other, _)| *other != at && is_text(columns_[*other])).map(|(_, width)| *width);
+        let floor = next.filter(|next| *next < width).max().unwrap_or(NARROWEST).max(NARROWEST).min(width - 1);
+        widths[at] = floor.max(width.saturating_sub(excess));
+    }
+}
+
+fn line(columns_: &[&TableColumn], cells: &[String], widths: &[usize], style: &Style) -> String {
+    let mut text = String::new();
+    for (at, (cell, &width)) in cells.iter().zip(widths).enumerate() {
+        if at > 0 {
+            text.push_str(&" ".repeat(GAP));
+        }
+        let cell = if is_text(columns_[at]) && columns(cell) > width { fit(cell, width, style.ascii) } else { cell.clone() };
+        let padding = " ".repeat(width.saturating_sub(columns(&cell)));
+        if is_right(columns_[at]) {
+            text.push_str(&padding);
+            text.push_str(&cell);
+        } else {
+            text.push_str(&cell);
+            text.push_str(&padding);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rendered(table: &Table, width: usize) -> String {
+        let mut out = Vec::new();
+        write(&mut out, table, &Style { colour: false, ascii: false, width }).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn aligns_and_cuts() {
+        let mut table = Table::new(
+            "classes",
+            &[("class", "class", ColumnKind::Text), ("count", "count", ColumnKind::Count), ("self_size", "self size", ColumnKind::Bytes)],
+        );
+        table.push(vec!["Session".into(), 20_000_u64.into(), 9_280_000_u64.into()]);
+        table.push(vec!["{aVeryLongProperty, another\nWithBreak, third, fourth}".into(), 1_u64.into(), 56_u64.into()]);
+        table.push(vec!["gone".into(), 2_u64.into(), 1_u64.into()]);
+        table.truncate(2);
+        insta::assert_snapshot!(rendered(&table, 44), @r"
+        class                       count  self size
+        Session                    20,000     9.3 MB
+        {aVeryLongPrope…, fourth}       1       56 B
+        … 1 more (--limit 0 shows all)
+        ");
+    }
+
+    #[test]
+    fn leaves_out_columns_that_say_nothing() {
+        let mut table = Table::new(
+            "x",
+            &[("node", "id", ColumnKind::Node), ("location", "location", ColumnKind::Location), ("share", "share", ColumnKind::Share)],
+        );
+        table.push(vec![Cell::Node(7), Cell::None, Cell::Share(0.5)]);
+        insta::assert_snapshot!(rendered(&table, 80), @r"
+        id  share
+        @7    50%
+        ");
+        table.rows.clear();
+        assert_eq!(rendered(&table, 80), "nothing found\n");
+    }
+}

@@ -1,0 +1,91 @@
+//! Answers as people read them: a line about the file, sections, what to type next; warnings apart, for standard error.
+
+use std::io::{self, Write};
+
+use super::clean::{clean, columns, fit};
+use super::style::Style;
+use super::{number, report, table, tree};
+use crate::answer::{Answer, Section, Status, Target};
+
+/// Writes an answer.
+pub(super) fn answer(out: &mut dyn Write, answer: &Answer, style: &Style) -> io::Result<()> {
+    if answer.headed {
+        for target in &answer.targets {
+            header(out, target, answer.status, style)?;
+        }
+    }
+    let mut is_first = !answer.headed;
+    for section in &answer.sections {
+        if matches!(section, Section::Value { lines, .. } if lines.is_empty()) {
+            continue;
+        }
+        if !is_first && !matches!(section, Section::Ids(_)) {
+            writeln!(out)?;
+        }
+        is_first = false;
+        write_section(out, section, style)?;
+    }
+    if answer.status == Status::Cancelled {
+        writeln!(out, "{}", style.yellow("CANCELLED: this is what was known when it was stopped"))?;
+    }
+    for (at, command) in answer.next.iter().enumerate() {
+        if at == 0 {
+            writeln!(out)?;
+        }
+        let label = if at == 0 { "next" } else { "    " };
+        writeln!(out, "{}   {}", style.bold(label), style.cyan(&style.own(&clean(command))))?;
+    }
+    Ok(())
+}
+
+/// Returns an answer's warnings as lines for standard error.
+pub(super) fn warnings(answer: &Answer, style: &Style) -> String {
+    let mut text = String::new();
+    for warning in &answer.warnings {
+        let place = warning.offset.map_or_else(String::new, |offset| format!(" at byte {}", number::count(offset)));
+        let times = if warning.count > 1 { format!(" ({} times)", number::count(warning.count)) } else { String::new() };
+        let line = format!("warning: {}{place}{times}", clean(&warning.message));
+        text.push_str(&style.own(&line));
+        text.push('\n');
+    }
+    text
+}
+
+fn header(out: &mut dyn Write, target: &Target, status: Status, style: &Style) -> io::Result<()> {
+    let mut facts = vec![number::bytes(target.bytes), format!("{} nodes", number::count(target.nodes))];
+    if let Some(version) = &target.node {
+        facts.insert(0, format!("node v{}", clean(version)));
+    }
+    if status == Status::Partial {
+        facts.push("PARTIAL".to_owned());
+    }
+    let front = concat!("heapwhy ", env!("CARGO_PKG_VERSION"), " · ");
+    let behind = format!(" · {}", facts.join(" · "));
+    let room = style.width.saturating_sub(columns(front) + columns(&behind)).max(20);
+    let path = fit(&target.path.display().to_string(), room, style.ascii);
+    writeln!(out, "{}{}{}", style.dim(&style.own(front)), style.bold(&path), style.dim(&style.own(&behind)))
+}
+
+fn write_section(out: &mut dyn Write, section: &Section, style: &Style) -> io::Result<()> {
+    match section {
+        Section::Table { title, table } => {
+            heading(out, title, style)?;
+            table::write(out, table, style)
+        }
+        Section::Tree { title, tree } => {
+            heading(out, title, style)?;
+            tree::write(out, tree, style)
+        }
+        Section::Ids(ids) => ids.iter().try_for_each(|id| writeln!(out, "{id}")),
+        Section::Text { text, .. } => text.lines().try_for_each(|line| writeln!(out, "{}", style.own(&clean(line)))),
+        Section::Raw { text, .. } => out.write_all(text.as_bytes()),
+        Section::Written { path, bytes, what } => {
+            writeln!(out, "wrote {} ({what}, {})", clean(&path.display().to_string()), number::bytes(*bytes))
+        }
+        Section::Value { lines, .. } => report::lines(out, lines, style),
+    }
+}
+
+fn heading(out: &mut dyn Write, title: &str, style: &Style) -> io::Result<()> {
+    if title.is_empty() { Ok(()) } else { writeln!(out, "{}", style.bold(&style.own(&clean(title)))) }
+}

@@ -1,0 +1,181 @@
+//! Resolves what a question is about: an id, a class name, or ids from standard input.
+
+use std::io::{self, BufRead};
+
+use heap::{ClassIx, HeapAnalysis, NodeId, NodeIx};
+
+use crate::codes;
+use crate::error::CommandError;
+
+/// What a question is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    /// Particular nodes, in the order given.
+    Nodes(Vec<NodeIx>),
+    /// All nodes of the classes of that name.
+    Class {
+        /// The name.
+        name: String,
+        /// The classes: several where equal names were written in different places.
+        classes: Vec<ClassIx>,
+    },
+}
+
+impl What {
+    /// Returns the nodes that it stands for, those that retain most first. As DevTools counts, instances without a size are left out.
+    pub(crate) fn nodes(&self, analysis: &HeapAnalysis) -> Vec<NodeIx> {
+        match self {
+            Self::Nodes(nodes) => nodes.clone(),
+            Self::Class { classes, .. } => {
+                let wanted = |node: &NodeIx| classes.contains(&analysis.class(*node)) && analysis.self_size(*node) > 0;
+                let mut nodes: Vec<NodeIx> = analysis.graph().nodes().filter(wanted).collect();
+                nodes.sort_by_key(|&node| std::cmp::Reverse(analysis.retained_size(node)));
+                nodes
+            }
+        }
+    }
+}
+
+/// Resolves what stands on the command line. `-` reads ids from standard input.
+pub(crate) fn resolve(analysis: &HeapAnalysis, what: &str) -> Result<What, CommandError> {
+    if what == "-" {
+        return from_lines(analysis, io::stdin().lock());
+    }
+    if let Some(id) = id(what) {
+        // A class may be called 123 only where no object has that id.
+        return match analysis.graph().find_id(id) {
+            Some(node) => Ok(What::Nodes(vec![node])),
+            None => class(analysis, what).map_err(|_| no_such_node(id)),
+        };
+    }
+    class(analysis, what)
+}
+
+/// Returns the id that a word writes: `@123` or `123`.
+pub(crate) fn id(word: &str) -> Option<NodeId> {
+    let digits = word.strip_prefix('@').unwrap_or(word);
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { digits.parse().ok().map(NodeId) } else { None }
+}
+
+fn from_lines(analysis: &HeapAnalysis, lines: impl BufRead) -> Result<What, CommandError> {
+    let mut ids = Vec::new();
+    for (at, line) in lines.lines().enumerate() {
+        let line = line.map_err(|error| CommandError::new(&codes::BAD_IDS, format!("cannot read ids from standard input: {error}")))?;
+        let Some(word) = line.split_whitespace().next() else { continue };
+        ids.push(id(word).ok_or_else(|| not_an_id(at + 1, word))?);
+    }
+    Ok(What::Nodes(find_all(analysis, &ids)?))
+}
+
+/// Finds many ids in one pass over the nodes.
+fn find_all(analysis: &HeapAnalysis, ids: &[NodeId]) -> Result<Vec<NodeIx>, CommandError> {
+    let graph = analysis.graph();
+    let mut wanted: std::collections::HashMap<NodeId, Option<NodeIx>> = ids.iter().map(|&id| (id, None)).collect();
+    if !wanted.is_empty() {
+        for node in graph.nodes() {
+            if let Some(found) = wanted.get_mut(&graph.id(node)) {
+                found.get_or_insert(node);
+            }
+        }
+    }
+    ids.iter().map(|id| wanted.get(id).copied().flatten().ok_or_else(|| no_such_node(*id))).collect()
+}
+
+fn class(analysis: &HeapAnalysis, name: &str) -> Result<What, CommandError> {
+    let classes = analysis.classes();
+    let named = |wanted: &dyn Fn(&str) -> bool| -> Vec<ClassIx> {
+        classes.iter().filter(|(_, class)| wanted(&class.name)).map(|(ix, _)| ix).collect()
+    };
+    let exact = named(&|known| known == name);
+    if !exact.is_empty() {
+        return Ok(What::Class { name: name.to_owned(), classes: exact });
+    }
+    let caseless = named(&|known| known.eq_ignore_ascii_case(name));
+    match caseless.first() {
+        Some(&first) => Ok(What::Class { name: classes.get(first).name.clone(), classes: caseless }),
+        None => Err(no_such_class(analysis, name)),
+    }
+}
+
+fn no_such_node(id: NodeId) -> CommandError {
+    CommandError::new(&codes::NO_SUCH_NODE, format!("no object has the id {id}"))
+        .why("ids belong to one run of one process; an object that was collected is gone")
+        .hint("heapwhy classes FILE, then heapwhy instances FILE CLASS")
+}
+
+fn not_an_id(line: usize, word: &str) -> CommandError {
+    let shown: String = word.chars().take(40).collect();
+    CommandError::new(&codes::BAD_IDS, format!("line {line} of standard input is not an id: {shown}"))
+        .hint("heapwhy instances FILE CLASS -q | heapwhy refs FILE -")
+}
+
+fn no_such_class(analysis: &HeapAnalysis, name: &str) -> CommandError {
+    let names = analysis.classes().iter().map(|(_, class)| class.name.as_str());
+    let close = closest(name, names);
+    let error = CommandError::new(&codes::NO_SUCH_CLASS, format!("no class is called {name}"));
+    if close.is_empty() {
+        error.hint("heapwhy classes FILE lists the classes; --filter TEXT searches")
+    } else {
+        error.note("close", close.join(", ")).hint("heapwhy classes FILE --filter TEXT searches")
+    }
+}
+
+/// Returns at most three names that resemble a word: containing it, or few letters away.
+pub(crate) fn closest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let lower = word.to_lowercase();
+    let mut close: Vec<(usize, &str)> = names
+        .filter(|name| name.len() <= 200)
+        .filter_map(|name| {
+            let other = name.to_lowercase();
+            let contains = word.len() > 2 && (other.contains(&lower) || other.len() > 3 && lower.contains(&other));
+            let distance = edit_distance(&lower, &other);
+            let allowed = 1 + lower.chars().count() / 4;
+            (contains || distance <= allowed).then_some((if contains { distance.min(3) } else { distance }, name))
+        })
+        .collect();
+    close.sort_unstable();
+    close.dedup();
+    close.into_iter().take(3).map(|(_, name)| name).collect()
+}
+
+/// Returns how many letters must be inserted, removed, replaced or swapped with their neighbour to make `b` of `a`.
+fn edit_distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().take(64).collect());
+    let mut before: Vec<usize> = Vec::new();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, &x) in a.iter().enumerate() {
+        let mut next = vec![i + 1];
+        for (j, &y) in b.iter().enumerate() {
+            let mut best = (row[j] + usize::from(x != y)).min(row[j + 1] + 1).min(next[j] + 1);
+            if i > 0 && j > 0 && x == b[j - 1] && a[i - 1] == y {
+                best = best.min(before[j - 1] + 1);
+            }
+            next.push(best);
+        }
+        before = std::mem::replace(&mut row, next);
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_ids() {
+        let cases = [("@123", Some(123)), ("123", Some(123)), ("@", None), ("", None), ("12a", None), ("99999999999999999999", None)];
+        for (word, expected) in cases {
+            assert_eq!(id(word), expected.map(NodeId), "{word}");
+        }
+    }
+
+    #[test]
+    fn suggests() {
+        let names = ["Session", "SessionCache", "Socket", "(string)", "Object"];
+        assert_eq!(closest("Sesion", names.into_iter()), ["Session"]);
+        assert_eq!(closest("session", names.into_iter()), ["Session", "SessionCache"]);
+        assert_eq!(closest("Qqq", names.into_iter()), Vec::<&str>::new());
+        assert_eq!(closest("sumamry", ["summary", "strings"].into_iter()), ["summary"]);
+    }
+}
