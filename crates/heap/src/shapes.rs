@@ -49,7 +49,7 @@ impl Shapes {
     /// Returns the property names of all shapes, each once, rising. `strings` is the number of strings.
     pub(crate) fn distinct_names(&self, strings: usize) -> impl Iterator<Item = u32> + use<> {
         let mut seen = Bitset::new(strings);
-        for &name in &self.names {
+        for &name in self.names.iter() {
             seen.set(name);
         }
         (0..strings as u32).filter(move |&name| seen.get(name))

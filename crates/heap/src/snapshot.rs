@@ -12,6 +12,7 @@ mod read;
 mod section;
 mod small;
 mod text;
+pub mod write;
 
 use std::io;
 use std::path::PathBuf;
