@@ -92,6 +92,11 @@ fn known(value: u64) -> Option<u32> {
     u32::try_from(value).ok()
 }
 
+/// Returns a position that V8 writes from 1, and as 0 where it does not know it (`SerializePosition`).
+fn from_one(value: u64) -> Option<u32> {
+    known(value)?.checked_sub(1)
+}
+
 /// Reads `locations`. Returns the place behind the section, where it ends.
 pub(super) fn read_locations(
     bytes: &[u8],
@@ -171,8 +176,8 @@ pub(super) fn read_functions(
             name: text(row, "name"),
             script: text(row, "script_name"),
             script_id: known(get(row, "script_id")).unwrap_or(0),
-            line: known(get(row, "line")),
-            column: known(get(row, "column")),
+            line: from_one(get(row, "line")),
+            column: from_one(get(row, "column")),
         })
         .collect();
     end
