@@ -46,6 +46,8 @@ mod spans;
 pub mod story;
 pub mod strings;
 pub mod suspects;
+#[cfg(test)]
+mod testing;
 pub mod view;
 
 pub use analysis::{Cancelled, HeapAnalysis};

@@ -207,3 +207,116 @@ fn edges<W: Write>(sink: &mut Sink<'_, W>, graph: &HeapGraph, layout: &Layout) -
 fn within(name: u32, strings: u32) -> u32 {
     if name < strings { name } else { 0 }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::{difference, graphs, small};
+    use crate::{Silent, snapshot};
+
+    fn written(graph: &HeapGraph, options: &WriteOptions) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        write(graph, &mut bytes, options).unwrap();
+        bytes
+    }
+
+    fn read_back(bytes: &[u8]) -> HeapGraph {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        let (graph, problems) = snapshot::read(Path::new(file.path()), &Silent).unwrap();
+        assert!(problems.is_empty(), "{problems:?}");
+        graph
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+        #[test]
+        fn what_is_written_reads_back(graph in graphs(), lines: bool, always: bool) {
+            let options = WriteOptions {
+                records: if lines { Records::Lines } else { Records::Compact },
+                trace_ids: if always { TraceIds::Always } else { TraceIds::WhenTracked },
+            };
+            let bytes = written(&graph, &options);
+            let json: serde_json::Value = serde_json::from_slice(&without_lone_surrogates(&bytes)).unwrap();
+            prop_assert_eq!(json["snapshot"]["node_count"].as_u64(), Some(graph.node_count() as u64));
+            let again = read_back(&bytes);
+            if always && graph.allocations().node_stacks.is_empty() {
+                prop_assert!(again.allocations().node_stacks.iter().all(|&stack| stack == 0));
+                prop_assert_eq!(again.node_count(), graph.node_count());
+            } else {
+                prop_assert_eq!(difference(&graph, &again), Ok(()));
+            }
+        }
+    }
+
+    /// Replaces escaped surrogates, which the JSON parser of the test refuses where they stand alone.
+    fn without_lone_surrogates(bytes: &[u8]) -> Vec<u8> {
+        let text = std::str::from_utf8(bytes).unwrap();
+        ["\\ud8", "\\ud9", "\\uda", "\\udb", "\\udc", "\\udd", "\\ude", "\\udf"]
+            .iter()
+            .fold(text.to_owned(), |text, half| text.replace(half, "\\u00"))
+            .into_bytes()
+    }
+
+    #[test]
+    fn a_small_file() {
+        let options = WriteOptions { records: Records::Lines, trace_ids: TraceIds::WhenTracked };
+        let text = String::from_utf8(written(&small(), &options)).unwrap();
+        let (_, sections) = text.split_once("\"nodes\":").unwrap();
+        let expected = r#"[9,0,1,0,1,0
+,3,1,3,32,1,0
+,3,2,5,24,1,0
+,1,3,7,64,2,0
+,3,4,9,40,2,0
+,3,4,11,40,2,0
+,2,5,13,40,0,0
+],
+"edges":[5,1,6
+,2,6,12
+,3,7,18
+,4,0,24
+,4,1,30
+,2,8,36
+,2,9,36
+,2,8,36
+,2,9,36
+],
+"trace_function_infos":[],
+"trace_tree":[],
+"samples":[],
+"locations":[12,7,2,11
+],
+"strings":["",
+"global",
+"Map",
+"(object elements)",
+"Object",
+"alice@example.com",
+"sessions",
+"table",
+"name",
+"id"]}
+"#;
+        assert_eq!(sections, expected);
+    }
+
+    #[test]
+    fn addresses_become_numbers() {
+        use crate::builder::{GraphBuilder, Node};
+        let mut builder = GraphBuilder::new();
+        builder.node(Node::new(NodeKind::SYNTHETIC, "", 0x7fff_0000_1234, 0));
+        builder.node(Node::new(NodeKind::OBJECT, "Object", 0x7fff_0000_5678, 0));
+        let graph = read_back(&written(&builder.finish().0, &WriteOptions::default()));
+        assert_eq!(graph.nodes().map(|node| graph.id(node).0).collect::<Vec<_>>(), [1, 3]);
+    }
+
+    #[test]
+    fn a_full_disk_is_an_error() {
+        let mut out = &mut [0_u8; 100][..];
+        assert!(write(&small(), &mut out, &WriteOptions::default()).is_err());
+    }
+}
