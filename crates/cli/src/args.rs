@@ -106,8 +106,16 @@ pub(crate) struct WhatArg {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// What the file is and what its memory is made of
+    Summary(commands::summary::SummaryArgs),
     /// The histogram: how many of each class, how large, what they retain
     Classes(commands::classes::ClassesArgs),
+    /// The objects of a class
+    Instances(commands::instances::InstancesArgs),
+    /// Who refers to an object, and by which edge
+    Refs(commands::refs::RefsArgs),
+    /// What would be freed with what: the dominator tree
+    Dominators(commands::dominators::DominatorsArgs),
     /// Run a leaking service that is included, and explain its leak
     Demo(commands::demo::DemoArgs),
     /// Explain an error code, a rule or the exit codes

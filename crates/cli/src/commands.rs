@@ -5,9 +5,13 @@
 pub(crate) mod classes;
 pub(crate) mod completions;
 pub(crate) mod demo;
+pub(crate) mod dominators;
 pub(crate) mod explain;
+pub(crate) mod instances;
 pub(crate) mod man;
+pub(crate) mod refs;
 pub(crate) mod report;
+pub(crate) mod summary;
 
 use crate::answer::Answer;
 use crate::args::Command;
@@ -17,7 +21,11 @@ use crate::session::Session;
 /// Runs a command.
 pub(crate) fn run(command: &Command, session: &Session) -> Result<Answer, CommandError> {
     match command {
+        Command::Summary(args) => summary::run(args, session),
         Command::Classes(args) => classes::run(args, session),
+        Command::Instances(args) => instances::run(args, session),
+        Command::Refs(args) => refs::run(args, session),
+        Command::Dominators(args) => dominators::run(args, session),
         Command::Demo(args) => demo::run(args, session),
         Command::Explain(args) => explain::run(args),
         Command::Completions(args) => completions::run(args),

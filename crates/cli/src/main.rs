@@ -9,6 +9,7 @@
 
 mod answer;
 mod args;
+mod asked;
 mod codes;
 mod commands;
 mod error;

@@ -1,0 +1,41 @@
+//! `heapwhy dominators`: what would be freed with what.
+
+use clap::Args;
+
+use crate::answer::Answer;
+use crate::args::FileArg;
+use crate::error::CommandError;
+use crate::session::Session;
+use crate::{asked, open, what};
+
+/// Nobody reads deeper, and the tree is made by recursion.
+const DEEPEST: u8 = 64;
+
+/// Options of `dominators`.
+#[derive(Args, Debug)]
+#[command(
+    before_help = "Examples:\n  heapwhy dominators app.heapsnapshot\n  heapwhy dominators app.heapsnapshot SessionCache --depth 5 --limit 3",
+    help_template = crate::args::TEMPLATE
+)]
+pub(crate) struct DominatorsArgs {
+    #[command(flatten)]
+    file: FileArg,
+    /// Below which objects: an id, a class name, or - for ids from standard input [default: everything]
+    #[arg(value_name = "WHAT")]
+    what: Option<String>,
+    /// How many levels
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=i64::from(DEEPEST)))]
+    depth: u8,
+}
+
+/// Shows the tree.
+pub(crate) fn run(args: &DominatorsArgs, session: &Session) -> Result<Answer, CommandError> {
+    let file = open::read_prepared(&args.file.file, session)?;
+    let analysis = &file.analysis;
+    let nodes = match &args.what {
+        Some(what) => what::resolve(analysis, what)?.nodes(analysis),
+        None => vec![analysis.graph().root()],
+    };
+    let limit = session.limit_or(false, 8).min(100_000);
+    Ok(file.answer(session).headed().tree(asked::dominators(analysis, &nodes, usize::from(args.depth), limit)))
+}
