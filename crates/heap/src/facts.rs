@@ -132,9 +132,9 @@ impl SpecialNames {
         names
     }
 
-    /// Starts with room for `len` strings.
+    /// Starts with room for `len` strings; a table without strings still holds one, the empty one.
     pub(crate) fn with_room(len: usize) -> Self {
-        Self { ephemerons: Bitset::new(len), ..Self::default() }
+        Self { ephemerons: Bitset::new(len.max(1)), ..Self::default() }
     }
 
     /// Says whether a string that starts with that byte can matter.

@@ -24,7 +24,7 @@ pub(super) struct StringsRead {
 impl StringsRead {
     /// Returns no strings at all.
     pub(super) fn none() -> Self {
-        Self { range: 0..0, starts: Vec::new(), wraps: Vec::new(), special: SpecialNames::default(), is_whole: false }
+        Self { range: 0..0, starts: Vec::new(), wraps: Vec::new(), special: SpecialNames::with_room(0), is_whole: false }
     }
 }
 
