@@ -47,6 +47,9 @@ pub(crate) fn about(files: &[&Opened], session: &Session) -> Answer {
 pub(crate) fn read(path: &Path, session: &Session) -> Result<Opened, CommandError> {
     let bytes = check(path)?;
     let (graph, problems) = heap::snapshot::read(path, &session.progress).map_err(|error| unreadable(path, error))?;
+    if graph.node_count() == 0 {
+        return Err(nothing_left(path, bytes, &problems));
+    }
     let target = Target {
         kind: "heapsnapshot",
         path: path.to_owned(),
@@ -56,6 +59,17 @@ pub(crate) fn read(path: &Path, session: &Session) -> Result<Opened, CommandErro
         node: node_version(&graph),
     };
     Ok(Opened { analysis: HeapAnalysis::new(graph), problems, target })
+}
+
+/// Returns the error for a snapshot of which nothing could be saved.
+fn nothing_left(path: &Path, bytes: u64, problems: &Problems) -> CommandError {
+    let code = if problems.is_truncated() { &codes::TRUNCATED } else { &codes::DAMAGED };
+    let what = if problems.is_truncated() { "ends before its first object" } else { "holds no object that can be read" };
+    let mut error = CommandError::new(code, format!("{} {what} ({} bytes)", shown(path), crate::render::number::count(bytes)));
+    for problem in problems.kept().iter().take(3) {
+        error = error.note("found", problem.what.clone());
+    }
+    error.note("likely", "the process was killed, the disk was full, or a copy broke off: compare sizes with `ls -l`")
 }
 
 /// Reads a file and computes everything that a report needs.

@@ -35,8 +35,7 @@ pub(crate) fn answer(answer: &Answer, format: Format, style: &Style) -> Exit {
     let written = match format {
         Format::Json => to_stdout(style, |out| json::answer(out, answer)),
         Format::Text => {
-            let warnings = text::warnings(answer, style);
-            to_stderr(&warnings);
+            to_stderr(&error_text::damage(answer, style));
             to_stdout(style, |out| text::answer(out, answer, style))
         }
     };

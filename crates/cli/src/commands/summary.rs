@@ -35,7 +35,8 @@ pub(crate) fn run(args: &SummaryArgs, session: &Session) -> Result<Answer, Comma
 }
 
 fn largest(analysis: &heap::HeapAnalysis, limit: usize) -> Table {
-    let columns = [("class", "class", ColumnKind::Text), ("count", "count", ColumnKind::Count), ("retained_size", "retained", ColumnKind::Bytes)];
+    let columns =
+        [("class", "class", ColumnKind::Text), ("count", "count", ColumnKind::Count), ("retained_size", "retained", ColumnKind::Bytes)];
     let mut table = Table::new("classes", &columns);
     for sum in heap::aggregates::aggregates(analysis, |_| true) {
         table.push(vec![Cell::from(analysis.classes().get(sum.class).name.as_str()), sum.count.into(), sum.retained_size.into()]);

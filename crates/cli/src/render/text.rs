@@ -1,4 +1,4 @@
-//! Answers as people read them: a line about the file, sections, what to type next; warnings apart, for standard error.
+//! Answers as people read them: a line about the file, sections, what to type next. What was wrong goes to standard error.
 
 use std::io::{self, Write};
 
@@ -36,19 +36,6 @@ pub(super) fn answer(out: &mut dyn Write, answer: &Answer, style: &Style) -> io:
         writeln!(out, "{}   {}", style.bold(label), style.cyan(&style.own(&clean(command))))?;
     }
     Ok(())
-}
-
-/// Returns an answer's warnings as lines for standard error.
-pub(super) fn warnings(answer: &Answer, style: &Style) -> String {
-    let mut text = String::new();
-    for warning in &answer.warnings {
-        let place = warning.offset.map_or_else(String::new, |offset| format!(" at byte {}", number::count(offset)));
-        let times = if warning.count > 1 { format!(" ({} times)", number::count(warning.count)) } else { String::new() };
-        let line = format!("warning: {}{place}{times}", clean(&warning.message));
-        text.push_str(&style.own(&line));
-        text.push('\n');
-    }
-    text
 }
 
 fn header(out: &mut dyn Write, target: &Target, status: Status, style: &Style) -> io::Result<()> {

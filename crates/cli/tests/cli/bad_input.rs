@@ -1,0 +1,122 @@
+//! Every kind of bad input gets a clear error with its code and exit code; what can be saved is saved and marked.
+
+use std::io::Write;
+
+use crate::fixture::{Fixture, shop};
+
+/// Checks the exit code, the first line and the stable code of a refusal.
+fn refused(fixture: &Fixture, words: &[&str], exit: i32, code: &str, first_line: &str) {
+    let ran = fixture.run(words);
+    let line = ran.err.lines().next().unwrap_or_default();
+    assert_eq!((ran.code, line, ran.out.as_str()), (exit, first_line, ""), "{words:?}: {}", ran.err);
+    assert!(ran.err.contains(code), "{words:?}: {}", ran.err);
+}
+
+#[test]
+fn files_that_are_no_snapshots() {
+    let fixture = Fixture::new();
+    let mut core = b"\x7fELF\x02\x01\x01".to_vec();
+    core.resize(64, 0);
+    core[16] = 4;
+    let cases: &[(&str, &[u8], i32, &str, &str)] = &[
+        ("empty", b"", 3, "HW1004", "empty is empty (0 bytes)"),
+        ("package.json", b"{\"name\":\"x\"}", 3, "HW1005", "package.json is JSON, but not a heap snapshot"),
+        (
+            "x.heapprofile",
+            b"{\"head\":{\"callFrame\":{}}}",
+            5,
+            "HW1006",
+            "x.heapprofile is a sampling heap profile (.heapprofile), which is not supported by this version yet",
+        ),
+        ("x.cpuprofile", b"{\"nodes\":[{\"id\":1}],\"startTime\":1}", 5, "HW1006", "x.cpuprofile is a CPU profile (.cpuprofile)"),
+        ("core.1", &core, 5, "HW1009", "core.1 is a core dump, which is not supported by this version yet"),
+        ("zeros", &[0; 4096], 3, "HW1011", "zeros holds nothing but zero bytes"),
+        ("notes.txt", b"hello\n", 3, "HW1005", "notes.txt is text, not a heap snapshot"),
+        ("x.zst", b"\x28\xb5\x2f\xfd1234", 5, "HW1008", "x.zst is compressed with zstd, which is not supported by this version yet"),
+    ];
+    for (name, bytes, exit, code, line) in cases {
+        fixture.file(name, bytes);
+        refused(&fixture, &[name], *exit, code, &format!("heapwhy: {line}"));
+        refused(&fixture, &["classes", name], *exit, code, &format!("heapwhy: {line}"));
+    }
+}
+
+#[test]
+fn paths_that_lead_nowhere() {
+    let fixture = Fixture::new();
+    refused(&fixture, &["no.heapsnapshot"], 3, "HW1001", "heapwhy: there is no file no.heapsnapshot");
+    refused(&fixture, &["summry", "x"], 2, "HW1002", "heapwhy: there is neither a command nor a file called summry");
+    refused(
+        &fixture,
+        &["99999"],
+        5,
+        "HW1010",
+        "heapwhy: cannot read process 99999: running processes are not supported by this version yet",
+    );
+    refused(&fixture, &["."], 3, "HW1003", "heapwhy: . is a directory");
+    let ran = fixture.run(&["."]);
+    assert!(ran.err.contains("try      heapwhy ./app.heapsnapshot"), "{}", ran.err);
+}
+
+#[test]
+fn commands_win_and_a_path_reaches_the_file() {
+    let fixture = Fixture::new();
+    fixture.snapshot("summary", 3);
+    fixture.snapshot("123", 3);
+    assert_eq!(fixture.run(&["summary"]).code, 2);
+    assert_eq!(fixture.run(&["./summary"]).code, 0);
+    assert_eq!(fixture.run(&["123"]).code, 0);
+}
+
+#[test]
+fn a_file_cut_anywhere_is_salvaged_or_refused() {
+    let fixture = Fixture::new();
+    let mut whole = Vec::new();
+    heap::snapshot::write::write(&shop(3), &mut whole, &heap::snapshot::write::WriteOptions::default()).unwrap();
+    for cut in (1..whole.len() - 2).step_by(97) {
+        fixture.file("cut.heapsnapshot", &whole[..cut]);
+        let ran = fixture.run(&["cut.heapsnapshot"]);
+        assert_eq!(ran.code, 3, "cut at {cut}: {}{}", ran.out, ran.err);
+        assert!(ran.out.contains("PARTIAL") || ran.err.contains("HW1"), "cut at {cut}: {}{}", ran.out, ran.err);
+        let ran = fixture.run(&["cut.heapsnapshot", "--partial-ok"]);
+        assert!(
+            ran.code == 0 && ran.out.contains("PARTIAL") || ran.code == 3 && ran.out.is_empty(),
+            "cut at {cut}: {}{}",
+            ran.out,
+            ran.err
+        );
+    }
+}
+
+#[test]
+fn gzip_is_read_and_damaged_gzip_refused() {
+    let fixture = Fixture::new();
+    let mut whole = Vec::new();
+    heap::snapshot::write::write(&shop(3), &mut whole, &heap::snapshot::write::WriteOptions::default()).unwrap();
+    let packed = |bytes: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    fixture.file("app.heapsnapshot.gz", &packed(&whole));
+    fixture.file("json.gz", &packed(b"{\"name\":1}"));
+    let ran = fixture.run(&["classes", "app.heapsnapshot.gz", "--json"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert_eq!(fixture.run(&["classes", "json.gz"]).code, 3);
+}
+
+#[test]
+fn names_cannot_take_over_the_terminal() {
+    let fixture = Fixture::new();
+    let ran = fixture.run(&["classes", "app.heapsnapshot", "--filter", "evil"]);
+    insta::assert_snapshot!(ran.out, @r"
+    heapwhy 0.1.0 · app.heapsnapshot · node v24.21.0 · 1.6 kB · 17 nodes
+
+    class                   count  self size  retained
+    Evil\x1b[31m\n\u{202e}      1       48 B      48 B
+    ");
+    for words in [&["app.heapsnapshot"][..], &["classes", "app.heapsnapshot"], &["dominators", "app.heapsnapshot"]] {
+        let ran = fixture.run(words);
+        assert!(!ran.out.contains('\x1b') && !ran.out.contains('\u{202e}'), "{}", ran.out);
+    }
+}

@@ -1,0 +1,78 @@
+//! Every command's JSON fits the schema and says what scripts rely on; errors do too.
+
+use serde_json::Value;
+
+use crate::fixture::Fixture;
+use crate::schema::assert_fits;
+
+fn json(fixture: &Fixture, words: &[&str]) -> (i32, Value) {
+    let words: Vec<&str> = words.iter().copied().chain(["--json"]).collect();
+    let ran = fixture.run_with(&words, b"@23\n");
+    let value = serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{words:?}: {error}\n{}\n{}", ran.out, ran.err));
+    (ran.code, value)
+}
+
+#[test]
+fn answers_fit_the_schema() {
+    let fixture = Fixture::new();
+    fixture.snapshot("later.heapsnapshot", 6);
+    let commands: &[&[&str]] = &[
+        &["app.heapsnapshot"],
+        &["app.heapsnapshot", "later.heapsnapshot"],
+        &["summary", "app.heapsnapshot"],
+        &["classes", "app.heapsnapshot"],
+        &["instances", "app.heapsnapshot", "Session"],
+        &["instances", "app.heapsnapshot", "-", "-q"],
+        &["refs", "app.heapsnapshot", "@23"],
+        &["dominators", "app.heapsnapshot", "--depth", "9"],
+        &["explain", "HW1004"],
+        &["completions", "bash"],
+        &["man"],
+    ];
+    for words in commands {
+        let (code, value) = json(&fixture, words);
+        assert_eq!(code, 0, "{words:?}");
+        assert_eq!(value["status"], "complete", "{words:?}");
+        assert_fits(&value);
+    }
+}
+
+#[test]
+fn classes_have_numbers_in_bytes() {
+    let (_, value) = json(&Fixture::new(), &["classes", "app.heapsnapshot"]);
+    let rows = value["classes"]["rows"].as_array().unwrap();
+    let session = rows.iter().find(|row| row["class"] == "Session").unwrap();
+    assert_eq!(
+        (session["count"].as_u64(), session["self_size"].as_u64(), session["retained_size"].as_u64()),
+        (Some(3), Some(168), Some(240))
+    );
+    assert_eq!(value["target"]["node"], "24.21.0");
+}
+
+#[test]
+fn ids_are_strings() {
+    let (_, value) = json(&Fixture::new(), &["instances", "app.heapsnapshot", "Session"]);
+    assert_eq!(value["instances"]["rows"][0]["id"], "23");
+    let (_, value) = json(&Fixture::new(), &["instances", "app.heapsnapshot", "Session", "-q"]);
+    assert_eq!(value["ids"], serde_json::json!(["23", "27", "31"]));
+}
+
+#[test]
+fn errors_are_json_too() {
+    let fixture = Fixture::new();
+    let cases: &[(&[&str], i32, &str)] = &[
+        (&["nosuch.heapsnapshot"], 3, "HW1001"),
+        (&["clases", "app.heapsnapshot"], 2, "HW1002"),
+        (&["classes"], 2, "HW1000"),
+        (&["classes", "app.heapsnapshot", "--lmit", "3"], 2, "HW1000"),
+        (&["instances", "app.heapsnapshot", "Sesion"], 2, "HW1102"),
+        (&["refs", "app.heapsnapshot", "@99999"], 2, "HW1101"),
+        (&["12345"], 5, "HW1010"),
+        (&[], 2, "HW1000"),
+    ];
+    for (words, exit, expected) in cases {
+        let (code, value) = json(&fixture, words);
+        assert_fits(&value);
+        assert_eq!((code, &value["error"]["code"], &value["status"]), (*exit, &Value::from(*expected), &Value::from("error")), "{words:?}");
+    }
+}
