@@ -1,8 +1,11 @@
 //! The histogram's numbers: how many nodes of each class, how large, and how much they retain together.
 
 use crate::analysis::HeapAnalysis;
+use crate::bitset::{Bitset, RankedBits};
+use crate::buffer::Buffer;
 use crate::classes::ClassIx;
 use crate::distance::Distance;
+use crate::dominators::{DominatorTree, UNREACHED};
 use crate::graph::NodeIx;
 
 /// The sums of one class.
@@ -21,15 +24,20 @@ pub struct Aggregate {
 }
 
 /// Sums up every class that has a node which `accept` lets pass. As DevTools counts, nodes of no size are left out: they are backing
-/// stores that count with their owner, and groups made for the snapshot. Sorted by retained size, largest first. O(nodes).
+/// stores that count with their owner, and groups made for the snapshot. Sorted by retained size, largest first. O(nodes log nodes), about
+/// 16 bytes a node while it runs. Where all nodes pass, `HeapAnalysis::aggregates` has the answer already.
 #[must_use]
 pub fn aggregates(analysis: &HeapAnalysis, accept: impl Fn(NodeIx) -> bool) -> Vec<Aggregate> {
-    let graph = analysis.graph();
+    let tree = DominatorTree::of_idoms(analysis.graph().root().0, analysis.dominators());
+    sum_up(analysis, &tree, accept)
+}
+
+/// As `aggregates`, with the tree at hand.
+pub(crate) fn sum_up(analysis: &HeapAnalysis, tree: &DominatorTree, accept: impl Fn(NodeIx) -> bool) -> Vec<Aggregate> {
     let classes = analysis.classes();
-    let mut sums: Vec<Option<Aggregate>> = vec![None; classes.len()];
-    let mut covered_until = vec![0_u32; classes.len()];
     let counted = |node: NodeIx| analysis.self_size(node) > 0 && accept(node);
-    for node in graph.nodes().filter(|&node| counted(node)) {
+    let mut sums: Vec<Option<Aggregate>> = vec![None; classes.len()];
+    for node in analysis.graph().nodes().filter(|&node| counted(node)) {
         let class = classes.of(node);
         let distance = analysis.distance(node);
         let sum = sums[class.0 as usize].get_or_insert(Aggregate { class, count: 0, self_size: 0, retained_size: 0, distance });
@@ -40,19 +48,92 @@ pub fn aggregates(analysis: &HeapAnalysis, accept: impl Fn(NodeIx) -> bool) -> V
             sum.distance = distance;
         }
     }
-    let spans = analysis.dominator_spans();
-    for (at, &node) in spans.nodes.iter().enumerate() {
-        let node = NodeIx(node);
-        let class = classes.of(node).0 as usize;
-        // Nodes stand behind their dominator and before everything else that it does not dominate.
-        if at as u32 >= covered_until[class] && counted(node) {
-            covered_until[class] = at as u32 + spans.lengths[at];
-            if let Some(sum) = &mut sums[class] {
-                sum.retained_size += analysis.retained_size(node);
-            }
-        }
-    }
+    retain(analysis, tree, counted, &mut sums);
     let mut result: Vec<Aggregate> = sums.into_iter().flatten().collect();
     result.sort_by(|a, b| b.retained_size.cmp(&a.retained_size).then(a.class.cmp(&b.class)));
     result
+}
+
+/// Adds up the retained sizes of the topmost nodes of each class: those that no other counted node of the class dominates.
+fn retain(analysis: &HeapAnalysis, tree: &DominatorTree, counted: impl Fn(NodeIx) -> bool, sums: &mut [Option<Aggregate>]) {
+    let classes = analysis.classes();
+    let inner = InnerSpans::of(tree);
+    // For each class the spans of its topmost inner nodes: rising and disjoint.
+    let mut covered: Vec<Vec<(u32, u32)>> = vec![Vec::new(); sums.len()];
+    let mut add = |class: usize, node: NodeIx| {
+        if let Some(sum) = &mut sums[class] {
+            sum.retained_size += analysis.retained_size(node);
+        }
+    };
+    for (place, &number) in inner.numbers.iter().enumerate() {
+        let node = NodeIx(tree.order[number as usize]);
+        let class = classes.of(node).0 as usize;
+        let is_covered = covered[class].last().is_some_and(|&(_, end)| (place as u32) < end);
+        if !is_covered && counted(node) {
+            covered[class].push((place as u32, place as u32 + inner.lengths[inner.ranks.rank(number)]));
+            add(class, node);
+        }
+    }
+    // A node that dominates nothing is covered where its dominator lies in a span.
+    for node in analysis.graph().nodes() {
+        let number = tree.numbers[node.at()];
+        if (number != UNREACHED && inner.ranks.get(number)) || !counted(node) {
+            continue;
+        }
+        let class = classes.of(node).0 as usize;
+        let spans = &covered[class];
+        let is_covered = !spans.is_empty() && {
+            let place = inner.places[inner.ranks.rank(tree.idom_of(node.0))];
+            let after = spans.partition_point(|&(start, _)| start <= place);
+            after > 0 && place < spans[after - 1].1
+        };
+        if !is_covered {
+            add(class, node);
+        }
+    }
+}
+
+/// A preorder of the nodes that dominate others, so that a subtree is a range.
+struct InnerSpans {
+    /// The numbers of nodes that dominate others.
+    ranks: RankedBits,
+    /// By rank: how many such nodes the subtree has, itself included.
+    lengths: Buffer<u32>,
+    /// By rank: the place in preorder.
+    places: Buffer<u32>,
+    /// By place: the number.
+    numbers: Buffer<u32>,
+}
+
+impl InnerSpans {
+    fn of(tree: &DominatorTree) -> Self {
+        let idoms: &[u32] = &tree.idoms;
+        let mut bits = Bitset::new(idoms.len().max(1));
+        bits.set(0);
+        for &idom in idoms.iter().skip(1) {
+            bits.set(idom);
+        }
+        let ranks = RankedBits::of(bits);
+        let inner = || (1..idoms.len() as u32).filter(|&number| ranks.get(number));
+        let mut lengths = Buffer::filled(ranks.count(), 1_u32);
+        for number in inner().rev() {
+            let length = lengths[ranks.rank(number)];
+            lengths[ranks.rank(idoms[number as usize])] += length;
+        }
+        let mut places = Buffer::<u32>::zeroed(ranks.count());
+        // Where the next child of each node goes; in the end, the number at each place.
+        let mut next = Buffer::filled(ranks.count(), 1_u32);
+        for number in inner() {
+            let (rank, above) = (ranks.rank(number), ranks.rank(idoms[number as usize]));
+            let place = next[above];
+            next[above] += lengths[rank];
+            places[rank] = place;
+            next[rank] = place + 1;
+        }
+        let mut numbers = next;
+        for number in std::iter::once(0).chain(inner()) {
+            numbers[places[ranks.rank(number)] as usize] = number;
+        }
+        Self { ranks, lengths, places, numbers }
+    }
 }

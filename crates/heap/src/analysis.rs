@@ -5,12 +5,13 @@
 
 use std::sync::OnceLock;
 
+use crate::aggregates::{self, Aggregate};
 use crate::bitset::Bitset;
 use crate::classes::{ClassIx, Classes, Interface};
-use crate::column::WideColumn;
+use crate::column::{Column, WideColumn};
 use crate::detached;
 use crate::distance::{self, Distance, Distances};
-use crate::dominators::{self, DominatorTree, Predecessors};
+use crate::dominators::{self, DominatorTree, Lists};
 use crate::graph::{Detachedness, Edge, EdgeIx, HeapGraph, NodeIx};
 use crate::progress::{Phase, Progress};
 use crate::retainers::RetainerLists;
@@ -22,10 +23,11 @@ pub struct HeapAnalysis {
     graph: HeapGraph,
     distances: OnceLock<(Distances, Bitset)>,
     self_sizes: OnceLock<Option<WideColumn>>,
-    dominators: OnceLock<Vec<u32>>,
+    dominators: OnceLock<Column<u32>>,
     retained: OnceLock<WideColumn>,
     detached: OnceLock<detached::States>,
     classes: OnceLock<Classes>,
+    aggregates: OnceLock<Vec<Aggregate>>,
     retainers: OnceLock<RetainerLists>,
     spans: OnceLock<DominatorSpans>,
 }
@@ -47,6 +49,7 @@ impl HeapAnalysis {
             retained: OnceLock::new(),
             detached: OnceLock::new(),
             classes: OnceLock::new(),
+            aggregates: OnceLock::new(),
             retainers: OnceLock::new(),
             spans: OnceLock::new(),
         }
@@ -57,30 +60,35 @@ impl HeapAnalysis {
     /// # Errors
     /// `Cancelled` when `progress` asked to stop. What was computed by then stays.
     pub fn prepare(&self, progress: &dyn Progress) -> Result<(), Cancelled> {
-        if self.retained.get().is_some() && self.classes.get().is_some() {
+        if self.retained.get().is_some() && self.aggregates.get().is_some() {
             return Ok(());
         }
         let facts = self.graph.facts();
-        std::thread::scope(|scope| {
-            let lists = scope.spawn(|| {
-                self.sizes();
-                (!progress.is_cancelled()).then(|| Predecessors::of(&self.graph, facts))
-            });
-            progress.report(Phase::Distances, 0, 3);
-            let (_, page) = self.distances_and_page();
-            let lists = lists.join().ok().flatten().filter(|_| !progress.is_cancelled()).ok_or(Cancelled)?;
-            scope.spawn(|| self.classes());
-            progress.report(Phase::Dominators, 1, 3);
-            let tree = dominators::dominator_tree(&self.graph, facts, page, lists);
-            self.keep(tree);
-            progress.report(Phase::Classes, 2, 3);
+        let check = |phase, step| {
+            progress.report(phase, step, 3);
             if progress.is_cancelled() { Err(Cancelled) } else { Ok(()) }
-        })
+        };
+        check(Phase::Distances, 0)?;
+        let tree = std::thread::scope(|scope| {
+            let lists = scope.spawn(|| Lists::of(&self.graph, facts));
+            let (_, page) = self.distances_and_page();
+            check(Phase::Dominators, 1)?;
+            let lists = || lists.join().unwrap_or_else(|_| Lists::of(&self.graph, facts));
+            let classes = || {
+                self.classes();
+            };
+            Ok(dominators::dominator_tree(&self.graph, facts, page, lists, classes))
+        })?;
+        check(Phase::Classes, 2)?;
+        self.keep(tree);
+        check(Phase::Classes, 3)
     }
 
+    /// Keeps what follows from a tree.
     fn keep(&self, tree: DominatorTree) {
-        self.retained.get_or_init(|| dominators::retained_sizes(&tree, self.sizes()));
-        self.dominators.get_or_init(|| tree.idoms);
+        self.retained.get_or_init(|| tree.retained_sizes(self.sizes()));
+        self.aggregates.get_or_init(|| aggregates::sum_up(self, &tree, |_| true));
+        self.dominators.get_or_init(|| tree.into_idoms().into());
     }
 
     /// Returns the graph.
@@ -102,12 +110,12 @@ impl HeapAnalysis {
     #[inline]
     #[must_use]
     pub fn retained_size(&self, node: NodeIx) -> u64 {
-        self.retained.get_or_init(|| {
+        let retained = self.retained.get().or_else(|| {
+            // Finding dominators finds retained sizes too.
             self.dominators();
-            // `dominators` sets both.
-            self.retained.get().cloned().unwrap_or_default()
+            self.retained.get()
         });
-        self.retained.get().map_or(0, |retained| retained.get(node.at()))
+        retained.map_or(0, |retained| retained.get(node.at()))
     }
 
     /// Returns the immediate dominator of a node: the last one that every path to it must pass. The root's is itself.
@@ -143,6 +151,12 @@ impl HeapAnalysis {
     pub fn class_name(&self, node: NodeIx) -> &str {
         let classes = self.classes();
         &classes.get(classes.of(node)).name
+    }
+
+    /// Returns the histogram: the sums of every class, the largest retained size first. O(nodes), computed once.
+    #[must_use]
+    pub fn aggregates(&self) -> &[Aggregate] {
+        self.aggregates.get_or_init(|| aggregates::aggregates(self, |_| true))
     }
 
     /// Returns all classes. O(nodes + property edges), computed once.
@@ -195,11 +209,10 @@ impl HeapAnalysis {
     pub(crate) fn dominators(&self) -> &[u32] {
         self.dominators.get_or_init(|| {
             let facts = self.graph.facts();
-            let lists = Predecessors::of(&self.graph, facts);
-            let tree = dominators::dominator_tree(&self.graph, facts, &self.distances_and_page().1, lists);
-            let retained = dominators::retained_sizes(&tree, self.sizes());
-            self.retained.get_or_init(|| retained);
-            tree.idoms
+            let lists = || Lists::of(&self.graph, facts);
+            let tree = dominators::dominator_tree(&self.graph, facts, &self.distances_and_page().1, lists, || {});
+            self.retained.get_or_init(|| tree.retained_sizes(self.sizes()));
+            tree.into_idoms().into()
         })
     }
 

@@ -33,9 +33,49 @@ impl Bitset {
         *word |= bit;
         new
     }
+}
 
-    /// Returns how many positions are in the set.
+/// A set that knows how many of its members are below a position.
+pub(crate) struct RankedBits {
+    bits: Bitset,
+    /// The members before each word.
+    before: Vec<u32>,
+}
+
+impl RankedBits {
+    pub(crate) fn of(bits: Bitset) -> Self {
+        let count = |total: &mut u32, word: &u64| {
+            let before = *total;
+            *total += word.count_ones();
+            Some(before)
+        };
+        let before = bits.words.iter().scan(0, count).collect();
+        Self { bits, before }
+    }
+
+    /// Says whether `at` is in the set.
+    #[inline]
+    pub(crate) fn get(&self, at: u32) -> bool {
+        self.bits.get(at)
+    }
+
+    /// Returns how many members are below `at`.
+    #[inline]
+    pub(crate) fn rank(&self, at: u32) -> usize {
+        let word = (at / 64) as usize;
+        let below = self.bits.words[word] & ((1 << (at % 64)) - 1);
+        (self.before[word] + below.count_ones()) as usize
+    }
+
+    /// Returns the member that has `rank` members below it; the end of the set where there are not that many.
+    pub(crate) fn nth(&self, rank: usize) -> u32 {
+        let word = self.before.partition_point(|&before| before as usize <= rank).saturating_sub(1);
+        let start = word as u32 * 64;
+        (start..start + 64).find(|&at| self.get(at) && self.rank(at) == rank).unwrap_or(start + 64)
+    }
+
+    /// Returns how many members there are.
     pub(crate) fn count(&self) -> usize {
-        self.words.iter().map(|word| word.count_ones() as usize).sum()
+        self.before.last().map_or(0, |&before| before as usize) + self.bits.words.last().map_or(0, |word| word.count_ones() as usize)
     }
 }

@@ -68,7 +68,7 @@ impl DominatorSpans {
 }
 
 /// Returns all nodes, parents before children, siblings in node order.
-fn breadth_first(root: u32, parents: &[u32]) -> Vec<u32> {
+pub(crate) fn breadth_first(root: u32, parents: &[u32]) -> Vec<u32> {
     let mut starts = vec![0_u32; parents.len() + 1];
     let is_child = |node: usize| node as u32 != root;
     for (_, &parent) in parents.iter().enumerate().filter(|&(node, _)| is_child(node)) {
