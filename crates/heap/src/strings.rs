@@ -160,7 +160,7 @@ fn body(bytes: &[u8]) -> &[u8] {
 
 /// Decodes a JSON string body into UTF-16 units. Escapes that JSON does not know stand for themselves; bytes that are not UTF-8
 /// become U+FFFD.
-fn utf16(raw: &[u8]) -> impl Iterator<Item = u16> + '_ {
+pub(crate) fn utf16(raw: &[u8]) -> impl Iterator<Item = u16> + '_ {
     let mut chunks = raw.utf8_chunks();
     let mut text = "".chars();
     let mut invalid = false;
