@@ -210,7 +210,7 @@ fn by_numbers(key: String, name: String, [older, newer]: [Side<'_>; 2]) -> Optio
 }
 
 /// From this share of agreeing ids on, two snapshots count as one process's.
-const SAME_PROCESS: f64 = 0.9;
+const SAME_PROCESS: f64 = 0.98;
 
 /// One id in so many is sampled.
 const SAMPLED: u64 = 16;

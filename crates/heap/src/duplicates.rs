@@ -70,6 +70,7 @@ impl<'a> StringContents<'a> {
         let strings = graph.strings();
         let mut contents =
             Self { analysis, fields: Fields::of(graph), joined: Vec::new(), aliases: FxHashMap::default(), counts: vec![0; strings.len()] };
+        let mut joiner = Joiner::new(graph);
         let mut hashes: Vec<(u128, u32)> = Vec::new();
         for node in graph.nodes() {
             if !contents.is_counted(node) {
@@ -79,7 +80,7 @@ impl<'a> StringContents<'a> {
                 contents.counts[graph.name_ix(node).0 as usize] += 1;
             } else {
                 let content = (strings.len() + contents.joined.len()) as u32;
-                hashes.push((contents.hash(node), content));
+                hashes.push((contents.hash(node, &mut joiner), content));
                 contents.joined.push((node.0, content));
             }
         }
@@ -121,16 +122,12 @@ impl<'a> StringContents<'a> {
         }
     }
 
-    /// Says whether one half of a joined string is empty: V8 has put it together already.
+    /// Says whether one half of a joined string is empty: V8 has put it together already. A half that is itself joined is not: V8 joins
+    /// no strings shorter than 13 characters.
     fn is_flat(&self, node: NodeIx) -> bool {
         let graph = self.analysis.graph();
-        // DevTools looks at the joined name: a half that is itself joined of nothing counts as empty.
-        [self.fields.first, self.fields.second].into_iter().any(|half| {
-            internals(graph, node, half).any(|part| match graph.kind(part) {
-                NodeKind::CONS_STRING => joined_units(graph, part, &self.fields).is_empty(),
-                _ => Some(graph.name_ix(part)) == self.fields.empty,
-            })
-        })
+        let is_empty = |part: NodeIx| graph.kind(part) != NodeKind::CONS_STRING && Some(graph.name_ix(part)) == self.fields.empty;
+        [self.fields.first, self.fields.second].into_iter().any(|half| internals(graph, node, half).any(is_empty))
     }
 
     /// Says whether V8 cut the string when it wrote the file, where the file tells (V8 after Node 26).
@@ -143,13 +140,12 @@ impl<'a> StringContents<'a> {
                 .is_some_and(|value| graph.strings().is(graph.name_ix(value), "true"))
     }
 
-    fn hash(&self, node: NodeIx) -> u128 {
+    fn hash(&self, node: NodeIx, joiner: &mut Joiner<'_>) -> u128 {
         let graph = self.analysis.graph();
-        let units = match graph.kind(node) {
-            NodeKind::CONS_STRING => joined_units(graph, node, &self.fields),
-            _ => graph.strings().utf16(graph.name_ix(node)).collect(),
+        let text = match graph.kind(node) {
+            NodeKind::CONS_STRING => joiner.hash(node),
+            _ => hash_text(graph.strings().raw(graph.name_ix(node))),
         };
-        let text = hash_units(units.into_iter());
         if !self.is_truncated(node) {
             return text;
         }
@@ -243,29 +239,82 @@ pub fn string_text(graph: &HeapGraph, node: NodeIx) -> String {
         return graph.name(node).into_owned();
     }
     let child = |node: NodeIx, name: &str| graph.child(node, EdgeKind::INTERNAL, name);
-    String::from_utf16_lossy(&join(graph, node, |node| (child(node, "first"), child(node, "second"))))
+    String::from_utf16_lossy(&join(graph, node, &mut { MAX_STEPS }, |node| [child(node, "first"), child(node, "second")]))
 }
 
-fn joined_units(graph: &HeapGraph, node: NodeIx, fields: &Fields) -> Vec<u16> {
-    // The last of several halves of one name counts.
-    let half = |node: NodeIx, name| internals(graph, node, name).next();
-    join(graph, node, |node| (half(node, fields.first), half(node, fields.second)))
-}
+/// One join takes at most so many steps: strings that hold each other would take forever.
+const MAX_STEPS: u64 = 1 << 16;
 
-/// Joins the parts of a string, depth first, until the limit is reached. A part that is missing stands for the root, as in DevTools,
-/// whose name is empty; a joined string that holds itself ends at the limit on steps.
-fn join(graph: &HeapGraph, node: NodeIx, halves: impl Fn(NodeIx) -> (Option<NodeIx>, Option<NodeIx>)) -> Vec<u16> {
+/// Joins the parts of a string, depth first, until the limit is reached or `steps` are used up.
+fn join(graph: &HeapGraph, node: NodeIx, steps: &mut u64, halves: impl Fn(NodeIx) -> [Option<NodeIx>; 2]) -> Vec<u16> {
     let mut units = Vec::new();
     let mut stack = vec![node];
-    let mut steps = 0;
-    while let Some(part) = stack.pop().filter(|_| units.len() < JOIN_LIMIT && steps < 1 << 16) {
-        steps += 1;
+    while let Some(part) = stack.pop().filter(|_| units.len() < JOIN_LIMIT && *steps > 0) {
+        *steps -= 1;
         if graph.kind(part) == NodeKind::CONS_STRING {
-            let (first, second) = halves(part);
-            stack.extend(second.into_iter().chain(first));
+            stack.extend(halves(part).into_iter().rev().flatten());
         } else {
             units.extend(graph.strings().utf16(graph.name_ix(part)));
         }
     }
     units
+}
+
+/// Hashes the texts of many joined strings. Those made piece by piece (`text += piece`) hold each other, all of them alive: what starts
+/// with the same thousand characters shares one hash, so that a chain of a million pieces is walked once and not once per link.
+struct Joiner<'a> {
+    graph: &'a HeapGraph,
+    first: Option<StrIx>,
+    second: Option<StrIx>,
+    /// The hash of every string met, and whether it reaches the limit.
+    known: FxHashMap<u32, (u128, bool)>,
+    /// How many more steps all joins together may take.
+    steps: u64,
+}
+
+impl<'a> Joiner<'a> {
+    fn new(graph: &'a HeapGraph) -> Self {
+        let [first, second] = names::find(graph.strings(), ["first", "second"]);
+        Self { graph, first, second, known: FxHashMap::default(), steps: (1 << 26) + 256 * graph.node_count() as u64 }
+    }
+
+    fn half(&self, node: NodeIx, name: Option<StrIx>) -> Option<NodeIx> {
+        names::internal(self.graph, node, name)
+    }
+
+    fn hash(&mut self, node: NodeIx) -> u128 {
+        // Down to the first link that is known or no joined string, then up again: each hears from the one below whether it is long.
+        let mut chain = Vec::new();
+        let mut next = Some(node);
+        while let Some(link) = next.filter(|&link| self.graph.kind(link) == NodeKind::CONS_STRING) {
+            // Marks the link, which also ends a chain that leads back to itself.
+            if self.known.contains_key(&link.0) {
+                break;
+            }
+            self.known.insert(link.0, (u128::from(link.0), false));
+            chain.push(link);
+            next = self.half(link, self.first);
+        }
+        while let Some(link) = chain.pop() {
+            self.hash_link(link);
+        }
+        self.known.get(&node.0).map_or(0, |&(hash, _)| hash)
+    }
+
+    /// Hashes one string whose first half has been hashed.
+    fn hash_link(&mut self, link: NodeIx) {
+        let below = self.half(link, self.first).and_then(|first| self.known.get(&first.0));
+        if let Some(&(hash, true)) = below {
+            self.known.insert(link.0, (hash, true));
+            return;
+        }
+        if self.steps == 0 {
+            return;
+        }
+        let mut steps = MAX_STEPS.min(self.steps);
+        let before = steps;
+        let units = join(self.graph, link, &mut steps, |node| [self.half(node, self.first), self.half(node, self.second)]);
+        self.steps -= before - steps;
+        self.known.insert(link.0, (hash_units(units.iter().copied()), units.len() >= JOIN_LIMIT));
+    }
 }

@@ -4,6 +4,7 @@
 //! themselves are DevTools'.
 
 mod model;
+mod questions;
 mod rules;
 
 use heap::aggregates::aggregates;

@@ -307,3 +307,102 @@ pub(crate) fn aggregates(model: &Model, accept: impl Fn(usize) -> bool) -> Vec<(
     }
     sums.into_iter().map(|(key, (count, size, retained, distance))| (key.to_owned(), count, size, retained, distance)).collect()
 }
+
+/// Returns the nodes that something keeps alive and that the root does not reach without the links that `refuse` picks.
+pub(crate) fn kept_by(model: &Model, refuse: impl Fn(&Link) -> bool) -> Vec<bool> {
+    let edges: Vec<(usize, usize)> =
+        model.links.iter().filter(|link| link.kind != EdgeKind::WEAK && !refuse(link)).map(|link| (link.from, link.to)).collect();
+    let reached = reached(model, &edges, None);
+    distances(model).iter().zip(reached).map(|(&distance, reached)| distance != NONE && !reached).collect()
+}
+
+/// Returns to whom each node belongs: a set of native contexts that grows until nothing changes; two or more are *shared*.
+pub(crate) fn realms(model: &Model) -> Vec<Option<usize>> {
+    let is_context = |node: usize| model.things[node].name.trim_start_matches("Detached ").starts_with("system / NativeContext");
+    let internal = |node: usize, name: &str| -> Vec<usize> {
+        model.from(node).filter(|link| link.kind == EdgeKind::INTERNAL && link.name == name).map(|link| link.to).collect()
+    };
+    let map = |node: usize| internal(node, "map").first().copied();
+    let fixed = |node: usize| {
+        let meta = map(node).and_then(map);
+        let named = meta.and_then(|meta| internal(meta, "native_context").into_iter().find(|&context| is_context(context)));
+        if is_context(node) { Some(node) } else { named }
+    };
+    let mut owners: Vec<BTreeSet<usize>> = (0..model.len()).map(|node| fixed(node).into_iter().collect()).collect();
+    let spreads = |link: &&Link| link.kind != EdgeKind::WEAK && link.kind != EdgeKind::SHORTCUT && fixed(link.to).is_none();
+    let mut changed = true;
+    while changed {
+        changed = false;
+        for link in model.links.iter().filter(spreads) {
+            let more = owners[link.from].clone();
+            let before = owners[link.to].len();
+            owners[link.to].extend(more);
+            changed |= owners[link.to].len() != before;
+        }
+    }
+    // The root stands for "shared", since it is never a native context.
+    owners.into_iter().map(|owners| if owners.len() > 1 { Some(0) } else { owners.first().copied() }).collect()
+}
+
+/// Returns the content of a string that takes part in the search for duplicates.
+pub(crate) fn content(model: &Model, sizes: &[u64], node: usize) -> Option<(String, Option<[Option<i64>; 2]>)> {
+    let kind = model.things[node].kind;
+    if sizes[node] == 0 || kind != NodeKind::STRING && kind != NodeKind::CONS_STRING {
+        return None;
+    }
+    let internal =
+        |node: usize, name: &str| model.from(node).find(|link| link.kind == EdgeKind::INTERNAL && link.name == name).map(|link| link.to);
+    let halves = model.from(node).filter(|link| link.kind == EdgeKind::INTERNAL && (link.name == "first" || link.name == "second"));
+    if kind == NodeKind::CONS_STRING
+        && halves.into_iter().any(|link| model.things[link.to].name.is_empty() && model.things[link.to].kind != NodeKind::CONS_STRING)
+    {
+        return None;
+    }
+    let value = |node: usize, name: &str| {
+        let number = model.things[node].kind == NodeKind::NUMBER && model.things[node].name == name;
+        if number { internal(node, "value").map(|value| model.things[value].name) } else { None }
+    };
+    let truncated = internal(node, "truncated").is_some_and(|flag| value(flag, "bool") == Some("true"));
+    let int = |name| internal(node, name).and_then(|int| value(int, "int")).and_then(|text| text.parse().ok());
+    Some((text(model, node), truncated.then(|| [int("length"), int("hash")])))
+}
+
+fn text(model: &Model, node: usize) -> String {
+    let half = |node: usize, name| model.from(node).find(|link| link.kind == EdgeKind::INTERNAL && link.name == name).map(|link| link.to);
+    let halves: Vec<[Option<usize>; 2]> = (0..model.len()).map(|node| [half(node, "first"), half(node, "second")]).collect();
+    let mut text = String::new();
+    let mut stack = vec![node];
+    let mut steps = 0;
+    while let Some(node) = stack.pop().filter(|_| text.len() < 1024 && steps < 1 << 16) {
+        steps += 1;
+        if model.things[node].kind == NodeKind::CONS_STRING {
+            stack.extend(halves[node].into_iter().rev().flatten());
+        } else {
+            text.push_str(model.things[node].name);
+        }
+    }
+    text
+}
+
+/// Returns (key, added, removed) of each class that changed, sorted; added and removed are sorted ids.
+pub(crate) fn diff(base: &Model, current: &Model) -> Vec<(String, Vec<u64>, Vec<u64>)> {
+    let interfaces = interfaces(current);
+    let members = |model: &Model| {
+        let sizes = self_sizes(model);
+        let mut members: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
+        for node in (0..model.len()).filter(|&node| sizes[node] > 0) {
+            members.entry(class_key(model, &interfaces, node)).or_default().insert(model.things[node].id);
+        }
+        members
+    };
+    let (older, newer) = (members(base), members(current));
+    let keys: BTreeSet<&String> = older.keys().chain(newer.keys()).collect();
+    let none = BTreeSet::new();
+    keys.into_iter()
+        .map(|key| {
+            let (before, after) = (older.get(key).unwrap_or(&none), newer.get(key).unwrap_or(&none));
+            (key.clone(), after.difference(before).copied().collect::<Vec<_>>(), before.difference(after).copied().collect::<Vec<_>>())
+        })
+        .filter(|(_, added, removed)| !added.is_empty() || !removed.is_empty())
+        .collect()
+}
