@@ -117,35 +117,39 @@ impl Filter {
 
 /// A set of nodes of one graph.
 #[derive(Clone, Debug, Default)]
-pub struct NodeSet(Bitset);
+pub struct NodeSet {
+    members: Bitset,
+    len: usize,
+}
 
 impl NodeSet {
     /// Collects the nodes for which `accept` is true. O(nodes).
     pub fn of(graph: &HeapGraph, accept: impl Fn(NodeIx) -> bool) -> Self {
-        let mut set = Bitset::new(graph.node_count());
+        let mut set = Self { members: Bitset::new(graph.node_count()), len: 0 };
         for node in graph.nodes().filter(|&node| accept(node)) {
-            set.set(node.0);
+            set.members.set(node.0);
+            set.len += 1;
         }
-        Self(set)
+        set
     }
 
     /// Says whether a node is in the set.
     #[inline]
     #[must_use]
     pub fn contains(&self, node: NodeIx) -> bool {
-        self.0.get(node.0)
+        self.members.get(node.0)
     }
 
     /// Returns how many nodes are in the set.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.count()
+        self.len
     }
 
     /// Says whether no node is in the set.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.len == 0
     }
 }
 
