@@ -27,6 +27,7 @@ pub mod builder;
 pub mod classes;
 pub mod column;
 pub mod contexts;
+pub mod convert;
 mod detached;
 pub mod diff;
 pub mod distance;
