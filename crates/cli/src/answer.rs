@@ -70,6 +70,8 @@ pub(crate) enum Section {
         title: String,
         /// The rows.
         table: Table,
+        /// Columns for programs only, for which a terminal has no room.
+        only_json: &'static [&'static str],
     },
     /// A tree.
     Tree {
@@ -168,7 +170,7 @@ impl Default for Answer {
 impl Answer {
     /// Adds a table without a heading.
     pub(crate) fn table(self, table: Table) -> Self {
-        self.section(Section::Table { title: String::new(), table })
+        self.section(Section::Table { title: String::new(), table, only_json: &[] })
     }
 
     /// Adds a tree without a heading.

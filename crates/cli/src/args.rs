@@ -114,8 +114,14 @@ pub(crate) enum Command {
     Instances(commands::instances::InstancesArgs),
     /// Who refers to an object, and by which edge
     Refs(commands::refs::RefsArgs),
+    /// The shortest retaining paths, edge by edge
+    Path(commands::path::PathArgs),
     /// What would be freed with what: the dominator tree
     Dominators(commands::dominators::DominatorsArgs),
+    /// Strings: largest, duplicate, matching
+    Strings(commands::strings::StringsArgs),
+    /// What grew between snapshots
+    Diff(commands::diff::DiffArgs),
     /// Run a leaking service that is included, and explain its leak
     Demo(commands::demo::DemoArgs),
     /// Explain an error code, a rule or the exit codes

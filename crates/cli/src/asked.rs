@@ -17,7 +17,7 @@ pub(crate) fn label(analysis: &HeapAnalysis, node: NodeIx) -> String {
 pub(crate) fn name(analysis: &HeapAnalysis, node: NodeIx) -> String {
     let graph = analysis.graph();
     match graph.kind(node) {
-        kind if kind.is_string() => format!("\"{}\"", graph.name(node).chars().take(PREVIEW).collect::<String>()),
+        kind if kind.is_string() => format!("\"{}\"", heap::duplicates::string_text(graph, node).chars().take(PREVIEW).collect::<String>()),
         NodeKind::CLOSURE if graph.name(node).is_empty() => "function (anonymous)".to_owned(),
         NodeKind::CLOSURE => format!("function {}", graph.name(node)),
         NodeKind::OBJECT | NodeKind::NATIVE => analysis.class_name(node).to_owned(),
@@ -44,6 +44,17 @@ fn distance(analysis: &HeapAnalysis, node: NodeIx) -> Cell {
     match analysis.distance(node) {
         Distance::User(distance) | Distance::System(distance) => Cell::Number(u64::from(distance)),
         Distance::None => Cell::None,
+    }
+}
+
+/// Returns where a node's function or class was written, as a cell.
+pub(crate) fn location(analysis: &HeapAnalysis, node: NodeIx) -> Cell {
+    let graph = analysis.graph();
+    let Some(place) = graph.location(node) else { return Cell::None };
+    let script = place.script.map(|script| heap::source::scripts::script_name(graph, script)).filter(|name| !name.is_empty());
+    match script {
+        Some(script) => Cell::Text(format!("{script}:{}:{}", place.line + 1, place.column + 1)),
+        None => Cell::None,
     }
 }
 

@@ -5,12 +5,15 @@
 pub(crate) mod classes;
 pub(crate) mod completions;
 pub(crate) mod demo;
+pub(crate) mod diff;
 pub(crate) mod dominators;
 pub(crate) mod explain;
 pub(crate) mod instances;
 pub(crate) mod man;
+pub(crate) mod path;
 pub(crate) mod refs;
 pub(crate) mod report;
+pub(crate) mod strings;
 pub(crate) mod summary;
 
 use crate::answer::Answer;
@@ -25,7 +28,10 @@ pub(crate) fn run(command: &Command, session: &Session) -> Result<Answer, Comman
         Command::Classes(args) => classes::run(args, session),
         Command::Instances(args) => instances::run(args, session),
         Command::Refs(args) => refs::run(args, session),
+        Command::Path(args) => path::run(args, session),
         Command::Dominators(args) => dominators::run(args, session),
+        Command::Strings(args) => strings::run(args, session),
+        Command::Diff(args) => diff::run(args, session),
         Command::Demo(args) => demo::run(args, session),
         Command::Explain(args) => explain::run(args),
         Command::Completions(args) => completions::run(args),

@@ -189,13 +189,15 @@ pub(crate) fn growth_section(verdict: &Verdict, classes: &[ClassGrowth]) -> Sect
         let name = crate::render::clean::fit(&class.class, widest, false);
         let padding = " ".repeat(widest.saturating_sub(columns(&name)));
         let mut line = vec![Piece::Plain(format!("  {name}{padding}  {}", growth_text(&class.growth)))];
+        lines.push(std::mem::take(&mut line));
         if !class.held_by.is_empty() {
-            line.push(Piece::Plain(format!("  held by {}", class.held_by)));
+            line.push(Piece::Faint(format!("  {}  held by ", " ".repeat(widest))));
+            line.push(Piece::Plain(class.held_by.clone()));
+            if let Some(place) = &class.place {
+                line.push(Piece::Code(format!("  {}", place.short())));
+            }
+            lines.push(line);
         }
-        if let Some(place) = &class.place {
-            line.push(Piece::Code(format!("  {}", place.short())));
-        }
-        lines.push(line);
     }
     Section::Value { name: "growth", json: classes.iter().map(class_json).collect(), lines }
 }

@@ -1,73 +1,58 @@
-//! What a snapshot's memory is made of, in the few words that a report uses.
+//! What a snapshot's memory is made of, as a report shows it: the largest parts with bars, the rest in one line.
 //!
-//! Counts self sizes as DevTools attributes them, or the file's own where an analysis was stopped. Every byte is in one bucket.
+//! The parts and their sums are `heap::statistics`'s; every byte is in one part.
 
-use heap::{HeapAnalysis, HeapGraph, NodeIx, NodeKind};
+use heap::HeapAnalysis;
+use heap::statistics::{Statistics, statistics};
 use serde_json::{Value, json};
 
 use crate::answer::{Line, Piece, Section};
 use crate::render::number;
 
-/// A part of the memory.
-struct Bucket {
-    /// The stable name in JSON.
-    id: &'static str,
-    /// The words for people.
-    title: &'static str,
-    bytes: u64,
-}
+/// How many parts have a line of their own.
+const SHOWN: usize = 8;
 
-/// The buckets and how kinds of nodes fall into them.
-fn buckets(graph: &HeapGraph, size: impl Fn(NodeIx) -> u64) -> Vec<Bucket> {
-    let mut by_kind = [0_u64; NodeKind::LIMIT as usize];
-    for node in graph.nodes() {
-        by_kind[usize::from(graph.kind(node).number())] += size(node);
-    }
-    let mut sum = |kinds: &[NodeKind]| kinds.iter().map(|kind| std::mem::take(&mut by_kind[usize::from(kind.number())])).sum::<u64>();
-    let objects = sum(&[NodeKind::OBJECT, NodeKind::REGEXP, NodeKind::NUMBER, NodeKind::SYMBOL, NodeKind::BIGINT, NodeKind::WASM_OBJECT]);
-    let closures = sum(&[NodeKind::CLOSURE]);
-    let strings = sum(&[NodeKind::STRING, NodeKind::CONS_STRING, NodeKind::SLICED_STRING]);
-    let arrays = sum(&[NodeKind::ARRAY]);
-    let code = sum(&[NodeKind::CODE]);
-    let external = sum(&[NodeKind::NATIVE]) + graph.extra_native_bytes();
-    let rest = by_kind.iter().sum();
-    let bucket = |id, title, bytes| Bucket { id, title, bytes };
-    vec![
-        bucket("js.objects", "objects", objects),
-        bucket("js.closures", "functions", closures),
-        bucket("js.strings", "strings", strings),
-        bucket("js.arrays", "arrays, tables", arrays),
-        bucket("js.code", "code", code),
-        bucket("external", "Buffers, native", external),
-        bucket("v8", "V8's own", rest),
-    ]
-}
-
-/// Returns the memory of an analysed snapshot as a section.
+/// Returns the memory of a snapshot as a section. Needs no dominators: also for an analysis that was stopped.
 pub(crate) fn section(analysis: &HeapAnalysis) -> Section {
-    shown(&buckets(analysis.graph(), |node| analysis.self_size(node)))
+    let statistics = statistics(analysis);
+    let mut parts: Vec<(&str, u64)> =
+        statistics.parts.iter().map(|part| (part.part.title(), part.size)).filter(|part| part.1 > 0).collect();
+    parts.sort_by_key(|&(_, size)| std::cmp::Reverse(size));
+    if parts.len() > SHOWN + 1 {
+        let rest = parts.drain(SHOWN..).map(|(_, size)| size).sum();
+        parts.push(("other", rest));
+    }
+    let largest = parts.iter().map(|&(_, size)| size).max().unwrap_or(0);
+    let outside =
+        if statistics.native > 0 { format!(", {} of it outside V8's heap", number::bytes(statistics.native)) } else { String::new() };
+    let title: Line =
+        vec![Piece::Strong("MEMORY".to_owned()), Piece::Plain(format!("   {} in the snapshot{outside}", number::bytes(statistics.total)))];
+    let lines = parts.iter().map(|&(name, size)| line(name, size, statistics.total, largest));
+    Section::Value { name: "memory", json: in_json(&statistics), lines: std::iter::once(title).chain(lines).collect() }
 }
 
-/// Returns the memory of a graph whose analysis was stopped.
-pub(crate) fn rough_section(graph: &HeapGraph) -> Section {
-    shown(&buckets(graph, |node| graph.raw_self_size(node)))
+fn line(name: &str, size: u64, total: u64, largest: u64) -> Line {
+    let share = if total == 0 { 0.0 } else { size as f64 / total as f64 };
+    let front = format!("  {name:<22}{:>9}  {:>4}  ", number::bytes(size), number::share(share));
+    vec![Piece::Plain(front), Piece::Faint(bar(size, largest))]
 }
 
-fn shown(buckets: &[Bucket]) -> Section {
-    let total: u64 = buckets.iter().map(|bucket| bucket.bytes).sum();
-    let largest = buckets.iter().map(|bucket| bucket.bytes).max().unwrap_or(0);
-    let title: Line = vec![Piece::Strong("MEMORY".to_owned()), Piece::Plain(format!("   {} in the snapshot", number::bytes(total)))];
-    let lines = buckets.iter().filter(|bucket| bucket.bytes > 0).map(|bucket| {
-        let share = if total == 0 { 0.0 } else { bucket.bytes as f64 / total as f64 };
-        let front = format!("  {:<16}{:>9}  {:>4}  ", bucket.title, number::bytes(bucket.bytes), number::share(share));
-        vec![Piece::Plain(front), Piece::Faint(bar(bucket.bytes, largest))]
-    });
-    Section::Value { name: "memory", json: in_json(buckets, total), lines: std::iter::once(title).chain(lines).collect() }
-}
-
-fn in_json(buckets: &[Bucket], total: u64) -> Value {
-    let parts: Vec<Value> = buckets.iter().map(|bucket| json!({"id": bucket.id, "bytes": bucket.bytes})).collect();
-    json!({"heap": total, "buckets": parts})
+fn in_json(statistics: &Statistics) -> Value {
+    let parts = statistics.parts.iter().map(|part| json!({"id": part.part.name(), "bytes": part.size, "count": part.count}));
+    json!({
+        "heap": statistics.total,
+        "buckets": parts.collect::<Vec<_>>(),
+        "devtools": {
+            "total": statistics.total,
+            "native": statistics.native,
+            "typed_arrays": statistics.typed_arrays,
+            "v8_heap": statistics.v8_heap,
+            "code": statistics.code,
+            "strings": statistics.strings,
+            "js_arrays": statistics.js_arrays,
+            "system": statistics.system,
+        },
+    })
 }
 
 /// Returns a bar of at most 24 columns, in eighths of a column.

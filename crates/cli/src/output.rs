@@ -57,6 +57,15 @@ pub(crate) fn failed(goal: &Path, error: &io::Error) -> CommandError {
     }
 }
 
+/// Returns the error for a file beside the input that could not be read.
+pub(crate) fn read_failed(path: &Path, error: &io::Error) -> CommandError {
+    match error.kind() {
+        io::ErrorKind::NotFound => CommandError::new(&codes::NO_SUCH_FILE, format!("there is no file {}", shown(path))),
+        io::ErrorKind::PermissionDenied => CommandError::new(&codes::DENIED, format!("cannot read {}: permission denied", shown(path))),
+        _ => CommandError::new(&codes::READ_FAILED, format!("cannot read {}: {error}", shown(path))).retryable(),
+    }
+}
+
 /// Counts what is written.
 struct Counted<W> {
     inner: W,

@@ -24,10 +24,21 @@ const PRINTED_EVERY: Duration = Duration::from_secs(10);
 /// Whether Ctrl-C was pressed.
 static CANCELLED: AtomicBool = AtomicBool::new(false);
 
+/// Whether everything waits for somebody to type: then there is nothing to stop in order.
+static WAITING: AtomicBool = AtomicBool::new(false);
+
+/// Runs something that waits for standard input; Ctrl-C meanwhile ends the process at once.
+pub(crate) fn while_waiting<T>(wait: impl FnOnce() -> T) -> T {
+    WAITING.store(true, Ordering::Relaxed);
+    let result = wait();
+    WAITING.store(false, Ordering::Relaxed);
+    result
+}
+
 /// Makes the first Ctrl-C stop the work in order and the second end the process at once.
 pub(crate) fn watch_ctrl_c() {
     let pressed = || {
-        if CANCELLED.swap(true, Ordering::Relaxed) {
+        if CANCELLED.swap(true, Ordering::Relaxed) || WAITING.load(Ordering::Relaxed) {
             render::to_stderr("\n");
             std::process::exit(130);
         }

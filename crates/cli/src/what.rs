@@ -39,7 +39,7 @@ impl What {
 /// Resolves what stands on the command line. `-` reads ids from standard input.
 pub(crate) fn resolve(analysis: &HeapAnalysis, what: &str) -> Result<What, CommandError> {
     if what == "-" {
-        return from_lines(analysis, io::stdin().lock());
+        return crate::progress::while_waiting(|| from_lines(analysis, io::stdin().lock()));
     }
     if let Some(id) = id(what) {
         // A class may be called 123 only where no object has that id.

@@ -101,15 +101,12 @@ fn single(path: &Path, judge: &Judge, session: &Session) -> Result<Answer, Comma
 
 /// Reports on what grew between snapshots, the oldest first.
 pub(crate) fn growth(paths: &[PathBuf], judge: &Judge, session: &Session) -> Result<Answer, CommandError> {
-    let files: Vec<Opened> = paths.iter().map(|path| open::read(path, session)).collect::<Result<_, _>>()?;
+    let files = read_all(paths, session)?;
     let opened: Vec<&Opened> = files.iter().collect();
-    for file in &files {
-        if file.analysis.prepare(&session.progress).is_err() {
-            return Ok(stopped(&opened, session));
-        }
+    if prepare_all(&files, session).is_err() {
+        return Ok(stopped(&opened, session));
     }
-    let analyses: Vec<&HeapAnalysis> = files.iter().map(|file| &file.analysis).collect();
-    let report = searched(judge, |options| heap::growth::compare(&analyses, options));
+    let report = compared(&files, judge);
     let Some(last) = files.last() else { return Ok(open::about(&opened, session)) };
     let classes = findings::growth_section(&report.verdict, &report.classes);
     let answer = open::about(&opened, session).headed().section(memory::section(&last.analysis));
@@ -122,6 +119,22 @@ pub(crate) fn growth(paths: &[PathBuf], judge: &Judge, session: &Session) -> Res
     Ok(answer.next(format!("heapwhy diff {}", names.join(" "))).next(format!("heapwhy classes {name}")))
 }
 
+/// Reads snapshots, the oldest first.
+pub(crate) fn read_all(paths: &[PathBuf], session: &Session) -> Result<Vec<Opened>, CommandError> {
+    paths.iter().map(|path| open::read(path, session)).collect()
+}
+
+/// Computes all that a comparison needs.
+pub(crate) fn prepare_all(files: &[Opened], session: &Session) -> Result<(), heap::Cancelled> {
+    files.iter().try_for_each(|file| file.analysis.prepare(&session.progress))
+}
+
+/// Judges what grew.
+pub(crate) fn compared(files: &[Opened], judge: &Judge) -> Report {
+    let analyses: Vec<&HeapAnalysis> = files.iter().map(|file| &file.analysis).collect();
+    searched(judge, |options| heap::growth::compare(&analyses, options))
+}
+
 fn searched(judge: &Judge, search: impl FnOnce(&Options<'_>) -> Report) -> Report {
     let limit = if judge.all { usize::MAX } else { SUSPECTS };
     if judge.no_sources {
@@ -132,7 +145,8 @@ fn searched(judge: &Judge, search: impl FnOnce(&Options<'_>) -> Report) -> Repor
     }
 }
 
-fn with_report(answer: Answer, report: &Report, judge: &Judge) -> Answer {
+/// Adds verdict and suspects, and the exit code that follows from how to judge.
+pub(crate) fn with_report(answer: Answer, report: &Report, judge: &Judge) -> Answer {
     let judged = judge.exit(report.verdict.kind);
     let exit = if answer.exit == Exit::Fine { judged } else { answer.exit };
     let mut answer = answer.section(findings::verdict_section(&report.verdict));
@@ -143,7 +157,7 @@ fn with_report(answer: Answer, report: &Report, judge: &Judge) -> Answer {
 /// Returns what is known when the analysis was stopped: the memory by kind of what was read.
 pub(crate) fn stopped(files: &[&Opened], session: &Session) -> Answer {
     let answer = Answer { status: Status::Cancelled, exit: Exit::Stopped, ..open::about(files, session).headed() };
-    let last: Option<Section> = files.last().map(|file| memory::rough_section(file.analysis.graph()));
+    let last: Option<Section> = files.last().map(|file| memory::section(&file.analysis));
     last.into_iter().fold(answer, Answer::section)
 }
 

@@ -23,7 +23,8 @@ pub(crate) struct SummaryArgs {
 /// Sums up.
 pub(crate) fn run(args: &SummaryArgs, session: &Session) -> Result<Answer, CommandError> {
     let file = open::read_prepared(&args.file.file, session)?;
-    let classes = Section::Table { title: "Largest classes".to_owned(), table: largest(&file.analysis, session.limit_or(false, 8)) };
+    let classes =
+        Section::Table { title: "Largest classes".to_owned(), table: largest(&file.analysis, session.limit_or(false, 8)), only_json: &[] };
     let name = args.file.file.display();
     Ok(file
         .answer(session)

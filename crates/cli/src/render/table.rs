@@ -38,12 +38,12 @@ fn is_right(column: &TableColumn) -> bool {
     !is_text(column) && column.kind != ColumnKind::Node
 }
 
-/// Writes a table: a heading, its rows, and how many rows a limit left out.
-pub(super) fn write(out: &mut dyn Write, table: &Table, style: &Style) -> io::Result<()> {
+/// Writes a table without its hidden columns: a heading, its rows, and how many rows a limit left out.
+pub(super) fn write(out: &mut dyn Write, table: &Table, hidden: &[&str], style: &Style) -> io::Result<()> {
     if table.rows.is_empty() {
         return writeln!(out, "{}", style.dim("nothing found"));
     }
-    let used = used_columns(table);
+    let used = used_columns(table, hidden);
     let cells: Vec<Vec<String>> = table
         .rows
         .iter()
@@ -64,10 +64,10 @@ pub(super) fn write(out: &mut dyn Write, table: &Table, style: &Style) -> io::Re
     Ok(())
 }
 
-/// Leaves out columns in which no row says anything.
-fn used_columns(table: &Table) -> Vec<usize> {
+/// Leaves out hidden columns and those in which no row says anything.
+fn used_columns(table: &Table, hidden: &[&str]) -> Vec<usize> {
     let says = |at: &usize| table.rows.iter().any(|row| !matches!(row.get(*at), None | Some(Cell::None)));
-    (0..table.columns.len()).filter(says).collect()
+    (0..table.columns.len()).filter(|&at| !hidden.contains(&table.columns[at].name)).filter(says).collect()
 }
 
 fn shown(cell: &Cell, column: &TableColumn, style: &Style) -> String {
@@ -115,7 +115,7 @@ mod tests {
 
     fn rendered(table: &Table, width: usize) -> String {
         let mut out = Vec::new();
-        write(&mut out, table, &Style { colour: false, ascii: false, width }).unwrap();
+        write(&mut out, table, &[], &Style { colour: false, ascii: false, width }).unwrap();
         String::from_utf8(out).unwrap()
     }
 

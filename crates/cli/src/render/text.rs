@@ -55,9 +55,9 @@ fn header(out: &mut dyn Write, target: &Target, status: Status, style: &Style) -
 
 fn write_section(out: &mut dyn Write, section: &Section, style: &Style) -> io::Result<()> {
     match section {
-        Section::Table { title, table } => {
+        Section::Table { title, table, only_json } => {
             heading(out, title, style)?;
-            table::write(out, table, style)
+            table::write(out, table, only_json, style)
         }
         Section::Tree { title, tree } => {
             heading(out, title, style)?;

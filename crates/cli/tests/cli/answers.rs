@@ -72,9 +72,10 @@ fn summary() {
     heapwhy 0.1.0 · app.heapsnapshot · node v24.21.0 · 1.6 kB · 17 nodes
 
     MEMORY   2.6 kB in the snapshot
-      objects            2.4 kB   94%  ████████████████████████
-      functions            64 B  2.5%  ▋
-      strings              96 B  3.7%  ▉
+      maps and sets            2.1 kB   81%  ████████████████████████
+      objects                   328 B   13%  ███▊
+      strings                    96 B  3.7%  █
+      functions                  64 B  2.5%  ▋
 
     Largest classes
     class                   count  retained
@@ -106,4 +107,50 @@ fn short_help_without_anything() {
     let ran = Fixture::new().run(&[]);
     assert_eq!((ran.code, ran.out.as_str()), (2, ""));
     assert_eq!(ran.err.lines().filter(|line| line.starts_with("  heapwhy ")).count(), 2);
+}
+
+#[test]
+fn path() {
+    let ran = Fixture::new().run(&["path", "app.heapsnapshot", "Session"]);
+    insta::assert_snapshot!(ran.out, @"
+    heapwhy 0.1.0 · app.heapsnapshot · node v24.21.0 · 1.6 kB · 17 nodes
+
+    paths  retained
+        3    2.6 kB  global @7
+             2.4 kB  └─ .cache SessionCache @9
+             2.3 kB     └─ .byId Map @11
+              240 B        └─ (internal table) (array) @13
+               80 B           └─ (internal 0) Session @23
+
+    next   heapwhy why app.heapsnapshot Session
+    ");
+}
+
+#[test]
+fn strings() {
+    let ran = Fixture::new().run(&["strings", "app.heapsnapshot"]);
+    insta::assert_snapshot!(ran.out, @"
+    heapwhy 0.1.0 · app.heapsnapshot · node v24.21.0 · 1.6 kB · 17 nodes
+
+    count  self size  wasted  example  string
+        1       24 B     0 B  @21      v24.21.0
+        1       24 B     0 B  @25      user-0
+        1       24 B     0 B  @29      user-1
+        1       24 B     0 B  @33      user-2
+    ");
+}
+
+#[test]
+fn diff() {
+    let fixture = Fixture::new();
+    fixture.snapshot("later.heapsnapshot", 5);
+    let ran = fixture.run(&["diff", "app.heapsnapshot", "later.heapsnapshot", "--no-sources"]);
+    let table = ran.out.split("Every class").nth(1).unwrap_or(&ran.out).split("next").next().unwrap_or_default();
+    insta::assert_snapshot!(table, @"
+    , first to last
+    class     before  after  new  gone  change  size change
+    Session        3      5    2     0      +2       +112 B
+    (string)       4      6    2     0      +2        +48 B
+    ");
+    assert_eq!(fixture.run(&["diff", "app.heapsnapshot"]).code, 2);
 }

@@ -54,3 +54,16 @@ fn a_full_disk_is_an_error() {
     assert_eq!(output.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&output.stderr).contains("HW1202"), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_while_waiting_for_ids_ends_at_once() {
+    let fixture = Fixture::new();
+    let mut child = command(fixture.folder.path(), &["refs", "app.heapsnapshot", "-"]).spawn().unwrap();
+    let pid = child.id().to_string();
+    // Whether the signal comes before or while it reads, the exit code is that of a signal or of Ctrl-C.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let status = child.wait().unwrap();
+    assert!(status.code().is_none_or(|code| code == 130), "{status}");
+}

@@ -1,0 +1,109 @@
+//! `heapwhy diff`: what grew between snapshots: the report of growth, and the change of every class from the first to the last.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use heap::diff::{Diff, Match, Matching, diff};
+use heap::view::{Cell, ColumnKind, Table};
+
+use super::report::Judge;
+use crate::answer::{Answer, Section};
+use crate::error::CommandError;
+use crate::session::Session;
+use crate::{codes, findings, open};
+
+/// Options of `diff`.
+#[derive(Args, Debug)]
+#[command(
+    before_help = "Examples:\n  heapwhy diff 1.heapsnapshot 2.heapsnapshot 3.heapsnapshot\n  heapwhy diff before.heapsnapshot after.heapsnapshot --fail-on growing",
+    help_template = crate::args::TEMPLATE
+)]
+pub(crate) struct DiffArgs {
+    /// Snapshots of one process, the oldest first
+    #[arg(value_name = "FILE", num_args = 1..)]
+    files: Vec<PathBuf>,
+    /// How to judge.
+    #[command(flatten)]
+    judge: Judge,
+    /// How to match objects: auto, ids (snapshots of one process) or numbers (only counts per class)
+    #[arg(long = "match", value_name = "HOW", default_value = "auto", hide_possible_values = true)]
+    by: By,
+}
+
+/// How objects are matched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum By {
+    /// By id where ids agree.
+    Auto,
+    /// By id.
+    Ids,
+    /// By number.
+    Numbers,
+}
+
+/// Compares.
+pub(crate) fn run(args: &DiffArgs, session: &Session) -> Result<Answer, CommandError> {
+    if let [only] = args.files.as_slice() {
+        let what = format!("one snapshot cannot show what grew: {}", only.display());
+        return Err(CommandError::new(&codes::USAGE, what).hint(format!("heapwhy diff {} LATER.heapsnapshot", only.display())));
+    }
+    let files = super::report::read_all(&args.files, session)?;
+    let opened: Vec<&open::Opened> = files.iter().collect();
+    let (Some(first), Some(last)) = (files.first(), files.last()) else { return Ok(open::about(&opened, session)) };
+    if super::report::prepare_all(&files, session).is_err() {
+        return Ok(super::report::stopped(&opened, session));
+    }
+    let wanted = match args.by {
+        By::Auto => Match::Auto,
+        By::Ids => Match::Ids,
+        By::Numbers => Match::Numbers,
+    };
+    let changes = diff(&first.analysis, &last.analysis, wanted);
+    let report = super::report::compared(&files, &args.judge);
+    let growth = findings::growth_section(&report.verdict, &report.classes);
+    let answer = super::report::with_report(open::about(&opened, session).headed(), &report, &args.judge).section(growth);
+    let title = match changes.matching {
+        Matching::Ids(_) => "Every class, first to last",
+        Matching::Numbers(_) => "Every class, first to last (different processes: counts only)",
+    };
+    let name = last.target.path.display();
+    Ok(answer
+        .section(Section::Table {
+            title: title.to_owned(),
+            table: table(&changes, session.limit(false)),
+            only_json: &["added_size", "removed_size"],
+        })
+        .next(format!("heapwhy why {name} CLASS")))
+}
+
+fn table(changes: &Diff, limit: usize) -> Table {
+    let mut table = Table::new(
+        "diff",
+        &[
+            ("class", "class", ColumnKind::Text),
+            ("count_before", "before", ColumnKind::Count),
+            ("count", "after", ColumnKind::Count),
+            ("added", "new", ColumnKind::Count),
+            ("removed", "gone", ColumnKind::Count),
+            ("count_delta", "change", ColumnKind::DeltaCount),
+            ("added_size", "new size", ColumnKind::Bytes),
+            ("removed_size", "gone size", ColumnKind::Bytes),
+            ("size_delta", "size change", ColumnKind::DeltaBytes),
+        ],
+    );
+    for class in changes.classes.iter().take(limit) {
+        table.push(vec![
+            class.name.as_str().into(),
+            class.base.0.into(),
+            class.current.0.into(),
+            class.added.0.into(),
+            class.removed.0.into(),
+            Cell::Delta(class.count_delta()),
+            class.added.1.into(),
+            class.removed.1.into(),
+            Cell::Delta(class.size_delta()),
+        ]);
+    }
+    table.total_rows = changes.classes.len() as u64;
+    table
+}
