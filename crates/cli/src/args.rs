@@ -122,6 +122,8 @@ pub(crate) enum Command {
     Strings(commands::strings::StringsArgs),
     /// What grew between snapshots
     Diff(commands::diff::DiffArgs),
+    /// Write a snapshot, a pprof profile or a CSV table
+    Convert(commands::convert::ConvertArgs),
     /// Run a leaking service that is included, and explain its leak
     Demo(commands::demo::DemoArgs),
     /// Explain an error code, a rule or the exit codes

@@ -4,6 +4,7 @@
 
 pub(crate) mod classes;
 pub(crate) mod completions;
+pub(crate) mod convert;
 pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod dominators;
@@ -32,6 +33,7 @@ pub(crate) fn run(command: &Command, session: &Session) -> Result<Answer, Comman
         Command::Dominators(args) => dominators::run(args, session),
         Command::Strings(args) => strings::run(args, session),
         Command::Diff(args) => diff::run(args, session),
+        Command::Convert(args) => convert::run(args, session),
         Command::Demo(args) => demo::run(args, session),
         Command::Explain(args) => explain::run(args),
         Command::Completions(args) => completions::run(args),

@@ -8,3 +8,4 @@ mod fixture;
 mod json;
 mod pipes;
 mod schema;
+mod writes;
