@@ -1,0 +1,551 @@
+//! What a node is, as `util.inspect` would print it: one line, or its parts one by one.
+//!
+//! A snapshot does not hold everything: small integers are no objects and so are not in the file, nor are most other numbers, the time of
+//! a Date, the flags of a RegExp. What is missing is shown in angle brackets (`<number>`), never invented.
+
+use std::fmt::Write as _;
+
+use crate::analysis::HeapAnalysis;
+use crate::duplicates::string_text;
+use crate::graph::{Edge, HeapGraph, NodeIx};
+use crate::kinds::{EdgeKind, NodeKind};
+use crate::names;
+
+/// How much of an object is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Entries of one object.
+    pub entries: usize,
+    /// Characters of one string.
+    pub text: usize,
+    /// Characters of a one-line preview.
+    pub line: usize,
+    /// Nodes of a whole tree.
+    pub nodes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { entries: 100, text: 120, line: 160, nodes: 2_000 }
+    }
+}
+
+/// An object taken apart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Parts {
+    /// What it is: `Map(3)`, `Session`, `[Function: f]`, `'text'`.
+    pub(crate) head: String,
+    /// Whether its entries stand in `[]`.
+    pub(crate) is_list: bool,
+    /// What it holds.
+    pub(crate) entries: Vec<Entry>,
+    /// How many more entries it has.
+    pub(crate) more: u64,
+}
+
+/// One thing that an object holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// How: `name: `, `'key' => `; empty for an element.
+    pub(crate) label: String,
+    /// What.
+    pub(crate) value: Value,
+}
+
+/// The value of an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Value {
+    /// A node.
+    Node(NodeIx),
+    /// Words, for what the file does not hold.
+    Words(&'static str),
+}
+
+/// A number that is not in the file.
+const NUMBER: &str = "<number>";
+/// A key or value that is not in the file: tables leave out small integers, booleans, null and undefined.
+const PRIMITIVE: &str = "<number, boolean, null or undefined>";
+
+/// Returns what a node is in one line: `Session { id: <number>, user: 'u1', tags: Array(2) }`. O(edges of the node).
+#[must_use]
+pub fn preview(analysis: &HeapAnalysis, node: NodeIx) -> String {
+    preview_within(analysis, node, Limits { entries: 8, text: 60, ..Limits::default() })
+}
+
+/// Returns what a node is in one line, within limits.
+#[must_use]
+pub fn preview_within(analysis: &HeapAnalysis, node: NodeIx, limits: Limits) -> String {
+    let parts = parts(analysis, node, limits);
+    if parts.entries.is_empty() && parts.more == 0 {
+        return parts.head;
+    }
+    let [open, close] = if parts.is_list { ["[", "]"] } else { ["{", "}"] };
+    let mut line = format!("{} {open}", parts.head);
+    let mut shown = 0;
+    for entry in &parts.entries {
+        let value = match entry.value {
+            Value::Node(value) => head(analysis, value, Limits { text: limits.text.min(40), ..limits }),
+            Value::Words(words) => words.to_owned(),
+        };
+        if shown > 0 && line.chars().count() + entry.label.chars().count() + value.chars().count() > limits.line {
+            break;
+        }
+        let comma = if shown > 0 { "," } else { "" };
+        let _ = write!(line, "{comma} {}{value}", entry.label);
+        shown += 1;
+    }
+    let more = parts.more + (parts.entries.len() - shown) as u64;
+    if more > 0 {
+        let _ = write!(line, ", … {more} more");
+    }
+    line.push(' ');
+    line.push_str(close);
+    line
+}
+
+/// Returns what a node is without what it holds: `Map(3)`, `'text'`, `[Function: f app.js:3:1]`.
+#[must_use]
+pub fn head(analysis: &HeapAnalysis, node: NodeIx, limits: Limits) -> String {
+    parts(analysis, node, Limits { entries: 0, ..limits }).head
+}
+
+/// Returns how an edge is written: `.name`, `[3]`, `(internal table)`.
+#[must_use]
+pub fn edge_label(graph: &HeapGraph, edge: Edge) -> String {
+    let text = graph.edge_text(edge);
+    match edge.kind {
+        EdgeKind::PROPERTY => match symbol_name(&text) {
+            Some(name) => format!("[Symbol({name})]"),
+            None => format!(".{text}"),
+        },
+        EdgeKind::ELEMENT => format!("[{text}]"),
+        EdgeKind::CONTEXT => format!("variable {text}"),
+        EdgeKind::HIDDEN => format!("(field {text})"),
+        _ => format!("({} {text})", graph.edge_kind_name(edge)),
+    }
+}
+
+/// Takes a node apart. Collects at most `limits.entries` entries and counts the others. O(edges of the node).
+pub(crate) fn parts(analysis: &HeapAnalysis, node: NodeIx, limits: Limits) -> Parts {
+    let graph = analysis.graph();
+    let words = |head: String| Parts { head, ..Parts::default() };
+    match graph.kind(node) {
+        kind if kind.is_string() => words(string(graph, node, limits.text)),
+        NodeKind::NUMBER => words(value_of(graph, node).unwrap_or_else(|| NUMBER.to_owned())),
+        NodeKind::BIGINT => words(value_of(graph, node).map_or_else(|| "<bigint>".to_owned(), |value| format!("{value}n"))),
+        NodeKind::SYMBOL => words(symbol(graph, node)),
+        NodeKind::REGEXP => properties(analysis, node, format!("/{}/", cut(&graph.name(node), limits.text)), limits),
+        NodeKind::CLOSURE => properties(analysis, node, function(graph, node), limits),
+        NodeKind::HIDDEN => hidden(analysis, node, limits),
+        NodeKind::OBJECT => object(analysis, node, limits),
+        NodeKind::NATIVE => native(analysis, node, limits),
+        _ => internal(analysis, node, limits),
+    }
+}
+
+/// Adds entries until the limit is reached, and counts the rest.
+struct Filler {
+    parts: Parts,
+    room: usize,
+}
+
+impl Filler {
+    fn new(head: String, limits: Limits) -> Self {
+        Self { parts: Parts { head, ..Parts::default() }, room: limits.entries }
+    }
+
+    fn push(&mut self, label: impl FnOnce() -> String, value: Value) {
+        if self.parts.entries.len() < self.room {
+            self.parts.entries.push(Entry { label: label(), value });
+        } else {
+            self.parts.more += 1;
+        }
+    }
+}
+
+/// Returns the text of a string in quotes, cut where it is long.
+fn string(graph: &HeapGraph, node: NodeIx, limit: usize) -> String {
+    if graph.kind(node) == NodeKind::SLICED_STRING {
+        let parent = graph.child(node, EdgeKind::INTERNAL, "parent");
+        return parent.map_or_else(|| "<slice of a string>".to_owned(), |parent| format!("<slice of {}>", string(graph, parent, limit.min(40))));
+    }
+    let text = string_text(graph, node);
+    let units = text.encode_utf16().count() as u64;
+    let quoted = quote(&cut(&text, limit));
+    // V8 writes the first 1,024 characters; a flat string has 16 bytes and then one or two for each character.
+    let bytes = graph.raw_self_size(node).saturating_sub(16);
+    let is_cut = graph.kind(node) == NodeKind::STRING && units >= 1024 && bytes > 2 * units + 8;
+    if is_cut { format!("{quoted} <{bytes} bytes, the file has the first {units} characters>") } else { quoted }
+}
+
+/// Puts a text in single quotes, as JavaScript writes it.
+fn quote(text: &str) -> String {
+    let mut quoted = String::from("'");
+    for char in text.chars() {
+        match char {
+            '\'' => quoted.push_str("\\'"),
+            '\\' => quoted.push_str("\\\\"),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            control if control.is_control() => {
+                let _ = write!(quoted, "\\x{:02x}", u32::from(control));
+            }
+            other => quoted.push(other),
+        }
+    }
+    quoted.push('\'');
+    quoted
+}
+
+/// Keeps the first `limit` characters of a text.
+fn cut(text: &str, limit: usize) -> String {
+    match text.char_indices().nth(limit) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
+/// Returns the value of a number, where the snapshot was taken with `exposeNumericValues`.
+fn value_of(graph: &HeapGraph, node: NodeIx) -> Option<String> {
+    graph.child(node, EdgeKind::INTERNAL, "value").map(|value| graph.name(value).into_owned())
+}
+
+fn symbol(graph: &HeapGraph, node: NodeIx) -> String {
+    let name = graph.child(node, EdgeKind::INTERNAL, "name").map(|name| cut(&string_text(graph, name), 60));
+    format!("Symbol({})", name.unwrap_or_default())
+}
+
+/// Returns the description of a symbol that names a property: `<symbol kEvents>`.
+fn symbol_name(edge: &str) -> Option<&str> {
+    edge.strip_prefix("<symbol")?.strip_suffix('>').map(str::trim)
+}
+
+fn function(graph: &HeapGraph, node: NodeIx) -> String {
+    let name = graph.name(node);
+    let is_class = graph.edges(node).any(|edge| graph.strings().is(graph.name_ix(edge.to), "system / ClassPositions"));
+    let word = if is_class { "class" } else { "Function" };
+    let name = if name.is_empty() { "(anonymous)" } else { &*name };
+    let place = graph.location(node).zip(names::script_of(graph, node)).map(|(location, script)| {
+        crate::source::Place::new(graph.name(script), location.line + 1, location.column + 1).short()
+    });
+    let place = place.map_or_else(String::new, |place| format!(" {place}"));
+    format!("[{word}{} {name}{place}]", if is_class { "" } else { ":" })
+}
+
+/// Shows `undefined`, `null`, `true`, `false`, accessors, proxies; other internals by their name.
+fn hidden(analysis: &HeapAnalysis, node: NodeIx, limits: Limits) -> Parts {
+    let graph = analysis.graph();
+    let name = graph.name(node);
+    let words = |head: &str| Parts { head: head.to_owned(), ..Parts::default() };
+    match &*name {
+        "undefined" | "null" | "true" | "false" => words(&name),
+        "system / Oddball" => {
+            let text = graph.edges(node).map(|edge| graph.name(edge.to)).find(|text| matches!(&**text, "undefined" | "null" | "true" | "false"));
+            words(text.as_deref().unwrap_or("<undefined, null or a boolean>"))
+        }
+        "system / AccessorPair" => {
+            let has = |half| graph.child(node, EdgeKind::INTERNAL, half).is_some_and(|half| graph.kind(half) == NodeKind::CLOSURE);
+            words(match (has("getter"), has("setter")) {
+                (true, true) => "[Getter/Setter]",
+                (false, true) => "[Setter]",
+                _ => "[Getter]",
+            })
+        }
+        "system / JSProxy" => {
+            let mut filler = Filler::new("Proxy".to_owned(), limits);
+            let halves = graph.edges(node).filter(|edge| edge.kind == EdgeKind::HIDDEN && graph.kind(edge.to) != NodeKind::ARRAY);
+            for (edge, half) in halves.zip(["target: ", "handler: "]) {
+                filler.push(|| half.to_owned(), Value::Node(edge.to));
+            }
+            filler.parts
+        }
+        _ => internal(analysis, node, limits),
+    }
+}
+
+/// Shows one of V8's own objects with everything that it refers to.
+fn internal(analysis: &HeapAnalysis, node: NodeIx, limits: Limits) -> Parts {
+    let graph = analysis.graph();
+    let name = graph.name(node);
+    let head = if name.is_empty() { analysis.class_name(node).to_owned() } else { cut(&name, limits.text) };
+    let mut filler = Filler::new(head, limits);
+    for edge in graph.edges(node).filter(|edge| edge.kind != EdgeKind::WEAK) {
+        filler.push(|| format!("{}: ", edge_label(graph, edge)), Value::Node(edge.to));
+    }
+    filler.parts
+}
+
+/// Shows a native object: its name, its size, its properties.
+fn native(analysis: &HeapAnalysis, node: NodeIx, limits: Limits) -> Parts {
+    let graph = analysis.graph();
+    let name = graph.name(node);
+    let head = match &*name {
+        "system / JSArrayBufferData" => format!("<memory of an ArrayBuffer, {} bytes>", graph.raw_self_size(node)),
+        _ => cut(&name, limits.text),
+    };
+    properties(analysis, node, head, limits)
+}
+
+fn object(analysis: &HeapAnalysis, node: NodeIx, limits: Limits) -> Parts {
+    let graph = analysis.graph();
+    let name = graph.name(node);
+    match &*name {
+        "Array" | "Arguments" => array(analysis, node, &name, limits),
+        "Map" => table(analysis, node, 3, limits),
+        "Set" => table(analysis, node, 2, limits),
+        "WeakMap" | "WeakSet" => weak_table(analysis, node, &name, limits),
+        "WeakRef" => weak_ref(graph, node, limits),
+        "Promise" => promise(graph, node, limits),
+        "Date" => properties(analysis, node, "Date <time not in the file>".to_owned(), limits),
+        "Number" | "String" | "Boolean" | "Symbol" | "BigInt" => boxed(analysis, node, &name, limits),
+        "ArrayBuffer" | "SharedArrayBuffer" => properties(analysis, node, array_buffer(graph, node, &name), limits),
+        _ if name.starts_with("system / Context") => context(graph, node, limits),
+        _ => {
+            if let Some(buffer) = graph.child(node, EdgeKind::INTERNAL, "buffer") {
+                let bytes = backing(graph, buffer).map_or_else(String::new, |bytes| format!(" <view of {bytes} bytes>"));
+                return properties(analysis, node, format!("{name}{bytes}"), limits);
+            }
+            if let Some(message) = error_message(graph, node, &name) {
+                return properties(analysis, node, format!("{name}: {}", cut(&message, limits.text)), limits);
+            }
+            let head = if analysis.class_name(node).starts_with('{') { "Object".to_owned() } else { cut(analysis.class_name(node), limits.text) };
+            with_missing_numbers(analysis, node, properties(analysis, node, head, limits), limits)
+        }
+    }
+}
+
+/// Shows properties and elements, in the order of the file. The functions of accessors are shown once, as accessors.
+fn properties(analysis: &HeapAnalysis, node: NodeIx, head: String, limits: Limits) -> Parts {
+    let graph = analysis.graph();
+    let mut filler = Filler::new(head, limits);
+    fill_properties(graph, node, &mut filler);
+    filler.parts
+}
+
+fn fill_properties(graph: &HeapGraph, node: NodeIx, filler: &mut Filler) {
+    for edge in graph.edges(node) {
+        let text = match edge.kind {
+            EdgeKind::PROPERTY => graph.edge_text(edge),
+            EdgeKind::ELEMENT => {
+                filler.push(|| format!("{}: ", graph.edge_text(edge)), Value::Node(edge.to));
+                continue;
+            }
+            _ => continue,
+        };
+        let is_half = (text.starts_with("get ") || text.starts_with("set ")) && is_accessor_half(graph, edge.to);
+        // Symbols of V8's own have no description: class positions, the stack of an error.
+        if text == "__proto__" || text == "<symbol>" || is_half {
+            continue;
+        }
+        let label = || match symbol_name(&text) {
+            Some(name) => format!("[Symbol({name})]: "),
+            None if text.starts_with('#') || is_identifier(&text) => format!("{text}: "),
+            None => format!("{}: ", quote(&text)),
+        };
+        filler.push(label, Value::Node(edge.to));
+    }
+}
+
+fn is_accessor_half(graph: &HeapGraph, node: NodeIx) -> bool {
+    graph.kind(node) == NodeKind::CLOSURE || graph.strings().is(graph.name_ix(node), "system / FunctionTemplateInfo")
+}
+
+fn is_identifier(text: &str) -> bool {
+    let starts = |char: char| char.is_alphabetic() || char == '_' || char == '$';
+    text.starts_with(starts) && text.chars().all(|char| starts(char) || char.is_alphanumeric())
+}
+
+/// Adds the properties whose values are numbers, which are not in the file: the hidden class names them. Where other objects go on from
+/// this hidden class, it is not told which names are this object's own: only those before one that is.
+fn with_missing_numbers(analysis: &HeapAnalysis, node: NodeIx, mut parts: Parts, limits: Limits) -> Parts {
+    let graph = analysis.graph();
+    let Some(map) = graph.child(node, EdgeKind::INTERNAL, "map") else { return parts };
+    let Some(descriptors) = graph.child(map, EdgeKind::INTERNAL, "descriptors") else { return parts };
+    if graph.child(node, EdgeKind::INTERNAL, "properties").is_some_and(|table| graph.kind(table) == NodeKind::ARRAY) {
+        return parts;
+    }
+    let present: rustc_hash::FxHashSet<String> =
+        graph.edges(node).filter(|edge| edge.kind == EdgeKind::PROPERTY).map(|edge| graph.edge_text(edge).into_owned()).collect();
+    let mut names: Vec<(u32, String)> = graph
+        .edges(descriptors)
+        .filter_map(|edge| Some((graph.edge_text(edge).parse().ok().filter(|slot| slot % 3 == 0)?, edge.to)))
+        .filter(|&(_, name)| graph.kind(name) == NodeKind::STRING)
+        .map(|(slot, name)| (slot, graph.name(name).into_owned()))
+        .collect();
+    names.sort_unstable();
+    let goes_on = graph.edges(map).any(|edge| graph.edge_text(edge).starts_with("transition"));
+    let own = if goes_on { names.iter().rposition(|(_, name)| present.contains(name)).map_or(0, |last| last + 1) } else { names.len() };
+    for (_, name) in names.into_iter().take(own).filter(|(_, name)| !present.contains(name)) {
+        if parts.entries.len() < limits.entries {
+            parts.entries.push(Entry { label: format!("{name}: "), value: Value::Words(NUMBER) });
+        } else {
+            parts.more += 1;
+        }
+    }
+    parts
+}
+
+/// Shows an array. Its length is not in the file: there is the last element that is, and the room that it has.
+fn array(analysis: &HeapAnalysis, node: NodeIx, name: &str, limits: Limits) -> Parts {
+    let graph = analysis.graph();
+    let last = graph.edges(node).filter(|edge| edge.kind == EdgeKind::ELEMENT).filter_map(|edge| match graph.edge_name(edge) {
+        crate::EdgeName::Index(index) => Some(u64::from(index)),
+        crate::EdgeName::Text(_) => None,
+    });
+    let known = last.max().map_or(0, |last| last + 1);
+    let room = graph.child(node, EdgeKind::INTERNAL, "elements").map_or(0, |elements| graph.raw_self_size(elements).saturating_sub(16) / 8);
+    let head = match (known, room) {
+        (0, 0) => format!("{name}(0)"),
+        (0, room) => format!("{name}(≤{room}) <numbers>"),
+        (known, _) => format!("{name}({known})"),
+    };
+    let mut filler = Filler::new(head, limits);
+    filler.parts.is_list = true;
+    let mut next = 0;
+    for edge in graph.edges(node).filter(|edge| edge.kind == EdgeKind::ELEMENT) {
+        if let crate::EdgeName::Index(index) = graph.edge_name(edge) {
+            if index > next {
+                filler.push(|| format!("{}: ", if index == next + 1 { next.to_string() } else { format!("{next}–{}", index - 1) }), Value::Words("<number or hole>"));
+            }
+            next = next.max(index.saturating_add(1));
+        }
+        filler.push(String::new, Value::Node(edge.to));
+    }
+    for edge in graph.edges(node).filter(|edge| edge.kind == EdgeKind::PROPERTY) {
+        let text = graph.edge_text(edge);
+        if text != "__proto__" && text != "length" && text != "callee" && !text.starts_with('<') {
+            filler.push(|| format!("{text}: "), Value::Node(edge.to));
+        }
+    }
+    filler.parts
+}
+
+/// Shows a Map or Set. Its table has three fields, then the buckets, then `width` fields for each entry, of which the last is a number.
+fn table(analysis: &HeapAnalysis, node: NodeIx, width: u64, limits: Limits) -> Parts {
+    let graph = analysis.graph();
+    let name = graph.name(node);
+    let Some(table) = graph.child(node, EdgeKind::INTERNAL, "table") else { return properties(analysis, node, name.into_owned(), limits) };
+    // There is room for two entries in each bucket.
+    let slots = graph.raw_self_size(table).saturating_sub(16) / 8;
+    let first = 3 + slots.saturating_sub(3) / (1 + 2 * width);
+    let mut fields: Vec<(u64, NodeIx)> = graph
+        .edges(table)
+        .filter(|edge| edge.kind == EdgeKind::INTERNAL || edge.kind == EdgeKind::HIDDEN)
+        .filter_map(|edge| Some((graph.edge_text(edge).parse::<u64>().ok()?.checked_sub(first)?, edge.to)))
+        .collect();
+    fields.sort_unstable();
+    let mut filler = Filler::new(String::new(), limits);
+    let mut count = 0_u64;
+    let mut at = 0;
+    while let Some(&(slot, target)) = fields.get(at) {
+        let entry = slot / width;
+        let value = fields.get(at + 1).filter(|&&(next, _)| next / width == entry).map(|&(_, value)| value);
+        let key = (slot % width == 0).then_some(target);
+        let value = if key.is_some() { value } else { Some(target) };
+        count += 1;
+        push_entry(analysis, &mut filler, width == 3, key, value);
+        at += if key.is_some() && value.is_some() { 2 } else { 1 };
+    }
+    let entries = fields.last().map_or(0, |&(slot, _)| slot / width + 1);
+    let more = if entries > count { "≥" } else { "" };
+    filler.parts.head = if count == 0 && slots > 3 && graph.edges(table).len() > 1 { format!("{name}(?)") } else { format!("{name}({more}{count})") };
+    fill_properties(graph, node, &mut filler);
+    filler.parts
+}
+
+fn push_entry(analysis: &HeapAnalysis, filler: &mut Filler, is_map: bool, key: Option<NodeIx>, value: Option<NodeIx>) {
+    let words = |node: Option<NodeIx>| node.map_or(Value::Words(PRIMITIVE), Value::Node);
+    if !is_map {
+        filler.push(String::new, words(key));
+        return;
+    }
+    let label = || match key {
+        Some(key) => format!("{} => ", head(analysis, key, Limits { text: 40, ..Limits::default() })),
+        None => format!("{PRIMITIVE} => "),
+    };
+    filler.push(label, words(value));
+}
+
+fn weak_table(analysis: &HeapAnalysis, node: NodeIx, name: &str, limits: Limits) -> Parts {
+    let graph = analysis.graph();
+    let mut filler = Filler::new(name.to_owned(), limits);
+    let table = graph.child(node, EdgeKind::INTERNAL, "table");
+    let mut seen = rustc_hash::FxHashSet::default();
+    for edge in table.into_iter().flat_map(|table| graph.edges(table)).filter(|edge| edge.kind == EdgeKind::INTERNAL) {
+        let text = graph.edge_text(edge);
+        let Some(key) = text.split_once("part of key (").and_then(|(_, rest)| rest.split_once(") -> value (")).map(|(key, _)| key) else {
+            continue;
+        };
+        if seen.insert(text.to_string()) {
+            let key = key.to_owned();
+            filler.push(|| format!("{key} => "), Value::Node(edge.to));
+        }
+    }
+    filler.parts.head = format!("{name}({})", seen.len());
+    filler.parts
+}
+
+fn weak_ref(graph: &HeapGraph, node: NodeIx, limits: Limits) -> Parts {
+    let mut filler = Filler::new("WeakRef".to_owned(), limits);
+    if let Some(target) = graph.edge_named(node, "target").map(|edge| edge.to) {
+        filler.push(String::new, Value::Node(target));
+    }
+    filler.parts
+}
+
+/// Shows a promise. Its state is not in the file, but reactions tell that it is pending, and a result that it is not.
+fn promise(graph: &HeapGraph, node: NodeIx, limits: Limits) -> Parts {
+    let result = graph.child(node, EdgeKind::INTERNAL, "reactions_or_result");
+    let reaction = |result: NodeIx| graph.strings().is(graph.name_ix(result), "system / PromiseReaction");
+    let (head, result) = match result {
+        Some(result) if reaction(result) => ("Promise <pending>", None),
+        Some(result) => ("Promise <settled>", Some(result)),
+        None => ("Promise <pending, or settled with a primitive>", None),
+    };
+    let mut filler = Filler::new(head.to_owned(), limits);
+    if let Some(result) = result {
+        filler.push(String::new, Value::Node(result));
+    }
+    fill_properties(graph, node, &mut filler);
+    filler.parts
+}
+
+fn boxed(analysis: &HeapAnalysis, node: NodeIx, name: &str, limits: Limits) -> Parts {
+    let graph = analysis.graph();
+    let is_value = |kind: NodeKind| kind.is_string() || matches!(kind, NodeKind::NUMBER | NodeKind::SYMBOL | NodeKind::BIGINT | NodeKind::HIDDEN);
+    let value = graph.edges(node).filter(|edge| edge.kind == EdgeKind::HIDDEN).map(|edge| edge.to).find(|&to| is_value(graph.kind(to)));
+    let value = match (value, name) {
+        (Some(value), _) => head(analysis, value, limits),
+        (None, "Boolean") => "<boolean>".to_owned(),
+        (None, "Number") => NUMBER.to_owned(),
+        // A prototype has no value.
+        (None, _) => return properties(analysis, node, name.to_owned(), limits),
+    };
+    properties(analysis, node, format!("[{name}: {value}]"), limits)
+}
+
+fn array_buffer(graph: &HeapGraph, node: NodeIx, name: &str) -> String {
+    backing(graph, node).map_or_else(|| name.to_owned(), |bytes| format!("{name}({bytes})"))
+}
+
+/// Returns how many bytes an ArrayBuffer has.
+fn backing(graph: &HeapGraph, buffer: NodeIx) -> Option<u64> {
+    graph.child(buffer, EdgeKind::INTERNAL, "backing_store").map(|store| graph.raw_self_size(store))
+}
+
+fn context(graph: &HeapGraph, node: NodeIx, limits: Limits) -> Parts {
+    let function = graph.child(node, EdgeKind::INTERNAL, "scope_info").map(|info| graph.name(info)).filter(|name| !name.starts_with("system"));
+    let mut filler = Filler::new(function.map_or_else(|| "variables".to_owned(), |name| format!("variables of {name}")), limits);
+    for edge in graph.edges(node).filter(|edge| edge.kind == EdgeKind::CONTEXT) {
+        filler.push(|| format!("{}: ", graph.edge_text(edge)), Value::Node(edge.to));
+    }
+    filler.parts
+}
+
+/// Returns the message of an error.
+fn error_message(graph: &HeapGraph, node: NodeIx, name: &str) -> Option<String> {
+    let message = graph.child(node, EdgeKind::PROPERTY, "message").filter(|&message| graph.kind(message).is_string())?;
+    let is_error = name.ends_with("Error") || name.ends_with("Exception") || graph.child(node, EdgeKind::PROPERTY, "stack").is_some();
+    is_error.then(|| string_text(graph, message))
+}

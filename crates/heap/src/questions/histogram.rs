@@ -1,0 +1,248 @@
+//! The histogram: how many of what, how large, how much they retain.
+
+use rustc_hash::FxHashMap;
+
+use super::distance_cell;
+use crate::aggregates::{self, Aggregate};
+use crate::analysis::HeapAnalysis;
+use crate::distance::Distance;
+use crate::filters::NodeSet;
+use crate::graph::{HeapGraph, NodeIx};
+use crate::kinds::{EdgeKind, NodeKind};
+use crate::names;
+use crate::source::{Owner, Place};
+use crate::view::{Cell, ColumnKind, Table};
+
+/// By what nodes are grouped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Grouping {
+    /// DevTools' classes, exactly.
+    #[default]
+    Class,
+    /// The properties that an object has: `Session {id, user}`.
+    Shape,
+    /// The package whose code wrote the class or function: a name, `app code`, `Node core`.
+    Package,
+    /// The script that wrote it, by its whole name.
+    Module,
+    /// The same by its file name, without folders.
+    File,
+}
+
+/// By what rows are sorted, largest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HistogramSort {
+    /// What the group retains.
+    #[default]
+    Retained,
+    /// Self sizes.
+    SelfSize,
+    /// Numbers.
+    Count,
+    /// Names, from A.
+    Name,
+}
+
+/// The name of the group of what was written nowhere that the file tells.
+const UNKNOWN: &str = "(unknown)";
+
+/// Counts nodes by group: columns `class, count, self_size, retained_size, distance, location`. Only nodes of `only` where given.
+/// `filter` keeps the groups whose name contains it, whatever the case. O(nodes); `Shape`, `Module` and the like O(edges).
+#[must_use]
+pub fn histogram(
+    analysis: &HeapAnalysis,
+    by: Grouping,
+    sort: HistogramSort,
+    only: Option<&NodeSet>,
+    filter: Option<&str>,
+    limit: usize,
+) -> Table {
+    let columns = [
+        ("class", title(by), ColumnKind::Text),
+        ("count", "count", ColumnKind::Count),
+        ("self_size", "self size", ColumnKind::Bytes),
+        ("retained_size", "retained", ColumnKind::Bytes),
+        ("distance", "distance", ColumnKind::Count),
+        ("location", "location", ColumnKind::Location),
+    ];
+    let mut table = Table::new("classes", &columns);
+    let mut rows = match by {
+        Grouping::Class => by_class(analysis, only),
+        _ => by_group(analysis, by, only),
+    };
+    if let Some(filter) = filter.map(str::to_lowercase) {
+        rows.retain(|row| row.name.to_lowercase().contains(&filter));
+    }
+    match sort {
+        HistogramSort::Retained => rows.sort_by(|a, b| b.retained.cmp(&a.retained).then_with(|| a.name.cmp(&b.name))),
+        HistogramSort::SelfSize => rows.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.name.cmp(&b.name))),
+        HistogramSort::Count => rows.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.name.cmp(&b.name))),
+        HistogramSort::Name => rows.sort_by(|a, b| a.name.cmp(&b.name)),
+    }
+    table.total_rows = rows.len() as u64;
+    for row in rows.into_iter().take(limit) {
+        let Row { name, count, size, retained, distance, location } = row;
+        table.rows.push(vec![name.into(), count.into(), size.into(), retained.into(), distance_cell(distance), location.into()]);
+    }
+    table
+}
+
+fn title(by: Grouping) -> &'static str {
+    match by {
+        Grouping::Class => "class",
+        Grouping::Shape => "shape",
+        Grouping::Package => "package",
+        Grouping::Module => "module",
+        Grouping::File => "file",
+    }
+}
+
+struct Row {
+    name: String,
+    count: u64,
+    size: u64,
+    retained: u64,
+    distance: Distance,
+    location: Option<String>,
+}
+
+fn by_class(analysis: &HeapAnalysis, only: Option<&NodeSet>) -> Vec<Row> {
+    let scripts = ScriptNames::of(analysis.graph());
+    let sums = aggregates::aggregates(analysis, |node| only.is_none_or(|only| only.contains(node)));
+    let row = |Aggregate { class, count, self_size, retained_size, distance }| {
+        let class = analysis.classes().get(class);
+        let location = class.place.and_then(|(script, line, column)| scripts.place(script, line, column));
+        Row { name: class.name.clone(), count, size: self_size, retained: retained_size, distance, location }
+    };
+    sums.into_iter().map(row).collect()
+}
+
+fn by_group(analysis: &HeapAnalysis, by: Grouping, only: Option<&NodeSet>) -> Vec<Row> {
+    let graph = analysis.graph();
+    let mut namer = GroupNamer::new(analysis, by);
+    let groups: Vec<u32> = graph.nodes().map(|node| namer.group(node)).collect();
+    let counted = |node: NodeIx| analysis.self_size(node) > 0 && only.is_none_or(|only| only.contains(node));
+    let empty = |name: String| Row { name, count: 0, size: 0, retained: 0, distance: Distance::None, location: None };
+    let mut rows: Vec<Row> = namer.names.into_iter().map(empty).collect();
+    let mut covered_until = vec![0_u32; rows.len()];
+    let spans = analysis.dominator_spans();
+    for at in 0..spans.len() {
+        let node = spans.node(at);
+        if !counted(node) {
+            continue;
+        }
+        let group = groups[node.at()] as usize;
+        let row = &mut rows[group];
+        row.count += 1;
+        row.size += analysis.self_size(node);
+        row.distance = row.distance.min(analysis.distance(node));
+        if at as u32 >= covered_until[group] {
+            covered_until[group] = at as u32 + spans.length(at);
+            row.retained += analysis.retained_size(node);
+        }
+    }
+    rows.retain(|row| row.count > 0);
+    rows
+}
+
+/// Gives every node the number of its group.
+struct GroupNamer<'a> {
+    analysis: &'a HeapAnalysis,
+    by: Grouping,
+    scripts: ScriptNames,
+    names: Vec<String>,
+    numbers: FxHashMap<String, u32>,
+    /// Groups of shapes by class and sequence of property names.
+    shapes: FxHashMap<(u32, Vec<u32>), u32>,
+}
+
+impl<'a> GroupNamer<'a> {
+    fn new(analysis: &'a HeapAnalysis, by: Grouping) -> Self {
+        let scripts = ScriptNames::of(analysis.graph());
+        let mut namer = Self { analysis, by, scripts, names: Vec::new(), numbers: FxHashMap::default(), shapes: FxHashMap::default() };
+        namer.number(UNKNOWN.to_owned());
+        namer
+    }
+
+    fn number(&mut self, name: String) -> u32 {
+        if let Some(&number) = self.numbers.get(&name) {
+            return number;
+        }
+        let number = self.names.len() as u32;
+        self.names.push(name.clone());
+        self.numbers.insert(name, number);
+        number
+    }
+
+    fn group(&mut self, node: NodeIx) -> u32 {
+        if self.by == Grouping::Shape {
+            return self.shape(node);
+        }
+        let Some(location) = self.analysis.graph().location(node) else { return 0 };
+        let Some(script) = self.scripts.by_id.get(&location.script_id).filter(|name| !name.is_empty()) else { return 0 };
+        let name = match self.by {
+            Grouping::Package => match Owner::of_script(script) {
+                Owner::Unknown => UNKNOWN.to_owned(),
+                owner => owner.to_string(),
+            },
+            Grouping::File => Place::new(script.clone(), 0, 0).file_name().to_owned(),
+            _ => script.clone(),
+        };
+        self.number(name)
+    }
+
+    fn shape(&mut self, node: NodeIx) -> u32 {
+        let graph = self.analysis.graph();
+        let class = if graph.kind(node) == NodeKind::OBJECT { graph.name_ix(node).0 } else { u32::MAX };
+        if class == u32::MAX {
+            return self.number(self.analysis.class_name(node).to_owned());
+        }
+        let names = graph.edge_names();
+        let own: Vec<u32> =
+            graph.edges(node).filter(|edge| edge.kind == EdgeKind::PROPERTY).map(|edge| names[edge.ix.0 as usize]).collect();
+        if let Some(&group) = self.shapes.get(&(class, own.clone())) {
+            return group;
+        }
+        let texts: Vec<String> = own
+            .iter()
+            .map(|&ix| graph.strings().text(crate::strings::StrIx(ix)))
+            .filter(|text| text != "__proto__")
+            .take(12)
+            .map(|text| crate::classes::format_property(&text))
+            .collect();
+        let more = if own.len() > 13 { ", …" } else { "" };
+        let class_name = graph.name(node);
+        let head = if class_name == "Object" { String::new() } else { format!("{class_name} ") };
+        let group = self.number(format!("{head}{{{}{more}}}", texts.join(", ")));
+        self.shapes.insert((class, own), group);
+        group
+    }
+}
+
+/// The names of scripts by V8's numbers.
+pub(super) struct ScriptNames {
+    by_id: FxHashMap<u32, String>,
+}
+
+impl ScriptNames {
+    /// Looks up one function of every script. O(locations).
+    pub(super) fn of(graph: &HeapGraph) -> Self {
+        let mut by_id: FxHashMap<u32, String> = FxHashMap::default();
+        for location in graph.locations() {
+            if by_id.contains_key(&location.script_id) {
+                continue;
+            }
+            let closure = (graph.kind(location.node) == NodeKind::CLOSURE).then_some(location.node);
+            let script = location.script.or_else(|| closure.and_then(|closure| names::script_of(graph, closure)));
+            if let Some(script) = script {
+                by_id.insert(location.script_id, graph.name(script).into_owned());
+            }
+        }
+        Self { by_id }
+    }
+
+    /// Returns `file:line:column`, counted from 1.
+    pub(super) fn place(&self, script: u32, line: u32, column: u32) -> Option<String> {
+        self.by_id.get(&script).map(|name| Place::new(name.clone(), line + 1, column + 1).to_string())
+    }
+}

@@ -1,0 +1,93 @@
+//! An object printed as `util.inspect` would, to some depth, as a tree.
+
+use super::arena::Arena;
+use crate::analysis::HeapAnalysis;
+use crate::graph::NodeIx;
+use crate::preview::{self, Limits, Parts, Value};
+use crate::view::{Cell, ColumnKind, TableColumn, Tree, TreeNode};
+
+/// Prints an object: every tree node is one value, its `edge` how the object holds it (`name: `, `'key' => `), columns `id,
+/// retained_size`. An object that holds one above it says `[Circular *1]`, and that one is marked `<ref *1>`. Objects below `depth`
+/// show only what they are. At most `limits.nodes` tree nodes; what is left out is counted in `more`.
+#[must_use]
+pub fn inspect(analysis: &HeapAnalysis, node: NodeIx, depth: usize, limits: Limits) -> Tree {
+    let mut printer = Printer { analysis, arena: Arena::default(), limits, circles: Vec::new() };
+    printer.run(node, depth);
+    let column = |name, title, kind| TableColumn { name, title, kind };
+    let columns = vec![column("id", "id", ColumnKind::Node), column("retained_size", "retained", ColumnKind::Bytes)];
+    printer.arena.finish(Tree { name: "object", columns, roots: Vec::new() })
+}
+
+struct Printer<'a> {
+    analysis: &'a HeapAnalysis,
+    arena: Arena,
+    limits: Limits,
+    /// Objects that something below them refers to, in the order met.
+    circles: Vec<usize>,
+}
+
+impl Printer<'_> {
+    fn run(&mut self, node: NodeIx, depth: usize) {
+        let parts = preview::parts(self.analysis, node, self.limits);
+        let top = self.add(None, String::new(), node, &parts);
+        let mut level = vec![(top, parts)];
+        for _ in 0..depth {
+            let mut next = Vec::new();
+            for (at, parts) in level {
+                self.expand(at, parts, &mut next);
+            }
+            level = next;
+        }
+        // What is deeper is counted, not shown.
+        for (at, parts) in level {
+            self.arena.node(at).more += parts.entries.len() as u64 + parts.more;
+        }
+        for (nth, &at) in self.circles.iter().enumerate() {
+            let node = self.arena.node(at);
+            node.label = format!("<ref *{}> {}", nth + 1, node.label);
+        }
+    }
+
+    fn add(&mut self, parent: Option<usize>, edge: String, node: NodeIx, parts: &Parts) -> usize {
+        let is_object = !parts.entries.is_empty() || parts.more > 0;
+        let retained = if is_object { self.analysis.retained_size(node).into() } else { Cell::None };
+        let cells = vec![self.analysis.graph().id(node).into(), retained];
+        self.arena.add(parent, node, TreeNode { edge, label: parts.head.clone(), cells, ..TreeNode::default() })
+    }
+
+    fn expand(&mut self, at: usize, parts: Parts, next: &mut Vec<(usize, Parts)>) {
+        let mut more = parts.more;
+        for entry in parts.entries {
+            if self.arena.len() >= self.limits.nodes {
+                more += 1;
+                continue;
+            }
+            match entry.value {
+                Value::Words(words) => {
+                    let cells = vec![Cell::None, Cell::None];
+                    let node = TreeNode { edge: entry.label, label: words.to_owned(), cells, ..TreeNode::default() };
+                    // It stands for no node; the parent's keeps the search for circles right.
+                    self.arena.add(Some(at), NodeIx(u32::MAX), node);
+                }
+                Value::Node(node) => match self.arena.ancestor(at, node) {
+                    Some(above) => self.circle(at, entry.label, node, above),
+                    None => {
+                        let parts = preview::parts(self.analysis, node, self.limits);
+                        let child = self.add(Some(at), entry.label, node, &parts);
+                        next.push((child, parts));
+                    }
+                },
+            }
+        }
+        self.arena.node(at).more = more;
+    }
+
+    fn circle(&mut self, at: usize, edge: String, node: NodeIx, above: usize) {
+        let nth = self.circles.iter().position(|&known| known == above).unwrap_or_else(|| {
+            self.circles.push(above);
+            self.circles.len() - 1
+        });
+        let cells = vec![self.analysis.graph().id(node).into(), Cell::None];
+        self.arena.add(Some(at), node, TreeNode { edge, label: format!("[Circular *{}]", nth + 1), cells, ..TreeNode::default() });
+    }
+}
