@@ -167,7 +167,8 @@ impl Filler {
 fn string(graph: &HeapGraph, node: NodeIx, limit: usize) -> String {
     if graph.kind(node) == NodeKind::SLICED_STRING {
         let parent = graph.child(node, EdgeKind::INTERNAL, "parent");
-        return parent.map_or_else(|| "<slice of a string>".to_owned(), |parent| format!("<slice of {}>", string(graph, parent, limit.min(40))));
+        return parent
+            .map_or_else(|| "<slice of a string>".to_owned(), |parent| format!("<slice of {}>", string(graph, parent, limit.min(40))));
     }
     let text = string_text(graph, node);
     let units = text.encode_utf16().count() as u64;
@@ -226,9 +227,10 @@ fn function(graph: &HeapGraph, node: NodeIx) -> String {
     let is_class = graph.edges(node).any(|edge| graph.strings().is(graph.name_ix(edge.to), "system / ClassPositions"));
     let word = if is_class { "class" } else { "Function" };
     let name = if name.is_empty() { "(anonymous)" } else { &*name };
-    let place = graph.location(node).zip(names::script_of(graph, node)).map(|(location, script)| {
-        crate::source::Place::new(graph.name(script), location.line + 1, location.column + 1).short()
-    });
+    let place = graph
+        .location(node)
+        .zip(names::script_of(graph, node))
+        .map(|(location, script)| crate::source::Place::new(graph.name(script), location.line + 1, location.column + 1).short());
     let place = place.map_or_else(String::new, |place| format!(" {place}"));
     format!("[{word}{} {name}{place}]", if is_class { "" } else { ":" })
 }
@@ -241,7 +243,8 @@ fn hidden(analysis: &HeapAnalysis, node: NodeIx, limits: Limits) -> Parts {
     match &*name {
         "undefined" | "null" | "true" | "false" => words(&name),
         "system / Oddball" => {
-            let text = graph.edges(node).map(|edge| graph.name(edge.to)).find(|text| matches!(&**text, "undefined" | "null" | "true" | "false"));
+            let text =
+                graph.edges(node).map(|edge| graph.name(edge.to)).find(|text| matches!(&**text, "undefined" | "null" | "true" | "false"));
             words(text.as_deref().unwrap_or("<undefined, null or a boolean>"))
         }
         "system / AccessorPair" => {
@@ -309,7 +312,8 @@ fn object(analysis: &HeapAnalysis, node: NodeIx, limits: Limits) -> Parts {
             if let Some(message) = error_message(graph, node, &name) {
                 return properties(analysis, node, format!("{name}: {}", cut(&message, limits.text)), limits);
             }
-            let head = if analysis.class_name(node).starts_with('{') { "Object".to_owned() } else { cut(analysis.class_name(node), limits.text) };
+            let head =
+                if analysis.class_name(node).starts_with('{') { "Object".to_owned() } else { cut(analysis.class_name(node), limits.text) };
             with_missing_numbers(analysis, node, properties(analysis, node, head, limits), limits)
         }
     }
@@ -406,7 +410,10 @@ fn array(analysis: &HeapAnalysis, node: NodeIx, name: &str, limits: Limits) -> P
     for edge in graph.edges(node).filter(|edge| edge.kind == EdgeKind::ELEMENT) {
         if let crate::EdgeName::Index(index) = graph.edge_name(edge) {
             if index > next {
-                filler.push(|| format!("{}: ", if index == next + 1 { next.to_string() } else { format!("{next}–{}", index - 1) }), Value::Words("<number or hole>"));
+                filler.push(
+                    || format!("{}: ", if index == next + 1 { next.to_string() } else { format!("{next}–{}", index - 1) }),
+                    Value::Words("<number or hole>"),
+                );
             }
             next = next.max(index.saturating_add(1));
         }
@@ -449,7 +456,8 @@ fn table(analysis: &HeapAnalysis, node: NodeIx, width: u64, limits: Limits) -> P
     }
     let entries = fields.last().map_or(0, |&(slot, _)| slot / width + 1);
     let more = if entries > count { "≥" } else { "" };
-    filler.parts.head = if count == 0 && slots > 3 && graph.edges(table).len() > 1 { format!("{name}(?)") } else { format!("{name}({more}{count})") };
+    filler.parts.head =
+        if count == 0 && slots > 3 && graph.edges(table).len() > 1 { format!("{name}(?)") } else { format!("{name}({more}{count})") };
     fill_properties(graph, node, &mut filler);
     filler.parts
 }
@@ -513,7 +521,8 @@ fn promise(graph: &HeapGraph, node: NodeIx, limits: Limits) -> Parts {
 
 fn boxed(analysis: &HeapAnalysis, node: NodeIx, name: &str, limits: Limits) -> Parts {
     let graph = analysis.graph();
-    let is_value = |kind: NodeKind| kind.is_string() || matches!(kind, NodeKind::NUMBER | NodeKind::SYMBOL | NodeKind::BIGINT | NodeKind::HIDDEN);
+    let is_value =
+        |kind: NodeKind| kind.is_string() || matches!(kind, NodeKind::NUMBER | NodeKind::SYMBOL | NodeKind::BIGINT | NodeKind::HIDDEN);
     let value = graph.edges(node).filter(|edge| edge.kind == EdgeKind::HIDDEN).map(|edge| edge.to).find(|&to| is_value(graph.kind(to)));
     let value = match (value, name) {
         (Some(value), _) => head(analysis, value, limits),
@@ -535,7 +544,8 @@ fn backing(graph: &HeapGraph, buffer: NodeIx) -> Option<u64> {
 }
 
 fn context(graph: &HeapGraph, node: NodeIx, limits: Limits) -> Parts {
-    let function = graph.child(node, EdgeKind::INTERNAL, "scope_info").map(|info| graph.name(info)).filter(|name| !name.starts_with("system"));
+    let function =
+        graph.child(node, EdgeKind::INTERNAL, "scope_info").map(|info| graph.name(info)).filter(|name| !name.starts_with("system"));
     let mut filler = Filler::new(function.map_or_else(|| "variables".to_owned(), |name| format!("variables of {name}")), limits);
     for edge in graph.edges(node).filter(|edge| edge.kind == EdgeKind::CONTEXT) {
         filler.push(|| format!("{}: ", graph.edge_text(edge)), Value::Node(edge.to));

@@ -11,7 +11,7 @@ use crate::graph::{HeapGraph, NodeIx};
 use crate::kinds::{EdgeKind, NodeKind};
 use crate::names;
 use crate::source::{Owner, Place};
-use crate::view::{Cell, ColumnKind, Table};
+use crate::view::{ColumnKind, Table};
 
 /// By what nodes are grouped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -126,8 +126,8 @@ fn by_group(analysis: &HeapAnalysis, by: Grouping, only: Option<&NodeSet>) -> Ve
     let mut rows: Vec<Row> = namer.names.into_iter().map(empty).collect();
     let mut covered_until = vec![0_u32; rows.len()];
     let spans = analysis.dominator_spans();
-    for at in 0..spans.len() {
-        let node = spans.node(at);
+    for (at, &node) in spans.nodes.iter().enumerate() {
+        let node = NodeIx(node);
         if !counted(node) {
             continue;
         }
@@ -137,7 +137,7 @@ fn by_group(analysis: &HeapAnalysis, by: Grouping, only: Option<&NodeSet>) -> Ve
         row.size += analysis.self_size(node);
         row.distance = row.distance.min(analysis.distance(node));
         if at as u32 >= covered_until[group] {
-            covered_until[group] = at as u32 + spans.length(at);
+            covered_until[group] = at as u32 + spans.lengths[at];
             row.retained += analysis.retained_size(node);
         }
     }

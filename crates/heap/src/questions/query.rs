@@ -83,7 +83,8 @@ struct Chains {
 
 impl Chains {
     fn of(graph: &HeapGraph) -> Self {
-        let [proto, prototype, map] = names::find(graph.strings(), ["__proto__", "prototype", "map"]).map(|ix| ix.map_or(NONE, |StrIx(ix)| ix));
+        let [proto, prototype, map] =
+            names::find(graph.strings(), ["__proto__", "prototype", "map"]).map(|ix| ix.map_or(NONE, |StrIx(ix)| ix));
         let edge_names = graph.edge_names();
         let mut chains = Self { prototype: vec![NONE; graph.node_count()], constructors: FxHashMap::default() };
         for node in graph.nodes() {
@@ -116,13 +117,18 @@ impl Chains {
 
     fn prototypes_of(&self, graph: &HeapGraph, class: &str) -> Result<Vec<u32>, QueryError> {
         let named = |constructor: NodeIx| graph.strings().is(graph.name_ix(constructor), class);
-        let found: Vec<u32> = self.constructors.iter().filter(|(_, constructor)| named(**constructor)).map(|(&prototype, _)| prototype).collect();
+        let found: Vec<u32> =
+            self.constructors.iter().filter(|(_, constructor)| named(**constructor)).map(|(&prototype, _)| prototype).collect();
         if !found.is_empty() {
             return Ok(found);
         }
         let lower = class.to_lowercase();
-        let mut candidates: Vec<String> =
-            self.constructors.values().map(|&node| graph.name(node).into_owned()).filter(|name| name.to_lowercase().contains(&lower)).collect();
+        let mut candidates: Vec<String> = self
+            .constructors
+            .values()
+            .map(|&node| graph.name(node).into_owned())
+            .filter(|name| name.to_lowercase().contains(&lower))
+            .collect();
         candidates.sort_unstable();
         candidates.dedup();
         candidates.truncate(8);

@@ -19,7 +19,8 @@ pub fn summary(analysis: &HeapAnalysis) -> Table {
     let graph = analysis.graph();
     let contexts = crate::contexts::native_contexts(graph);
     let is_detached = |node: NodeIx| analysis.detachedness(node) == Detachedness::Detached || graph.name(node).starts_with("Detached ");
-    let detached_nodes = graph.nodes().filter(|&node| graph.kind(node) == NodeKind::NATIVE && analysis.detachedness(node) == Detachedness::Detached);
+    let detached_nodes =
+        graph.nodes().filter(|&node| graph.kind(node) == NodeKind::NATIVE && analysis.detachedness(node) == Detachedness::Detached);
     let counts = [
         ("nodes", graph.node_count()),
         ("edges", graph.edge_count()),
@@ -43,7 +44,10 @@ pub fn summary(analysis: &HeapAnalysis) -> Table {
 fn program(graph: &HeapGraph) -> Vec<(&'static str, String)> {
     let [process] = names::find(graph.strings(), ["process"]);
     let text = |object: NodeIx, name: &str| {
-        graph.child(object, EdgeKind::PROPERTY, name).filter(|&text| graph.kind(text).is_string()).map(|text| crate::duplicates::string_text(graph, text))
+        graph
+            .child(object, EdgeKind::PROPERTY, name)
+            .filter(|&text| graph.kind(text).is_string())
+            .map(|text| crate::duplicates::string_text(graph, text))
     };
     let list = |object: NodeIx, name: &str| {
         let list = graph.child(object, EdgeKind::PROPERTY, name)?;
@@ -56,7 +60,12 @@ fn program(graph: &HeapGraph) -> Vec<(&'static str, String)> {
         .find(|&node| text(node, "version").is_some());
     let Some(process) = found else { return Vec::new() };
     let platform = text(process, "platform").zip(text(process, "arch")).map(|(platform, arch)| format!("{platform} {arch}"));
-    let facts = [("node_version", text(process, "version")), ("platform", platform), ("flags", list(process, "execArgv")), ("program", list(process, "argv"))];
+    let facts = [
+        ("node_version", text(process, "version")),
+        ("platform", platform),
+        ("flags", list(process, "execArgv")),
+        ("program", list(process, "argv")),
+    ];
     facts.into_iter().filter_map(|(fact, text)| Some((fact, text?))).collect()
 }
 
@@ -92,7 +101,13 @@ pub fn memory(analysis: &HeapAnalysis) -> Table {
     }
     for part in parts.into_iter().filter(|part| part.size > 0) {
         let count = if part.part == Part::ExtraNative { Cell::None } else { part.count.into() };
-        table.push(vec![format!("parts.{}", part.part.name()).into(), part.part.title().into(), count, part.size.into(), share(analysis, part.size)]);
+        table.push(vec![
+            format!("parts.{}", part.part.name()).into(),
+            part.part.title().into(),
+            count,
+            part.size.into(),
+            share(analysis, part.size),
+        ]);
     }
     table
 }
