@@ -206,7 +206,7 @@ fn by_numbers(key: String, name: String, [older, newer]: [Side<'_>; 2]) -> Optio
     let added = (current.0.saturating_sub(base.0), current.1.saturating_sub(base.1));
     let removed = (base.0.saturating_sub(current.0), base.1.saturating_sub(current.1));
     let (added_nodes, removed_nodes) = (Vec::new(), Vec::new());
-    (base != current).then(|| ClassDiff { key, name, base, current, added, removed, added_nodes, removed_nodes })
+    (base != current).then_some(ClassDiff { key, name, base, current, added, removed, added_nodes, removed_nodes })
 }
 
 /// From this share of agreeing ids on, two snapshots count as one process's.
@@ -221,7 +221,7 @@ const SAMPLED: u64 = 16;
 #[must_use]
 pub fn same_process(base: &HeapGraph, current: &HeapGraph) -> f64 {
     // Objects of JavaScript have odd ids. Those from V8's start-up image have low ones, and agree between any two runs of one version.
-    let sampled = |graph: &HeapGraph, node: NodeIx| (graph.id(node).0 / 2) % SAMPLED == 0 && graph.id(node).0 % 2 == 1;
+    let sampled = |graph: &HeapGraph, node: NodeIx| (graph.id(node).0 / 2).is_multiple_of(SAMPLED) && graph.id(node).0 % 2 == 1;
     let known: FxHashMap<u64, NodeIx> = base.nodes().filter(|&node| sampled(base, node)).map(|node| (base.id(node).0, node)).collect();
     let (mut shared, mut agreeing) = (0_u64, 0_u64);
     for node in current.nodes().filter(|&node| sampled(current, node)) {

@@ -75,7 +75,11 @@ pub fn preview(analysis: &HeapAnalysis, node: NodeIx) -> String {
 /// Returns what a node is in one line, within limits.
 #[must_use]
 pub fn preview_within(analysis: &HeapAnalysis, node: NodeIx, limits: Limits) -> String {
-    let parts = parts(analysis, node, limits);
+    one_line(analysis, parts(analysis, node, limits), limits)
+}
+
+/// Writes an object that was taken apart in one line.
+pub(crate) fn one_line(analysis: &HeapAnalysis, parts: Parts, limits: Limits) -> String {
     if parts.entries.is_empty() && parts.more == 0 {
         return parts.head;
     }
@@ -328,18 +332,18 @@ fn properties(analysis: &HeapAnalysis, node: NodeIx, head: String, limits: Limit
 }
 
 fn fill_properties(graph: &HeapGraph, node: NodeIx, filler: &mut Filler) {
-    for edge in graph.edges(node) {
-        let text = match edge.kind {
-            EdgeKind::PROPERTY => graph.edge_text(edge),
-            EdgeKind::ELEMENT => {
-                filler.push(|| format!("{}: ", graph.edge_text(edge)), Value::Node(edge.to));
-                continue;
-            }
-            _ => continue,
-        };
+    for edge in graph.edges(node).filter(|edge| edge.kind == EdgeKind::ELEMENT) {
+        filler.push(|| format!("{}: ", graph.edge_text(edge)), Value::Node(edge.to));
+    }
+    fill_named(graph, node, filler);
+}
+
+fn fill_named(graph: &HeapGraph, node: NodeIx, filler: &mut Filler) {
+    for edge in graph.edges(node).filter(|edge| edge.kind == EdgeKind::PROPERTY) {
+        let text = graph.edge_text(edge);
         let is_half = (text.starts_with("get ") || text.starts_with("set ")) && is_accessor_half(graph, edge.to);
         // Symbols of V8's own have no description: class positions, the stack of an error.
-        if text == "__proto__" || text == "<symbol>" || is_half {
+        if text == "__proto__" || text == "<symbol>" || text == "callee" || is_half {
             continue;
         }
         let label = || match symbol_name(&text) {
@@ -419,12 +423,7 @@ fn array(analysis: &HeapAnalysis, node: NodeIx, name: &str, limits: Limits) -> P
         }
         filler.push(String::new, Value::Node(edge.to));
     }
-    for edge in graph.edges(node).filter(|edge| edge.kind == EdgeKind::PROPERTY) {
-        let text = graph.edge_text(edge);
-        if text != "__proto__" && text != "length" && text != "callee" && !text.starts_with('<') {
-            filler.push(|| format!("{text}: "), Value::Node(edge.to));
-        }
-    }
+    fill_named(graph, node, &mut filler);
     filler.parts
 }
 

@@ -40,6 +40,9 @@ pub fn diff_table(diff: &Diff, limit: usize) -> Table {
     table
 }
 
+/// Count and size of one class in each snapshot.
+type Steps = Vec<(u64, u64)>;
+
 /// Follows the number of every class through any number of snapshots, in the order given: columns `class, first_count, last_count,
 /// count_delta, size_delta, counts, always_grew`. `counts` are all numbers, separated by `→`; `always_grew` is `yes` where every
 /// snapshot has more than the one before. Classes are matched by name and by the newest snapshot's interfaces; those whose numbers
@@ -57,7 +60,7 @@ pub fn series(snapshots: &[&HeapAnalysis], limit: usize) -> Table {
     ];
     let mut table = Table::new("series", &columns);
     let Some(newest) = snapshots.last() else { return table };
-    let mut sums: FxHashMap<String, Vec<(u64, u64)>> = FxHashMap::default();
+    let mut sums: FxHashMap<String, Steps> = FxHashMap::default();
     for (nth, snapshot) in snapshots.iter().enumerate() {
         let classes = snapshot.classes_with(Some(newest.classes().interfaces()));
         let mut of_class = vec![(0_u64, 0_u64); classes.len()];
@@ -74,7 +77,7 @@ pub fn series(snapshots: &[&HeapAnalysis], limit: usize) -> Table {
             *sum = (sum.0 + count, sum.1 + size);
         }
     }
-    let mut rows: Vec<(i64, String, Vec<(u64, u64)>)> = sums
+    let mut rows: Vec<(i64, String, Steps)> = sums
         .into_iter()
         .filter(|(_, steps)| steps.windows(2).any(|pair| pair[0].0 != pair[1].0))
         .map(|(name, steps)| (delta(&steps, |step| step.1), name, steps))

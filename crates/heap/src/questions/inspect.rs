@@ -7,8 +7,8 @@ use crate::preview::{self, Limits, Parts, Value};
 use crate::view::{Cell, ColumnKind, TableColumn, Tree, TreeNode};
 
 /// Prints an object: every tree node is one value, its `edge` how the object holds it (`name: `, `'key' => `), columns `id,
-/// retained_size`. An object that holds one above it says `[Circular *1]`, and that one is marked `<ref *1>`. Objects below `depth`
-/// show only what they are. At most `limits.nodes` tree nodes; what is left out is counted in `more`.
+/// retained_size`. An object that holds one above it says `[Circular *1]`, and that one is marked `<ref *1>`. Objects at `depth` are
+/// shown in one line. At most `limits.nodes` tree nodes; what is left out is counted in `more`.
 #[must_use]
 pub fn inspect(analysis: &HeapAnalysis, node: NodeIx, depth: usize, limits: Limits) -> Tree {
     let mut printer = Printer { analysis, arena: Arena::default(), limits, circles: Vec::new() };
@@ -38,9 +38,9 @@ impl Printer<'_> {
             }
             level = next;
         }
-        // What is deeper is counted, not shown.
-        for (at, parts) in level {
-            self.arena.node(at).more += parts.entries.len() as u64 + parts.more;
+        // What is deeper is shown in one line.
+        for (at, parts) in level.into_iter().filter(|(_, parts)| !parts.entries.is_empty()) {
+            self.arena.node(at).label = preview::one_line(self.analysis, parts, Limits { text: 40, line: 100, ..self.limits });
         }
         for (nth, &at) in self.circles.iter().enumerate() {
             let node = self.arena.node(at);
