@@ -5,7 +5,7 @@ use crate::bitset::{Bitset, RankedBits};
 use crate::buffer::Buffer;
 use crate::classes::ClassIx;
 use crate::distance::Distance;
-use crate::dominators::{DominatorTree, UNREACHED};
+use crate::dominators::DominatorTree;
 use crate::graph::NodeIx;
 
 /// The sums of one class.
@@ -75,19 +75,19 @@ fn retain(analysis: &HeapAnalysis, tree: &DominatorTree, counted: impl Fn(NodeIx
         }
     }
     // A node that dominates nothing is covered where its dominator lies in a span.
-    for node in analysis.graph().nodes() {
-        let number = tree.numbers[node.at()];
-        if (number != UNREACHED && inner.ranks.get(number)) || !counted(node) {
-            continue;
-        }
+    let leaves = (0..tree.order.len() as u32).filter(|&number| !inner.ranks.get(number));
+    let leaves = leaves.map(|number| (tree.order[number as usize], tree.idoms[number as usize]));
+    let unreached = tree.unreached(analysis.graph().node_count()).into_iter().map(|node| (node, 0));
+    for (node, idom) in leaves.chain(unreached) {
+        let node = NodeIx(node);
         let class = classes.of(node).0 as usize;
         let spans = &covered[class];
         let is_covered = !spans.is_empty() && {
-            let place = inner.places[inner.ranks.rank(tree.idom_of(node.0))];
+            let place = inner.places[inner.ranks.rank(idom)];
             let after = spans.partition_point(|&(start, _)| start <= place);
             after > 0 && place < spans[after - 1].1
         };
-        if !is_covered {
+        if !is_covered && counted(node) {
             add(class, node);
         }
     }

@@ -12,7 +12,7 @@ use crate::column::{Column, WideColumn};
 use crate::detached;
 use crate::distance::{self, Distance, Distances};
 use crate::dominators::{self, DominatorTree, Lists};
-use crate::graph::{Detachedness, Edge, EdgeIx, HeapGraph, NodeIx};
+use crate::graph::{Detachedness, Edge, EdgeIx, HeapGraph, NodeIx, SizeColumn};
 use crate::progress::{Phase, Progress};
 use crate::retainers::RetainerLists;
 use crate::sizes;
@@ -22,7 +22,7 @@ use crate::spans::DominatorSpans;
 pub struct HeapAnalysis {
     graph: HeapGraph,
     distances: OnceLock<(Distances, Bitset)>,
-    self_sizes: OnceLock<Option<WideColumn>>,
+    self_sizes: OnceLock<Option<SizeColumn>>,
     dominators: OnceLock<Column<u32>>,
     retained: OnceLock<WideColumn>,
     detached: OnceLock<detached::States>,
@@ -74,21 +74,22 @@ impl HeapAnalysis {
             let (_, page) = self.distances_and_page();
             check(Phase::Dominators, 1)?;
             let lists = || lists.join().unwrap_or_else(|_| Lists::of(&self.graph, facts));
-            let classes = || {
-                self.classes();
-            };
-            Ok(dominators::dominator_tree(&self.graph, facts, page, lists, classes))
+            Ok(dominators::dominator_tree(&self.graph, facts, page, lists))
         })?;
         check(Phase::Classes, 2)?;
-        self.keep(tree);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                self.classes.get_or_init(|| self.classes_with(None));
+            });
+            self.keep_retained(&tree);
+        });
+        self.aggregates.get_or_init(|| aggregates::sum_up(self, &tree, |_| true));
+        self.dominators.get_or_init(|| tree.idoms_of_nodes(self.graph.node_count()).into());
         check(Phase::Classes, 3)
     }
 
-    /// Keeps what follows from a tree.
-    fn keep(&self, tree: DominatorTree) {
+    fn keep_retained(&self, tree: &DominatorTree) {
         self.retained.get_or_init(|| tree.retained_sizes(self.sizes()));
-        self.aggregates.get_or_init(|| aggregates::sum_up(self, &tree, |_| true));
-        self.dominators.get_or_init(|| tree.into_idoms().into());
     }
 
     /// Returns the graph.
@@ -202,7 +203,7 @@ impl HeapAnalysis {
         self.retained_size(self.graph.root()) + self.graph.extra_native_bytes()
     }
 
-    pub(crate) fn sizes(&self) -> &WideColumn {
+    pub(crate) fn sizes(&self) -> &SizeColumn {
         self.self_sizes.get_or_init(|| sizes::attributed_sizes(&self.graph)).as_ref().unwrap_or(&self.graph.columns().self_sizes)
     }
 
@@ -210,9 +211,9 @@ impl HeapAnalysis {
         self.dominators.get_or_init(|| {
             let facts = self.graph.facts();
             let lists = || Lists::of(&self.graph, facts);
-            let tree = dominators::dominator_tree(&self.graph, facts, &self.distances_and_page().1, lists, || {});
-            self.retained.get_or_init(|| tree.retained_sizes(self.sizes()));
-            tree.into_idoms().into()
+            let tree = dominators::dominator_tree(&self.graph, facts, &self.distances_and_page().1, lists);
+            self.keep_retained(&tree);
+            tree.idoms_of_nodes(self.graph.node_count()).into()
         })
     }
 

@@ -36,6 +36,7 @@ impl Bitset {
 }
 
 /// A set that knows how many of its members are below a position.
+#[derive(Debug, Default)]
 pub(crate) struct RankedBits {
     bits: Bitset,
     /// The members before each word.
@@ -57,6 +58,12 @@ impl RankedBits {
     #[inline]
     pub(crate) fn get(&self, at: u32) -> bool {
         self.bits.get(at)
+    }
+
+    /// Returns all members, rising.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        let words = self.bits.words.iter().enumerate().filter(|&(_, &word)| word != 0);
+        words.flat_map(|(at, &word)| (0..64).filter(move |bit| word >> bit & 1 != 0).map(move |bit| at as u32 * 64 + bit))
     }
 
     /// Returns how many members are below `at`.

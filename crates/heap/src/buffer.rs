@@ -103,3 +103,52 @@ impl<T: Pod> DerefMut for Buffer<T> {
         }
     }
 }
+
+/// How many values a piece of a `Growing` has: at four bytes each, enough for a mapping of its own.
+const PIECE: usize = OWN_MAPPING / 4;
+
+/// An array that grows without moving, and without leaving holes in the general allocator's pools.
+#[derive(Debug)]
+pub(crate) struct Growing<T> {
+    pieces: Vec<Buffer<T>>,
+    len: usize,
+}
+
+impl<T> Default for Growing<T> {
+    fn default() -> Self {
+        Self { pieces: Vec::new(), len: 0 }
+    }
+}
+
+impl<T: Pod> Growing<T> {
+    /// Adds a value.
+    #[inline]
+    pub(crate) fn push(&mut self, value: T) {
+        if self.len == self.pieces.len() * PIECE {
+            self.pieces.push(Buffer::zeroed(PIECE));
+        }
+        if let Some(piece) = self.pieces.last_mut() {
+            piece[self.len % PIECE] = value;
+            self.len += 1;
+        }
+    }
+
+    /// Returns the number of values.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Returns all values.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = T> + '_ {
+        self.pieces.iter().flat_map(|piece| piece.iter().copied()).take(self.len)
+    }
+
+    /// Returns all values in one array, giving back each piece as it is copied.
+    pub(crate) fn into_buffer(self) -> Buffer<T> {
+        let mut whole = Buffer::zeroed(self.len);
+        for (piece, slots) in self.pieces.into_iter().zip(whole.chunks_mut(PIECE)) {
+            slots.copy_from_slice(&piece[..slots.len()]);
+        }
+        whole
+    }
+}

@@ -138,7 +138,7 @@ impl GraphBuilder {
             kinds: self.kinds.into(),
             names: self.names.into(),
             ids: self.ids.into_iter().collect::<WideColumn>(),
-            self_sizes: self.sizes.into_iter().collect::<WideColumn>(),
+            self_sizes: self.sizes.into_iter().collect(),
             first_edges: first_edges.into(),
             edges: words.into(),
         };

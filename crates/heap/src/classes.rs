@@ -7,6 +7,8 @@ use std::collections::hash_map::Entry;
 
 use rustc_hash::FxHashMap;
 
+use crate::buffer::Buffer;
+use crate::column::Column;
 use crate::graph::{HeapGraph, NodeIx};
 use crate::kinds::NodeKind;
 use crate::shapes::Shapes;
@@ -51,7 +53,7 @@ pub struct Interface {
 #[derive(Debug, Default)]
 pub struct Classes {
     classes: Vec<Class>,
-    of_node: Vec<u32>,
+    of_node: Column<u32>,
     interfaces: Vec<Interface>,
 }
 
@@ -96,7 +98,11 @@ impl Classes {
     pub(crate) fn of_graph(graph: &HeapGraph, shapes: &Shapes, detached: &[u32], interfaces: Option<&[Interface]>) -> Self {
         let interfaces = interfaces.map_or_else(|| infer(graph, shapes), <[Interface]>::to_vec);
         let mut namer = Namer { graph, classes: Vec::new(), by_class: FxHashMap::default(), by_name: FxHashMap::default() };
-        let mut of_node: Vec<u32> = graph.nodes().map(|node| namer.by_kind(node)).collect();
+        let mut located = graph.locations().iter().map(|location| location.node.0).peekable();
+        let mut of_node = Buffer::from_fn(graph.node_count(), |node| {
+            let is_located = located.next_if_eq(&(node as u32)).is_some();
+            namer.by_kind(NodeIx(node as u32), is_located)
+        });
         for &node in detached {
             of_node[node as usize] = namer.detached(NodeIx(node));
         }
@@ -114,10 +120,10 @@ impl Classes {
             }
             of_node[object as usize] = class;
         }
-        Self { classes: namer.classes, of_node, interfaces }
+        Self { classes: namer.classes, of_node: of_node.into(), interfaces }
     }
 
-    pub(crate) fn from_parts(classes: Vec<Class>, of_node: Vec<u32>, interfaces: Vec<Interface>) -> Self {
+    pub(crate) fn from_parts(classes: Vec<Class>, of_node: Column<u32>, interfaces: Vec<Interface>) -> Self {
         Self { classes, of_node, interfaces }
     }
 
@@ -136,9 +142,9 @@ struct Namer<'a> {
 }
 
 impl Namer<'_> {
-    fn by_kind(&mut self, node: NodeIx) -> u32 {
+    fn by_kind(&mut self, node: NodeIx, is_located: bool) -> u32 {
         let kind = self.graph.kind(node);
-        let place = self.place(node);
+        let place = if is_located { self.place(node) } else { None };
         let name = match kind {
             NodeKind::OBJECT | NodeKind::NATIVE => self.graph.name_ix(node).0,
             _ => 0,

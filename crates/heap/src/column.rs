@@ -69,22 +69,40 @@ impl<T: Pod + std::fmt::Debug> std::fmt::Debug for Column<T> {
     }
 }
 
-/// A column of 64-bit values of which nearly all fit in 32 bits: 4 bytes a value, and a sorted list of the few wide ones.
-#[derive(Clone, Debug, Default)]
-pub struct WideColumn {
-    narrow: Column<u32>,
-    /// (position, value) of every value that is `WIDE` or above, sorted by position.
+/// The type in which a `WideColumn` keeps the values that fit: its highest value says that one does not.
+pub trait Narrow: Pod + Into<u64> + TryFrom<u64> + PartialEq {
+    /// The mark of a value that does not fit.
+    const WIDE: Self;
+}
+
+impl Narrow for u16 {
+    const WIDE: Self = Self::MAX;
+}
+
+impl Narrow for u32 {
+    const WIDE: Self = Self::MAX;
+}
+
+/// A column of 64-bit values of which nearly all fit in fewer bits: those take no more, and a sorted list holds the few wide ones.
+#[derive(Clone, Debug)]
+pub struct WideColumn<N: Narrow = u32> {
+    narrow: Column<N>,
+    /// (position, value) of every value that does not fit, sorted by position.
     wide: Vec<(u32, u64)>,
 }
 
-/// The narrow value that says "look in the wide list".
-const WIDE: u32 = u32::MAX;
+impl<N: Narrow> Default for WideColumn<N> {
+    fn default() -> Self {
+        Self { narrow: Column::default(), wide: Vec::new() }
+    }
+}
 
-impl WideColumn {
-    /// Joins a narrow column with the wide values that it marks by `u32::MAX`. `wide` is (position, value), in any order.
+impl<N: Narrow> WideColumn<N> {
+    /// Joins a narrow column with the wide values that it marks. `wide` is (position, value), in any order.
     #[must_use]
-    pub fn new(narrow: Column<u32>, mut wide: Vec<(u32, u64)>) -> Self {
+    pub fn new(narrow: Column<N>, mut wide: Vec<(u32, u64)>) -> Self {
         wide.sort_unstable();
+        wide.shrink_to_fit();
         Self { narrow, wide }
     }
 
@@ -93,13 +111,14 @@ impl WideColumn {
     #[must_use]
     pub fn get(&self, at: usize) -> u64 {
         let value = self.narrow[at];
-        if value == WIDE { self.get_wide(at) } else { u64::from(value) }
+        if value == N::WIDE { self.get_wide(at) } else { value.into() }
     }
 
     #[cold]
     fn get_wide(&self, at: usize) -> u64 {
         let at = at as u32;
-        self.wide.binary_search_by_key(&at, |&(position, _)| position).map_or(u64::from(WIDE), |found| self.wide[found].1)
+        let found = self.wide.binary_search_by_key(&at, |&(position, _)| position);
+        found.map_or(N::WIDE.into(), |found| self.wide[found].1)
     }
 
     /// Returns the number of values.
@@ -114,9 +133,9 @@ impl WideColumn {
         self.narrow.is_empty()
     }
 
-    /// Returns the narrow half: exact where a value is below `u32::MAX`, that mark where it is not.
+    /// Returns the narrow half: exact where a value fits, the mark where it does not.
     #[must_use]
-    pub fn narrow(&self) -> &Column<u32> {
+    pub fn narrow(&self) -> &Column<N> {
         &self.narrow
     }
 
@@ -127,20 +146,23 @@ impl WideColumn {
     }
 }
 
-impl FromIterator<u64> for WideColumn {
+/// Returns a value in the narrow type, its mark where it does not fit.
+#[inline]
+pub(crate) fn narrow<N: Narrow>(value: u64) -> N {
+    N::try_from(value).unwrap_or(N::WIDE)
+}
+
+impl<N: Narrow> FromIterator<u64> for WideColumn<N> {
     fn from_iter<I: IntoIterator<Item = u64>>(values: I) -> Self {
         let mut wide = Vec::new();
-        let narrow: Vec<u32> = values
-            .into_iter()
-            .enumerate()
-            .map(|(at, value)| match u32::try_from(value) {
-                Ok(narrow) if narrow != WIDE => narrow,
-                _ => {
-                    wide.push((at as u32, value));
-                    WIDE
-                }
-            })
-            .collect();
+        let values = values.into_iter().enumerate().map(|(at, value)| {
+            let small = narrow(value);
+            if small == N::WIDE {
+                wide.push((at as u32, value));
+            }
+            small
+        });
+        let narrow: Vec<N> = values.collect();
         Self { narrow: narrow.into(), wide }
     }
 }

@@ -6,19 +6,20 @@
 use rustc_hash::FxHashSet;
 
 use crate::bitset::Bitset;
+use crate::buffer::Buffer;
 use crate::facts::EdgeFacts;
-use crate::graph::{Edge, HeapGraph, NodeIx};
+use crate::graph::{Edge, HeapGraph, NodeIx, Walk};
 use crate::kinds::{EdgeKind, NodeKind};
 
 /// Where the distances of nodes that no user root reaches start.
 const SYSTEM: u32 = 100_000_000;
 
 /// The stored form of "none".
-const NONE: u16 = u16::MAX;
+const NONE: u8 = u8::MAX;
 /// The stored form of "look in the list of wide ones".
-const WIDE: u16 = u16::MAX - 1;
+const WIDE: u8 = u8::MAX - 1;
 /// Stored distances from here on are counted from `SYSTEM`.
-const STORED_SYSTEM: u16 = 1 << 15;
+const STORED_SYSTEM: u8 = 1 << 7;
 
 /// How far a node is from the roots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -43,10 +44,10 @@ impl Distance {
     }
 }
 
-/// The distances of all nodes: two bytes each, and a list of the few that need more.
+/// The distances of all nodes: one byte each, and a list of those that need more.
 #[derive(Debug, Default)]
 pub(crate) struct Distances {
-    pub(crate) stored: crate::column::Column<u16>,
+    pub(crate) stored: crate::column::Column<u8>,
     /// (node, distance as DevTools keeps it), sorted.
     pub(crate) wide: Vec<(u32, u32)>,
 }
@@ -72,10 +73,10 @@ impl Distances {
 }
 
 /// Returns the stored form of a distance, `WIDE` where it has none.
-fn stored(distance: u32) -> u16 {
+fn stored(distance: u32) -> u8 {
     let (base, from) = if distance >= SYSTEM { (STORED_SYSTEM, distance - SYSTEM) } else { (0, distance) };
     let room = if base == 0 { STORED_SYSTEM } else { WIDE - STORED_SYSTEM };
-    if from < u32::from(room) { base + from as u16 } else { WIDE }
+    if from < u32::from(room) { base + from as u8 } else { WIDE }
 }
 
 /// Says whether a child of the root is a user root: the global object, or the synthetic root of DOM trees.
@@ -100,9 +101,10 @@ pub(crate) fn distances(graph: &HeapGraph, facts: &EdgeFacts) -> (Distances, Bit
 
 struct Search<'a> {
     graph: &'a HeapGraph,
+    walk: Walk<'a>,
     facts: &'a EdgeFacts,
     seen: Bitset,
-    stored: Vec<u16>,
+    stored: Buffer<u8>,
     wide: Vec<(u32, u32)>,
     /// Entries of WeakMaps of which one half has been seen.
     pending: FxHashSet<u32>,
@@ -116,9 +118,10 @@ impl<'a> Search<'a> {
         let nodes = graph.node_count();
         Self {
             graph,
+            walk: graph.walk(),
             facts,
             seen: Bitset::new(nodes),
-            stored: vec![NONE; nodes],
+            stored: Buffer::filled(nodes, NONE),
             wide: Vec::new(),
             pending: FxHashSet::default(),
             refused: Vec::new(),
@@ -172,7 +175,7 @@ impl<'a> Search<'a> {
 
     #[inline]
     fn visit(&mut self, node: u32, next: &mut Vec<u32>) {
-        for edge in self.graph.edges(NodeIx(node)) {
+        for edge in self.walk.edges(node) {
             if edge.kind != EdgeKind::WEAK && self.seen.insert(edge.to.0) {
                 next.push(edge.to.0);
             }
@@ -182,7 +185,7 @@ impl<'a> Search<'a> {
     /// As `visit`, for a node with edges that are not simply followed. An entry of a WeakMap counts from the later of key and table: its
     /// first half is skipped when met, its second followed (crbug.com/1290800).
     fn visit_special(&mut self, node: u32, next: &mut Vec<u32>) {
-        for edge in self.graph.edges(NodeIx(node)) {
+        for edge in self.walk.edges(node) {
             if edge.kind == EdgeKind::WEAK || self.seen.get(edge.to.0) {
                 continue;
             }

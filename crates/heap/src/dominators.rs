@@ -16,19 +16,18 @@ use crate::bitset::Bitset;
 use crate::buffer::Buffer;
 use crate::column::WideColumn;
 use crate::facts::EdgeFacts;
-use crate::graph::{Edge, HeapGraph, NodeIx};
+use crate::graph::{Edge, HeapGraph, NodeIx, SizeColumn};
 use crate::kinds::EdgeKind;
 
 pub(crate) use lists::Lists;
 
 /// The number of a node that the search did not reach.
-pub(crate) const UNREACHED: u32 = u32::MAX;
+const UNREACHED: u32 = u32::MAX;
 
-/// The dominator tree, in numbers: every node has a higher number than its dominator, and the root has 0.
+/// The dominator tree, in numbers: every node has a higher number than its dominator, and the root has 0. Members of cliques that nothing
+/// reaches have no number; the root is their dominator.
 #[derive(Debug, Default)]
 pub(crate) struct DominatorTree {
-    /// The number of each node; `UNREACHED` for members of cliques that nothing reaches.
-    pub(crate) numbers: Buffer<u32>,
     /// The node of each number.
     pub(crate) order: Buffer<u32>,
     /// The number of the immediate dominator of each number; the root's is its own.
@@ -70,15 +69,9 @@ pub(crate) fn is_essential(graph: &HeapGraph, facts: &EdgeFacts, page: &Bitset, 
     EdgeRule { root: graph.root().0, facts, page }.accepts(from.0, edge)
 }
 
-/// Finds the dominator tree. Nearly linear in the edges. `lists` runs on a second thread beside the search; `beside` runs there while
-/// this thread works alone. At the height about 24 bytes a node and 4 an edge.
-pub(crate) fn dominator_tree(
-    graph: &HeapGraph,
-    facts: &EdgeFacts,
-    page: &Bitset,
-    lists: impl FnOnce() -> Lists,
-    beside: impl FnOnce() + Send,
-) -> DominatorTree {
+/// Finds the dominator tree. Nearly linear in the edges. `lists` is called once the search is done, and may have been at work beside it.
+/// At the height about 20 bytes a node and 4 an edge.
+pub(crate) fn dominator_tree(graph: &HeapGraph, facts: &EdgeFacts, page: &Bitset, lists: impl FnOnce() -> Lists) -> DominatorTree {
     let rule = EdgeRule { root: graph.root().0, facts, page };
     let search::Search { numbers, parents, .. } = search::Search::run(graph, rule);
     let mut lists = lists();
@@ -86,16 +79,8 @@ pub(crate) fn dominator_tree(
     // From here on the numbers' nodes are asked for, not the nodes' numbers; one array is kept at a time.
     let order = inverse(&numbers, parents.len());
     drop(numbers);
-    let idoms = std::thread::scope(|scope| {
-        scope.spawn(beside);
-        semi_nca::idoms(parents, &order, &lists)
-    });
-    drop(lists);
-    let mut numbers = Buffer::filled(graph.node_count(), UNREACHED);
-    for (number, &node) in order.iter().enumerate() {
-        numbers[node as usize] = number as u32;
-    }
-    DominatorTree { numbers, order, idoms }
+    let idoms = semi_nca::idoms(parents, &order, &lists);
+    DominatorTree { order, idoms }
 }
 
 /// Returns the node of each of `count` numbers.
@@ -114,65 +99,65 @@ impl DominatorTree {
     /// Makes the tree of every node's dominator. For graphs whose dominators are known already. O(nodes).
     pub(crate) fn of_idoms(root: u32, idoms_of_nodes: &[u32]) -> Self {
         let order = crate::spans::breadth_first(root, idoms_of_nodes);
-        let mut numbers = Buffer::filled(idoms_of_nodes.len(), UNREACHED);
+        let mut numbers = Buffer::zeroed(idoms_of_nodes.len());
         for (number, &node) in order.iter().enumerate() {
             numbers[node as usize] = number as u32;
         }
         let idoms = Buffer::from_fn(order.len(), |number| numbers[idoms_of_nodes[order[number] as usize] as usize]);
-        Self { numbers, order: order.into(), idoms }
+        Self { order: order.into(), idoms }
     }
 
-    /// Returns the number of the immediate dominator of a node.
-    #[inline]
-    pub(crate) fn idom_of(&self, node: u32) -> u32 {
-        match self.numbers[node as usize] {
-            UNREACHED => 0,
-            number => self.idoms[number as usize],
+    /// Returns the nodes that have no number, of `nodes` in all, rising.
+    pub(crate) fn unreached(&self, nodes: usize) -> Vec<u32> {
+        if self.order.len() == nodes {
+            return Vec::new();
         }
+        let mut reached = Bitset::new(nodes);
+        for &node in self.order.iter() {
+            reached.set(node);
+        }
+        (0..nodes as u32).filter(|&node| !reached.get(node)).collect()
     }
 
     /// Sums self sizes up the tree. O(nodes).
-    pub(crate) fn retained_sizes(&self, self_sizes: &WideColumn) -> WideColumn {
-        let mut sums = Sums::of(self.order.iter().map(|&node| self_sizes.get(node as usize)), self.order.len());
-        for number in (1..self.order.len()).rev() {
+    pub(crate) fn retained_sizes(&self, self_sizes: &SizeColumn) -> WideColumn {
+        let (order, idoms): (&[u32], &[u32]) = (&self.order, &self.idoms);
+        let mut sums = Sums::of(order.iter().map(|&node| self_sizes.get(node as usize)), order.len());
+        for number in (1..order.len()).rev() {
             let size = sums.get(number);
-            sums.add(self.idoms[number] as usize, size);
+            sums.add(idoms[number] as usize, size);
         }
-        let mut retained = Buffer::zeroed(self.numbers.len());
+        let mut retained = Buffer::zeroed(self_sizes.len());
         let mut wide = Vec::new();
-        for (node, &number) in self.numbers.iter().enumerate() {
-            let size = if number == UNREACHED {
-                let size = self_sizes.get(node);
-                sums.add(0, size);
-                size
-            } else {
-                sums.get(number as usize)
-            };
+        for node in self.unreached(self_sizes.len()) {
+            // A member of a clique that nothing reaches retains itself, and counts with the root.
+            let size = self_sizes.get(node as usize);
+            sums.add(0, size);
             put(&mut retained, &mut wide, node, size);
         }
-        // Members of cliques count with the root, which may have come before them.
-        if let Some(&root) = self.order.first() {
-            wide.retain(|&(at, _)| at != root);
-            put(&mut retained, &mut wide, root as usize, sums.get(0));
+        for (number, &node) in order.iter().enumerate() {
+            put(&mut retained, &mut wide, node, sums.get(number));
         }
         WideColumn::new(retained.into(), wide)
     }
 
-    /// Turns the tree into the immediate dominator of every node; the root's is itself.
-    pub(crate) fn into_idoms(self) -> Buffer<u32> {
-        let Self { mut numbers, order, idoms } = self;
-        let root = order.first().copied().unwrap_or(0);
-        for number in numbers.iter_mut() {
-            *number = if *number == UNREACHED { root } else { order[idoms[*number as usize] as usize] };
+    /// Returns the immediate dominator of every node, of `nodes` in all; the root's is itself.
+    pub(crate) fn idoms_of_nodes(&self, nodes: usize) -> Buffer<u32> {
+        let (order, idoms): (&[u32], &[u32]) = (&self.order, &self.idoms);
+        let mut idoms_of_nodes = Buffer::filled(nodes, order.first().copied().unwrap_or(0));
+        for (&node, &idom) in order.iter().zip(idoms) {
+            idoms_of_nodes[node as usize] = order[idom as usize];
         }
-        numbers
+        idoms_of_nodes
     }
 }
 
-fn put(narrow: &mut [u32], wide: &mut Vec<(u32, u64)>, at: usize, value: u64) {
-    narrow[at] = u32::try_from(value).unwrap_or(u32::MAX);
-    if narrow[at] == u32::MAX {
-        wide.push((at as u32, value));
+#[inline]
+fn put(narrow: &mut [u32], wide: &mut Vec<(u32, u64)>, node: u32, value: u64) {
+    let small = u32::try_from(value).unwrap_or(u32::MAX);
+    narrow[node as usize] = small;
+    if small == u32::MAX {
+        wide.push((node, value));
     }
 }
 

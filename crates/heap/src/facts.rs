@@ -85,7 +85,7 @@ impl EdgeFacts {
         }
         facts.ephemerons.sort_unstable();
         facts.skipped.sort_unstable();
-        facts.shapes = Shapes::join(shapes);
+        facts.shapes = Shapes::join(shapes, nodes);
         facts
     }
 

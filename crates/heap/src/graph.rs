@@ -83,6 +83,9 @@ pub(crate) const TARGET_BITS: u32 = 29;
 /// The bits of an edge's word that hold the target.
 pub(crate) const TARGET_MASK: u32 = MAX_NODES - 1;
 
+/// Self sizes in bytes: two bytes for each that is below 64 KB.
+pub(crate) type SizeColumn = WideColumn<u16>;
+
 /// The columns of a graph, as a source fills them. `HeapGraph::from_columns` says what must hold.
 #[derive(Default)]
 pub(crate) struct Columns {
@@ -90,7 +93,7 @@ pub(crate) struct Columns {
     pub(crate) kinds: Column<u8>,
     pub(crate) names: Column<u32>,
     pub(crate) ids: WideColumn,
-    pub(crate) self_sizes: WideColumn,
+    pub(crate) self_sizes: SizeColumn,
     /// Position of each node's first edge, and one more for the end of the last.
     pub(crate) first_edges: Column<u32>,
     /// Edge kind in the high 3 bits, target in the low 29.

@@ -4,7 +4,8 @@ use std::hash::{Hash, Hasher};
 
 use rustc_hash::{FxHashMap, FxHasher};
 
-use crate::bitset::Bitset;
+use crate::bitset::{Bitset, RankedBits};
+use crate::buffer::{Buffer, Growing};
 
 /// The distinct sequences of property names among plain objects, and which object has which.
 #[derive(Debug, Default)]
@@ -13,26 +14,29 @@ pub(crate) struct Shapes {
     names: Vec<u32>,
     /// Where each sequence starts in `names`, and one more for the end.
     starts: Vec<u32>,
-    /// Plain objects, rising.
-    objects: Vec<u32>,
-    /// The shape of each of `objects`.
-    shape_of: Vec<u32>,
+    /// The plain objects.
+    objects: RankedBits,
+    /// The shape of each plain object, by rank.
+    shape_of: Buffer<u32>,
 }
 
 impl Shapes {
-    /// Joins what several collectors saw.
-    pub(crate) fn join(parts: Vec<ShapeCollector>) -> Self {
+    /// Joins what several collectors saw of a graph of so many nodes.
+    pub(crate) fn join(parts: Vec<ShapeCollector>, nodes: usize) -> Self {
         let mut interner = Interner::default();
-        let mut pairs: Vec<(u32, u32)> = Vec::with_capacity(parts.iter().map(|part| part.objects.len()).sum());
+        let mut objects = Bitset::new(nodes);
+        for at in parts.iter().flat_map(|part| part.objects.iter()) {
+            objects.set(at);
+        }
+        let objects = RankedBits::of(objects);
+        let mut shape_of = Buffer::zeroed(objects.count());
         for part in parts {
             let remap: Vec<u32> = (0..part.interner.len()).map(|shape| interner.intern(part.interner.get(shape))).collect();
-            pairs.extend(part.objects.iter().map(|&(object, shape)| (object, remap[shape as usize])));
-        }
-        if !pairs.is_sorted() {
-            pairs.sort_unstable();
+            for (object, shape) in part.objects.iter().zip(part.shape_of.iter()) {
+                shape_of[objects.rank(object)] = remap[shape as usize];
+            }
         }
         let starts = (0..interner.len()).map(|shape| interner.starts[shape]).chain([interner.names.len() as u32]).collect();
-        let (objects, shape_of) = pairs.into_iter().unzip();
         Self { names: interner.names, starts, objects, shape_of }
     }
 
@@ -57,12 +61,12 @@ impl Shapes {
 
     /// Returns every plain object with its shape, in node order.
     pub(crate) fn objects(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
-        self.objects.iter().copied().zip(self.shape_of.iter().copied())
+        self.objects.iter().zip(self.shape_of.iter().copied())
     }
 
-    /// Returns the shape of a plain object. O(log objects).
+    /// Returns the shape of a plain object.
     pub(crate) fn of(&self, node: u32) -> Option<u32> {
-        self.objects.binary_search(&node).ok().map(|at| self.shape_of[at])
+        self.objects.get(node).then(|| self.shape_of[self.objects.rank(node)])
     }
 }
 
@@ -72,7 +76,8 @@ pub(crate) struct ShapeCollector {
     /// The string position of `__proto__`, which is no part of a shape.
     pub(crate) proto: Option<u32>,
     interner: Interner,
-    objects: Vec<(u32, u32)>,
+    objects: Growing<u32>,
+    shape_of: Growing<u32>,
     node: u32,
     properties: Vec<u32>,
 }
@@ -94,7 +99,8 @@ impl ShapeCollector {
     #[inline]
     pub(crate) fn end(&mut self) {
         let shape = self.interner.intern(&self.properties);
-        self.objects.push((self.node, shape));
+        self.objects.push(self.node);
+        self.shape_of.push(shape);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use crate::allocations::{Allocations, Function, Sample, Stack};
-use crate::column::{Column, WideColumn};
+use crate::column::Column;
 use crate::graph::{Columns, Extras, HeapGraph, NodeIx, TARGET_BITS};
 use crate::kinds::{EdgeKind, NodeKind};
 use crate::source::Location;
@@ -123,8 +123,8 @@ fn build(strings: &[Vec<u16>], nodes: &[NewNode], edges: Vec<NewEdge>, mut extra
     let columns = Columns {
         kinds: nodes.iter().map(|node| node.0 | detached(node.3)).collect::<Vec<_>>().into(),
         names: nodes.iter().map(|node| node.1 % texts).collect::<Vec<_>>().into(),
-        ids: (0..u64::from(count)).map(|at| at * 2 + 1).collect::<WideColumn>(),
-        self_sizes: nodes.iter().map(|node| node.2).collect::<WideColumn>(),
+        ids: (0..u64::from(count)).map(|at| at * 2 + 1).collect(),
+        self_sizes: nodes.iter().map(|node| node.2).collect(),
         first_edges: first_edges.into(),
         edges: words.into(),
     };

@@ -72,15 +72,22 @@ impl Lists {
         });
     }
 
-    /// Returns the predecessors of a node that is a join; `None` for other nodes.
+    /// Returns the rank of a node among joins; `None` for other nodes.
     #[inline]
-    pub(super) fn of_join(&self, node: u32) -> Option<&[u32]> {
-        if !self.joins.get(node) {
-            return None;
-        }
-        let rank = self.joins.rank(node);
+    pub(super) fn rank(&self, node: u32) -> Option<usize> {
+        self.joins.get(node).then(|| self.joins.rank(node))
+    }
+
+    /// Returns the predecessors of the join of that rank.
+    #[inline]
+    pub(super) fn sources(&self, rank: usize) -> &[u32] {
         let start = if rank == 0 { 0 } else { self.ends[rank - 1] };
-        Some(&self.sources[start as usize..self.ends[rank] as usize])
+        &self.sources[start as usize..self.ends[rank] as usize]
+    }
+
+    /// Returns how many joins there are.
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
     }
 }
 

@@ -8,34 +8,36 @@ use crate::dominators::lists::Lists;
 /// number 0.
 pub(super) fn idoms(parents: Buffer<u32>, order: &[u32], lists: &Lists) -> Buffer<u32> {
     let mut idoms = parents;
-    let mut semis = semidominators(&idoms, order, lists);
-    let (known, semis): (&mut [u32], &mut [u32]) = (&mut idoms, &mut semis);
+    let semis = semidominators(&idoms, order, lists);
+    let known: &mut [u32] = &mut idoms;
     for w in 1..known.len() {
-        // Where the parent is the semidominator, it is the dominator, and the walk ends at once.
-        let mut idom = known[w];
-        while idom > semis[w] {
-            idom = known[idom as usize];
+        // Where the parent is the only predecessor, it is the dominator.
+        if let Some(rank) = lists.rank(order[w]) {
+            let mut idom = known[w];
+            while idom > semis[rank] {
+                idom = known[idom as usize];
+            }
+            known[w] = idom;
         }
-        known[w] = idom;
     }
     idoms
 }
 
-/// Returns the semidominator of every number.
+/// Returns the semidominator of every join, by rank.
 fn semidominators(parents: &Buffer<u32>, order: &[u32], lists: &Lists) -> Buffer<u32> {
-    let mut semis = parents.clone();
+    let mut semis = Buffer::zeroed(lists.len());
     let mut labels = Buffer::<u32>::zeroed(parents.len());
     let mut ancestors = parents.clone();
     let mut forest = Forest { ancestors: &mut ancestors, labels: &mut labels, stack: Vec::new() };
     for w in (1..parents.len() as u32).rev() {
-        let mut semi = semis[w as usize];
-        if let Some(sources) = lists.of_join(order[w as usize]) {
-            for &v in sources {
+        let mut semi = forest.ancestors[w as usize];
+        if let Some(rank) = lists.rank(order[w as usize]) {
+            for &v in lists.sources(rank) {
                 if v != UNREACHED {
                     semi = semi.min(forest.eval(v, w));
                 }
             }
-            semis[w as usize] = semi;
+            semis[rank] = semi;
         }
         forest.labels[w as usize] = semi;
     }

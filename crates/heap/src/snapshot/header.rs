@@ -27,6 +27,8 @@ struct Raw {
     root_index: u64,
     #[serde(default)]
     extra_native_bytes: u64,
+    #[serde(default)]
+    trace_function_count: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -106,7 +108,11 @@ impl Header {
         };
         let end = at + values.byte_offset();
         let Meta { node_fields, node_types, edge_fields, edge_types, .. } = &raw.meta;
-        let (node, edge) = (NodeFields::of(node_fields)?, EdgeFields::of(edge_fields)?);
+        let (mut node, edge) = (NodeFields::of(node_fields)?, EdgeFields::of(edge_fields)?);
+        if raw.trace_function_count == 0 {
+            // Up to Node 22 the column is always there, and all zeros where allocations were not tracked.
+            node.trace = None;
+        }
         let (node_kinds, new_node_kinds) = node_kinds(&kind_names(node_types, node.kind, "node_types")?);
         let (edge_kinds, new_edge_kinds) = edge_kinds(&kind_names(edge_types, edge.kind, "edge_types")?);
         Ok(Self {

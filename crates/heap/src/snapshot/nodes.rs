@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Mutex;
 
 use crate::buffer::Buffer;
+use crate::column;
 use crate::kinds::NodeKind;
 use crate::mapped::MappedFile;
 use crate::problems::{ProblemKind, Problems};
@@ -17,7 +18,7 @@ pub(super) struct NodeColumns {
     pub(super) kinds: Buffer<u8>,
     pub(super) names: Buffer<u32>,
     pub(super) ids: Buffer<u32>,
-    pub(super) sizes: Buffer<u32>,
+    pub(super) sizes: Buffer<u16>,
     /// Number of edges of each node at its place plus one; the first is 0.
     pub(super) edge_counts: Buffer<u32>,
     /// Allocating stack of each node; empty where the file has no such field.
@@ -58,7 +59,7 @@ struct Slices<'a> {
     kinds: &'a mut [u8],
     names: &'a mut [u32],
     ids: &'a mut [u32],
-    sizes: &'a mut [u32],
+    sizes: &'a mut [u16],
     edge_counts: &'a mut [u32],
     traces: &'a mut [u32],
 }
@@ -170,11 +171,11 @@ impl<'a> NodeReader<'a> {
                     Err(stop) => return found.break_at(at, numbers.at(), stop),
                 }
             }
-            let (id, size) = (narrow(record[fields.id]), narrow(record[fields.self_size]));
+            let (id, size): (u32, u16) = (narrow(record[fields.id]), column::narrow(record[fields.self_size]));
             if id == u32::MAX {
                 found.wide_ids.push((at as u32, record[fields.id]));
             }
-            if size == u32::MAX {
+            if size == u16::MAX {
                 found.wide_sizes.push((at as u32, record[fields.self_size]));
             }
             let name = narrow(record[fields.name]);

@@ -35,7 +35,7 @@ impl<'a> Numbers<'a> {
     }
 
     /// Returns the next number and moves behind the comma that follows it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next(&mut self) -> Result<u64, Stop> {
         let Some(eight) = self.bytes.get(self.at..self.at + 8) else { return self.slow() };
         let word = u64::from_le_bytes(eight.try_into().unwrap_or_default());
@@ -43,7 +43,10 @@ impl<'a> Numbers<'a> {
         // The high bit of every byte that is not a digit; a carry can spoil only bytes behind the first.
         let others = (digits.wrapping_add(0x7676_7676_7676_7676) | digits) & 0x8080_8080_8080_8080;
         let length = others.trailing_zeros() / 8;
-        if length == 0 || length == 8 {
+        if length == 8 {
+            return self.long(eight_digits(digits));
+        }
+        if length == 0 {
             return self.slow();
         }
         let value = eight_digits(digits << (64 - 8 * length));
@@ -53,6 +56,22 @@ impl<'a> Numbers<'a> {
             return Ok(value);
         }
         self.delimit(end, value)
+    }
+
+    /// Goes on behind eight digits: targets in files of more than 1.5 million nodes.
+    #[inline]
+    fn long(&mut self, mut value: u64) -> Result<u64, Stop> {
+        for end in self.at + 8..self.at + 12 {
+            match self.bytes.get(end) {
+                Some(b',') => {
+                    self.at = end + 1;
+                    return Ok(value);
+                }
+                Some(digit @ b'0'..=b'9') => value = value * 10 + u64::from(digit - b'0'),
+                _ => break,
+            }
+        }
+        self.slow()
     }
 
     /// Moves from the end of a number over what separates it from the next.
@@ -88,7 +107,7 @@ impl<'a> Numbers<'a> {
     }
 
     /// Reads a number of any length, behind any white space, up to the very end of the bytes.
-    #[inline(never)]
+    #[cold]
     fn slow(&mut self) -> Result<u64, Stop> {
         let start = skip_space(self.bytes, self.at);
         let rest = self.bytes.get(start..).unwrap_or_default();

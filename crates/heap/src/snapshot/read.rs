@@ -149,11 +149,13 @@ impl Reader<'_> {
         }
         let nodes_at = self.find_array("nodes", self.header.end);
         let (mut nodes, nodes_end, nodes_whole, strings) = self.nodes(nodes_at)?;
-        let table = self.string_table(&strings);
+        let mut strings = strings;
+        let table = self.string_table(&mut strings);
         self.settle_names(&mut nodes, table.len() as u32);
         self.settle_edge_counts(&mut nodes)?;
         let edges_at = nodes_whole.then(|| self.find_array("edges", nodes_end + 1)).flatten();
-        let edges = self.edges(edges_at, &nodes, &strings, table.len() as u32)?;
+        let string_count = strings.count;
+        let edges = self.edges(edges_at, &nodes, &strings)?;
         if edges.is_whole {
             self.small_sections(edges.end + 1, nodes.kinds.len(), &table);
         }
@@ -161,7 +163,9 @@ impl Reader<'_> {
             let what = "the file ends before its first node".to_owned();
             return Err(ReadError::BadHeader { path: self.path.to_owned(), offset: self.header.end as u64, what });
         }
-        Ok(self.graph(nodes, edges, edges_at.unwrap_or(0), strings, table))
+        // Strings have been read once; what is asked for later comes back by itself.
+        self.file.forget(0..self.file.len());
+        Ok(self.graph(nodes, edges, edges_at.unwrap_or(0), string_count, table))
     }
 
     fn too_large(&self, what: &'static str, count: u64, limit: u64) -> ReadError {
@@ -213,12 +217,12 @@ impl Reader<'_> {
     }
 
     /// Makes the table of strings; of a single empty one where the file has none.
-    fn string_table(&self, strings: &StringsRead) -> StringTable {
+    fn string_table(&self, strings: &mut StringsRead) -> StringTable {
         if strings.starts.is_empty() {
             return StringTable::new(Bytes::default(), vec![0].into(), vec![]);
         }
         let bytes = Bytes::Mapped { map: self.file.map().clone(), at: strings.range.start, len: strings.range.len() };
-        StringTable::new(bytes, strings.starts.clone().into(), strings.wraps.clone())
+        StringTable::new(bytes, std::mem::take(&mut strings.starts).into(), std::mem::take(&mut strings.wraps))
     }
 
     /// Makes every node's name a string of the table.
@@ -256,7 +260,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn edges(&mut self, at: Option<usize>, nodes: &NodeColumns, strings: &StringsRead, count: u32) -> Result<EdgesRead, ReadError> {
+    fn edges(&mut self, at: Option<usize>, nodes: &NodeColumns, strings: &StringsRead) -> Result<EdgesRead, ReadError> {
         let Some(at) = at else {
             let (words, facts) = (Buffer::default(), Vec::new());
             return Ok(EdgesRead { words, names: Some(Buffer::default()), other_edges: vec![], facts, end: 0, is_whole: false });
@@ -266,7 +270,7 @@ impl Reader<'_> {
             kinds: &nodes.kinds,
             names: &nodes.names,
             special_names: &strings.special,
-            string_count: count.min(strings.starts.len() as u32),
+            string_count: strings.count,
         };
         let report = Ticker::new(self.progress, self.file.len());
         let read = edges::read_edges(&self.file, at, &self.header, &context, &mut self.problems, &|done| report.tick(done));
@@ -299,7 +303,7 @@ impl Reader<'_> {
         }
     }
 
-    fn graph(&mut self, nodes: NodeColumns, edges: EdgesRead, edges_at: usize, strings: StringsRead, table: StringTable) -> HeapGraph {
+    fn graph(&mut self, nodes: NodeColumns, edges: EdgesRead, edges_at: usize, string_count: u32, table: StringTable) -> HeapGraph {
         let NodeColumns { kinds, names, ids, sizes, edge_counts: mut first_edges, traces, wide_ids, wide_sizes, .. } = nodes;
         let edge_count = edges.words.len();
         if first_edges.last().is_some_and(|&end| end as usize > edge_count) {
@@ -326,7 +330,7 @@ impl Reader<'_> {
             first_edges: first_edges.into(),
             edges: edges.words.into(),
         };
-        let names = self.edge_names(edges.names, edges_at, edge_count, strings.starts.len() as u32);
+        let names = self.edge_names(edges.names, edges_at, edge_count, string_count);
         let graph = HeapGraph::from_columns(columns, root, table, names, extras);
         let source = |edge| graph.edge_source(crate::graph::EdgeIx(edge)).0;
         let id = |node| graph.id(NodeIx(node)).0;

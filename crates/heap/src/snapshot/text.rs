@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr2, memmem};
 
+use crate::buffer::{Buffer, Growing};
 use crate::facts::SpecialNames;
 use crate::snapshot::numbers::skip_space;
 
@@ -12,7 +13,9 @@ pub(super) struct StringsRead {
     /// The bytes of the section, from behind its `[`.
     pub(super) range: Range<usize>,
     /// Where each string's body starts, from the start of the section, modulo 2^32.
-    pub(super) starts: Vec<u32>,
+    pub(super) starts: Buffer<u32>,
+    /// How many strings there are.
+    pub(super) count: u32,
     /// Strings at which the true offset passes another multiple of 2^32.
     pub(super) wraps: Vec<u32>,
     /// The strings that analyses look for.
@@ -24,7 +27,7 @@ pub(super) struct StringsRead {
 impl StringsRead {
     /// Returns no strings at all.
     pub(super) fn none() -> Self {
-        Self { range: 0..0, starts: Vec::new(), wraps: Vec::new(), special: SpecialNames::with_room(0), is_whole: false }
+        Self { range: 0..0, starts: Buffer::default(), count: 0, wraps: Vec::new(), special: SpecialNames::with_room(0), is_whole: false }
     }
 }
 
@@ -45,7 +48,7 @@ pub(super) fn find_strings(bytes: &[u8]) -> Option<usize> {
 
 /// Finds every string of the array that starts behind `[` at `at`. O(bytes).
 pub(super) fn read_strings(bytes: &[u8], at: usize) -> StringsRead {
-    let mut starts = Vec::new();
+    let mut starts = Growing::default();
     let mut wraps = Vec::new();
     let mut next = at;
     let is_whole = loop {
@@ -67,9 +70,9 @@ pub(super) fn read_strings(bytes: &[u8], at: usize) -> StringsRead {
         starts.push((start - at) as u32);
         next = end + 1;
     };
-    starts.shrink_to_fit();
+    let (count, starts) = (starts.len() as u32, starts.into_buffer());
     let special = special_names(bytes, at, &starts, &wraps);
-    StringsRead { range: at..next.min(bytes.len()), starts, wraps, special, is_whole }
+    StringsRead { range: at..next.min(bytes.len()), starts, count, wraps, special, is_whole }
 }
 
 /// Looks for the strings that matter. Each ends before its closing quote, which the search above has found once already; finding it
