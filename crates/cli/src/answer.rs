@@ -173,6 +173,11 @@ impl Answer {
         self.section(Section::Table { title: String::new(), table, only_json: &[] })
     }
 
+    /// Adds a table of which a terminal does not show some columns.
+    pub(crate) fn brief_table(self, table: Table, only_json: &'static [&'static str]) -> Self {
+        self.section(Section::Table { title: String::new(), table, only_json })
+    }
+
     /// Adds a tree without a heading.
     pub(crate) fn tree(self, tree: Tree) -> Self {
         self.section(Section::Tree { title: String::new(), tree })

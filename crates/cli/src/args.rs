@@ -112,6 +112,8 @@ pub(crate) enum Command {
     Classes(commands::classes::ClassesArgs),
     /// The objects of a class
     Instances(commands::instances::InstancesArgs),
+    /// What an object is made of, printed as Node.js prints objects
+    Inspect(commands::inspect::InspectArgs),
     /// Who refers to an object, and by which edge
     Refs(commands::refs::RefsArgs),
     /// The shortest retaining paths, edge by edge
@@ -120,6 +122,8 @@ pub(crate) enum Command {
     Dominators(commands::dominators::DominatorsArgs),
     /// Strings: largest, duplicate, matching
     Strings(commands::strings::StringsArgs),
+    /// The live objects made by a constructor, as v8.queryObjects counts them
+    Query(commands::query::QueryArgs),
     /// What grew between snapshots
     Diff(commands::diff::DiffArgs),
     /// Write a snapshot, a pprof profile or a CSV table

@@ -9,9 +9,11 @@ pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod dominators;
 pub(crate) mod explain;
+pub(crate) mod inspect;
 pub(crate) mod instances;
 pub(crate) mod man;
 pub(crate) mod path;
+pub(crate) mod query;
 pub(crate) mod refs;
 pub(crate) mod report;
 pub(crate) mod strings;
@@ -28,10 +30,12 @@ pub(crate) fn run(command: &Command, session: &Session) -> Result<Answer, Comman
         Command::Summary(args) => summary::run(args, session),
         Command::Classes(args) => classes::run(args, session),
         Command::Instances(args) => instances::run(args, session),
+        Command::Inspect(args) => inspect::run(args, session),
         Command::Refs(args) => refs::run(args, session),
         Command::Path(args) => path::run(args, session),
         Command::Dominators(args) => dominators::run(args, session),
         Command::Strings(args) => strings::run(args, session),
+        Command::Query(args) => query::run(args, session),
         Command::Diff(args) => diff::run(args, session),
         Command::Convert(args) => convert::run(args, session),
         Command::Demo(args) => demo::run(args, session),

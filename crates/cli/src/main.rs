@@ -9,7 +9,6 @@
 
 mod answer;
 mod args;
-mod asked;
 mod codes;
 mod commands;
 mod error;

@@ -1,71 +1,43 @@
-//! Resolves what a question is about: an id, a class name, or ids from standard input.
+//! Resolves what a question is about: what `heap::questions::Selector` reads, or ids from standard input.
 
 use std::io::{self, BufRead};
 
-use heap::{ClassIx, HeapAnalysis, NodeId, NodeIx};
+use heap::questions::{Selector, SelectorError};
+use heap::{HeapAnalysis, NodeId, NodeIx};
 
 use crate::codes;
 use crate::error::CommandError;
 
-/// What a question is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum What {
-    /// Particular nodes, in the order given.
-    Nodes(Vec<NodeIx>),
-    /// All nodes of the classes of that name.
-    Class {
-        /// The name.
-        name: String,
-        /// The classes: several where equal names were written in different places.
-        classes: Vec<ClassIx>,
-    },
-}
-
-impl What {
-    /// Returns the nodes that it stands for, those that retain most first. As DevTools counts, instances without a size are left out.
-    pub(crate) fn nodes(&self, analysis: &HeapAnalysis) -> Vec<NodeIx> {
-        match self {
-            Self::Nodes(nodes) => nodes.clone(),
-            Self::Class { classes, .. } => {
-                let wanted = |node: &NodeIx| classes.contains(&analysis.class(*node)) && analysis.self_size(*node) > 0;
-                let mut nodes: Vec<NodeIx> = analysis.graph().nodes().filter(wanted).collect();
-                nodes.sort_by_key(|&node| std::cmp::Reverse(analysis.retained_size(node)));
-                nodes
-            }
-        }
-    }
-}
-
-/// Resolves what stands on the command line. `-` reads ids from standard input.
-pub(crate) fn resolve(analysis: &HeapAnalysis, what: &str) -> Result<What, CommandError> {
+/// Returns the nodes that stand on the command line, those that retain most first. `-` reads ids from standard input, in their order.
+/// As DevTools counts, nodes of a class without a size are left out: they count with their owner.
+pub(crate) fn nodes(analysis: &HeapAnalysis, what: &str) -> Result<Vec<NodeIx>, CommandError> {
     if what == "-" {
-        return crate::progress::while_waiting(|| from_lines(analysis, io::stdin().lock()));
+        return crate::progress::while_waiting(|| ids(io::stdin().lock())).and_then(|ids| find_all(analysis, &ids));
     }
-    if let Some(id) = id(what) {
-        // A class may be called 123 only where no object has that id.
-        return match analysis.graph().find_id(id) {
-            Some(node) => Ok(What::Nodes(vec![node])),
-            None => class(analysis, what).map_err(|_| no_such_node(id)),
-        };
+    let selector = Selector::parse(what);
+    let mut nodes = selector.resolve(analysis).map_err(unknown)?.nodes;
+    if !matches!(selector, Selector::Id(_)) {
+        nodes.retain(|&node| analysis.self_size(node) > 0);
+        nodes.sort_by_key(|&node| (std::cmp::Reverse(analysis.retained_size(node)), node));
     }
-    class(analysis, what)
+    Ok(nodes)
 }
 
 /// Returns the id that a word writes: `@123` or `123`.
-pub(crate) fn id(word: &str) -> Option<NodeId> {
+fn id(word: &str) -> Option<NodeId> {
     let digits = word.strip_prefix('@').unwrap_or(word);
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     if is_number { digits.parse().ok().map(NodeId) } else { None }
 }
 
-fn from_lines(analysis: &HeapAnalysis, lines: impl BufRead) -> Result<What, CommandError> {
+fn ids(lines: impl BufRead) -> Result<Vec<NodeId>, CommandError> {
     let mut ids = Vec::new();
     for (at, line) in lines.lines().enumerate() {
         let line = line.map_err(|error| CommandError::new(&codes::BAD_IDS, format!("cannot read ids from standard input: {error}")))?;
         let Some(word) = line.split_whitespace().next() else { continue };
         ids.push(id(word).ok_or_else(|| not_an_id(at + 1, word))?);
     }
-    Ok(What::Nodes(find_all(analysis, &ids)?))
+    Ok(ids)
 }
 
 /// Finds many ids in one pass over the nodes.
@@ -79,46 +51,31 @@ fn find_all(analysis: &HeapAnalysis, ids: &[NodeId]) -> Result<Vec<NodeIx>, Comm
             }
         }
     }
-    ids.iter().map(|id| wanted.get(id).copied().flatten().ok_or_else(|| no_such_node(*id))).collect()
+    ids.iter().map(|id| wanted.get(id).copied().flatten().ok_or_else(|| unknown(SelectorError::NoSuchId(id.0)))).collect()
 }
 
-fn class(analysis: &HeapAnalysis, name: &str) -> Result<What, CommandError> {
-    let classes = analysis.classes();
-    let named = |wanted: &dyn Fn(&str) -> bool| -> Vec<ClassIx> {
-        classes.iter().filter(|(_, class)| wanted(&class.name)).map(|(ix, _)| ix).collect()
-    };
-    let exact = named(&|known| known == name);
-    if !exact.is_empty() {
-        return Ok(What::Class { name: name.to_owned(), classes: exact });
-    }
-    let caseless = named(&|known| known.eq_ignore_ascii_case(name));
-    match caseless.first() {
-        Some(&first) => Ok(What::Class { name: classes.get(first).name.clone(), classes: caseless }),
-        None => Err(no_such_class(analysis, name)),
+fn unknown(error: SelectorError) -> CommandError {
+    let what = error.to_string();
+    match error {
+        SelectorError::NoSuchId(_) => CommandError::new(&codes::NO_SUCH_NODE, what)
+            .why("ids belong to one run of one process; an object that was collected is gone")
+            .hint("heapwhy classes FILE, then heapwhy instances FILE CLASS"),
+        SelectorError::NoSuchClass { candidates, .. } | SelectorError::Ambiguous { candidates, .. } => no_such_class(what, &candidates),
+        _ => CommandError::new(&codes::NO_SUCH_CLASS, what).hint("heapwhy classes FILE lists the classes"),
     }
 }
 
-fn no_such_node(id: NodeId) -> CommandError {
-    CommandError::new(&codes::NO_SUCH_NODE, format!("no object has the id {id}"))
-        .why("ids belong to one run of one process; an object that was collected is gone")
-        .hint("heapwhy classes FILE, then heapwhy instances FILE CLASS")
+/// Returns the error for a name that is no class, with those that are close.
+pub(crate) fn no_such_class(what: String, candidates: &[String]) -> CommandError {
+    let error = CommandError::new(&codes::NO_SUCH_CLASS, what);
+    let error = if candidates.is_empty() { error } else { error.note("close", candidates.join(", ")) };
+    error.hint("heapwhy classes FILE --filter TEXT searches")
 }
 
 fn not_an_id(line: usize, word: &str) -> CommandError {
     let shown: String = word.chars().take(40).collect();
     CommandError::new(&codes::BAD_IDS, format!("line {line} of standard input is not an id: {shown}"))
         .hint("heapwhy instances FILE CLASS -q | heapwhy refs FILE -")
-}
-
-fn no_such_class(analysis: &HeapAnalysis, name: &str) -> CommandError {
-    let names = analysis.classes().iter().map(|(_, class)| class.name.as_str());
-    let close = closest(name, names);
-    let error = CommandError::new(&codes::NO_SUCH_CLASS, format!("no class is called {name}"));
-    if close.is_empty() {
-        error.hint("heapwhy classes FILE lists the classes; --filter TEXT searches")
-    } else {
-        error.note("close", close.join(", ")).hint("heapwhy classes FILE --filter TEXT searches")
-    }
 }
 
 /// Returns at most three names that resemble a word: containing it, or few letters away.

@@ -1,7 +1,8 @@
 //! `heapwhy classes`: the histogram, by class or by another grouping.
 
-use clap::Args;
-use heap::view::{Cell, ColumnKind, Table};
+use clap::{Args, ValueEnum};
+use heap::filters::Filter;
+use heap::questions::{Grouping, HistogramSort, histogram};
 
 use crate::answer::Answer;
 use crate::args::FileArg;
@@ -12,36 +13,71 @@ use crate::session::Session;
 /// Options of `classes`.
 #[derive(Args, Debug)]
 #[command(
-    before_help = "Examples:\n  heapwhy classes app.heapsnapshot\n  heapwhy classes app.heapsnapshot --sort count --filter session\n  heapwhy classes app.heapsnapshot --json --limit 50",
+    before_help = "Examples:\n  heapwhy classes app.heapsnapshot\n  heapwhy classes app.heapsnapshot --sort count --filter session\n  heapwhy classes app.heapsnapshot --by package\n  heapwhy classes app.heapsnapshot --json --limit 50",
     help_template = crate::args::TEMPLATE
 )]
 pub(crate) struct ClassesArgs {
     #[command(flatten)]
     file: FileArg,
-    /// Only classes whose name contains TEXT, in either case
-    #[arg(long, value_name = "TEXT")]
+    /// How to group: class, shape (properties), module (script), file or package
+    #[arg(long, value_name = "BY", default_value = "class", hide_possible_values = true)]
+    by: By,
+    /// What comes first: retained, self, count or name
+    #[arg(long, value_name = "ORDER", default_value = "retained", hide_possible_values = true)]
+    sort: Sort,
+    /// Only groups whose name contains NAME, in either case; or one of DevTools' filters, such as duplicatedStrings
+    #[arg(long, value_name = "NAME")]
     filter: Option<String>,
+}
+
+/// A grouping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum By {
+    /// DevTools' classes.
+    Class,
+    /// Properties.
+    Shape,
+    /// Scripts by their whole name.
+    Module,
+    /// Scripts by their file name.
+    File,
+    /// npm packages.
+    Package,
+}
+
+/// An order of groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Sort {
+    /// What retains most.
+    Retained,
+    /// What is largest itself.
+    #[value(name = "self")]
+    SelfSize,
+    /// What there is most of.
+    Count,
+    /// By name.
+    Name,
 }
 
 /// Makes the histogram.
 pub(crate) fn run(args: &ClassesArgs, session: &Session) -> Result<Answer, CommandError> {
     let file = open::read_prepared(&args.file.file, session)?;
-    let mut table = Table::new(
-        "classes",
-        &[
-            ("class", "class", ColumnKind::Text),
-            ("count", "count", ColumnKind::Count),
-            ("self_size", "self size", ColumnKind::Bytes),
-            ("retained_size", "retained", ColumnKind::Bytes),
-        ],
-    );
-    let classes = file.analysis.classes();
-    for sum in heap::aggregates::aggregates(&file.analysis, |_| true) {
-        let name = &classes.get(sum.class).name;
-        if args.filter.as_ref().is_none_or(|filter| name.to_lowercase().contains(&filter.to_lowercase())) {
-            table.push(vec![Cell::from(name.as_str()), sum.count.into(), sum.self_size.into(), sum.retained_size.into()]);
-        }
-    }
-    table.truncate(session.limit(false));
-    Ok(file.answer(session).headed().table(table))
+    let analysis = &file.analysis;
+    let by = match args.by {
+        By::Class => Grouping::Class,
+        By::Shape => Grouping::Shape,
+        By::Module => Grouping::Module,
+        By::File => Grouping::File,
+        By::Package => Grouping::Package,
+    };
+    let sort = match args.sort {
+        Sort::Retained => HistogramSort::Retained,
+        Sort::SelfSize => HistogramSort::SelfSize,
+        Sort::Count => HistogramSort::Count,
+        Sort::Name => HistogramSort::Name,
+    };
+    let named = args.filter.as_deref().and_then(|name| Filter::parse(analysis.graph(), name).ok());
+    let only = named.as_ref().map(|filter| filter.apply(analysis));
+    let text = args.filter.as_deref().filter(|_| named.is_none());
+    Ok(file.answer(session).headed().table(histogram(analysis, by, sort, only.as_ref(), text, session.limit(false))))
 }

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use heap::diff::{Diff, Match, Matching, diff};
-use heap::view::{Cell, ColumnKind, Table};
+use heap::diff::{Match, Matching, diff};
+use heap::questions::diff_table;
 
 use super::report::Judge;
 use crate::answer::{Answer, Section};
@@ -70,40 +70,8 @@ pub(crate) fn run(args: &DiffArgs, session: &Session) -> Result<Answer, CommandE
     Ok(answer
         .section(Section::Table {
             title: title.to_owned(),
-            table: table(&changes, session.limit(false)),
+            table: diff_table(&changes, session.limit(false)),
             only_json: &["added_size", "removed_size"],
         })
         .next(format!("heapwhy why {name} CLASS")))
-}
-
-fn table(changes: &Diff, limit: usize) -> Table {
-    let mut table = Table::new(
-        "diff",
-        &[
-            ("class", "class", ColumnKind::Text),
-            ("count_before", "before", ColumnKind::Count),
-            ("count", "after", ColumnKind::Count),
-            ("added", "new", ColumnKind::Count),
-            ("removed", "gone", ColumnKind::Count),
-            ("count_delta", "change", ColumnKind::DeltaCount),
-            ("added_size", "new size", ColumnKind::Bytes),
-            ("removed_size", "gone size", ColumnKind::Bytes),
-            ("size_delta", "size change", ColumnKind::DeltaBytes),
-        ],
-    );
-    for class in changes.classes.iter().take(limit) {
-        table.push(vec![
-            class.name.as_str().into(),
-            class.base.0.into(),
-            class.current.0.into(),
-            class.added.0.into(),
-            class.removed.0.into(),
-            Cell::Delta(class.count_delta()),
-            class.added.1.into(),
-            class.removed.1.into(),
-            Cell::Delta(class.size_delta()),
-        ]);
-    }
-    table.total_rows = changes.classes.len() as u64;
-    table
 }

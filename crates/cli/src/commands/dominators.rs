@@ -1,14 +1,17 @@
 //! `heapwhy dominators`: what would be freed with what.
 
 use clap::Args;
+use heap::preview::Limits;
+use heap::questions::dominators;
+use heap::view::Tree;
 
 use crate::answer::Answer;
 use crate::args::FileArg;
 use crate::error::CommandError;
 use crate::session::Session;
-use crate::{asked, open, what};
+use crate::{open, what};
 
-/// Nobody reads deeper, and the tree is made by recursion.
+/// Nobody reads deeper.
 const DEEPEST: u8 = 64;
 
 /// Options of `dominators`.
@@ -33,9 +36,16 @@ pub(crate) fn run(args: &DominatorsArgs, session: &Session) -> Result<Answer, Co
     let file = open::read_prepared(&args.file.file, session)?;
     let analysis = &file.analysis;
     let nodes = match &args.what {
-        Some(what) => what::resolve(analysis, what)?.nodes(analysis),
+        Some(what) => what::nodes(analysis, what)?,
         None => vec![analysis.graph().root()],
     };
-    let limit = session.limit_or(false, 8).min(100_000);
-    Ok(file.answer(session).headed().tree(asked::dominators(analysis, &nodes, usize::from(args.depth), limit)))
+    let limits =
+        Limits { entries: session.limit_or(false, 8), nodes: if session.global.json { usize::MAX } else { 400 }, ..Limits::default() };
+    let mut tree = Tree { name: "dominators", ..Tree::default() };
+    for &node in nodes.iter().take(limits.entries) {
+        let below = dominators(analysis, node, usize::from(args.depth), limits);
+        tree.columns = below.columns;
+        tree.roots.extend(below.roots);
+    }
+    Ok(file.answer(session).headed().tree(tree))
 }

@@ -1,12 +1,13 @@
 //! `heapwhy instances`: the objects of a class, or those whose ids are given.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use heap::questions::{InstanceSort, instances};
 
 use crate::answer::{Answer, Section};
 use crate::args::{FileArg, WhatArg};
 use crate::error::CommandError;
 use crate::session::Session;
-use crate::{asked, open, what};
+use crate::{open, what};
 
 /// Options of `instances`.
 #[derive(Args, Debug)]
@@ -19,20 +20,40 @@ pub(crate) struct InstancesArgs {
     file: FileArg,
     #[command(flatten)]
     what: WhatArg,
+    /// What comes first: retained, self or newest
+    #[arg(long, value_name = "ORDER", default_value = "retained", hide_possible_values = true)]
+    sort: Sort,
     /// Print ids only, one a line, for the next command in a pipe
     #[arg(short, long)]
     quiet: bool,
 }
 
+/// An order of objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Sort {
+    /// What retains most.
+    Retained,
+    /// What is largest itself.
+    #[value(name = "self")]
+    SelfSize,
+    /// What was made last.
+    Newest,
+}
+
 /// Lists objects.
 pub(crate) fn run(args: &InstancesArgs, session: &Session) -> Result<Answer, CommandError> {
     let file = open::read_prepared(&args.file.file, session)?;
-    let nodes = what::resolve(&file.analysis, &args.what.what)?.nodes(&file.analysis);
+    let nodes = what::nodes(&file.analysis, &args.what.what)?;
     let limit = session.limit(args.quiet);
     let answer = file.answer(session);
     if args.quiet {
         let graph = file.analysis.graph();
         return Ok(answer.section(Section::Ids(nodes.iter().take(limit).map(|&node| graph.id(node)).collect())));
     }
-    Ok(answer.headed().table(asked::instances(&file.analysis, &nodes, limit)))
+    let sort = match args.sort {
+        Sort::Retained => InstanceSort::Retained,
+        Sort::SelfSize => InstanceSort::SelfSize,
+        Sort::Newest => InstanceSort::Newest,
+    };
+    Ok(answer.headed().brief_table(instances(&file.analysis, &nodes, sort, limit), &["class"]))
 }

@@ -4,15 +4,17 @@
 
 use clap::Args;
 use heap::paths::{KnownNames, PathLimits, PathShape, PathTree, all_paths, shapes_of};
+use heap::preview::{Limits, edge_label, head};
 use heap::source::Scripts;
-use heap::view::{ColumnKind, TableColumn, Tree, TreeNode};
+use heap::source::scripts::script_name;
+use heap::view::{Cell, ColumnKind, TableColumn, Tree, TreeNode};
 use heap::{HeapAnalysis, NodeIx};
 
 use crate::answer::Answer;
 use crate::args::{FileArg, WhatArg};
 use crate::error::CommandError;
 use crate::session::Session;
-use crate::{asked, open, what};
+use crate::{open, what};
 
 /// Options of `path`.
 #[derive(Args, Debug)]
@@ -34,7 +36,7 @@ pub(crate) struct PathArgs {
 pub(crate) fn run(args: &PathArgs, session: &Session) -> Result<Answer, CommandError> {
     let file = open::read_prepared(&args.file.file, session)?;
     let analysis = &file.analysis;
-    let nodes = what::resolve(analysis, &args.what.what)?.nodes(analysis);
+    let nodes = what::nodes(analysis, &args.what.what)?;
     let names = KnownNames::of(analysis.graph().strings());
     let tree = PathTree::of(analysis, &names, &Scripts::of(analysis.graph(), &names));
     let mut shapes = match nodes.as_slice() {
@@ -59,20 +61,29 @@ pub(crate) fn run(args: &PathArgs, session: &Session) -> Result<Answer, CommandE
 
 /// Draws a path as a tree of one branch, built from its end so that no depth matters.
 fn drawn(analysis: &HeapAnalysis, shape: &PathShape) -> TreeNode {
+    let limits = Limits { text: 60, ..Limits::default() };
     let node = |node: NodeIx, edge: String, children: Vec<TreeNode>| TreeNode {
         edge,
-        label: asked::label(analysis, node),
-        cells: vec![heap::view::Cell::None, analysis.retained_size(node).into(), asked::location(analysis, node)],
+        label: format!("{} {}", head(analysis, node, limits), analysis.graph().id(node)),
+        cells: vec![Cell::None, analysis.retained_size(node).into(), location(analysis, node)],
         children,
         more: 0,
     };
     let mut below = Vec::new();
     for step in shape.steps.iter().rev() {
-        below = vec![node(step.edge.to, asked::edge_label(analysis, step.edge), below)];
+        below = vec![node(step.edge.to, edge_label(analysis.graph(), step.edge), below)];
     }
     let mut root = node(shape.root, String::new(), below);
     if let Some(count) = root.cells.first_mut() {
         *count = shape.count.into();
     }
     root
+}
+
+/// Returns where a node's function or class was written, as a cell.
+fn location(analysis: &HeapAnalysis, node: NodeIx) -> Cell {
+    let graph = analysis.graph();
+    let Some(place) = graph.location(node) else { return Cell::None };
+    let script = place.script.map(|script| script_name(graph, script)).filter(|name| !name.is_empty());
+    script.map_or(Cell::None, |script| Cell::Text(format!("{script}:{}:{}", place.line + 1, place.column + 1)))
 }

@@ -1,12 +1,14 @@
 //! `heapwhy refs`: who refers to an object, and by which edge.
 
 use clap::Args;
+use heap::questions::{Direction, refs};
+use heap::{HeapAnalysis, NodeIx};
 
 use crate::answer::{Answer, Section};
 use crate::args::{FileArg, WhatArg};
 use crate::error::CommandError;
 use crate::session::Session;
-use crate::{asked, open, what};
+use crate::{open, what};
 
 /// Options of `refs`.
 #[derive(Args, Debug)]
@@ -19,21 +21,37 @@ pub(crate) struct RefsArgs {
     file: FileArg,
     #[command(flatten)]
     what: WhatArg,
-    /// Print the ids of the holders only, one a line
+    /// Show to what it refers instead
+    #[arg(long)]
+    to: bool,
+    /// Print the ids of the other ends only, one a line
     #[arg(short, long)]
     quiet: bool,
 }
 
-/// Lists holders.
+/// Lists holders, or what is held.
 pub(crate) fn run(args: &RefsArgs, session: &Session) -> Result<Answer, CommandError> {
     let file = open::read_prepared(&args.file.file, session)?;
-    let nodes = what::resolve(&file.analysis, &args.what.what)?.nodes(&file.analysis);
+    let nodes = what::nodes(&file.analysis, &args.what.what)?;
+    let direction = if args.to { Direction::To } else { Direction::From };
     let limit = session.limit(args.quiet);
     let answer = file.answer(session);
+    let hidden: &[&str] = if nodes.len() == 1 { &["self_size", "kind", "of"] } else { &["self_size", "kind", "distance"] };
     if args.quiet {
         let graph = file.analysis.graph();
-        let holders = asked::holders(&file.analysis, &nodes);
-        return Ok(answer.section(Section::Ids(holders.iter().take(limit).map(|&node| graph.id(node)).collect())));
+        let ends = ends(&file.analysis, &nodes, direction);
+        return Ok(answer.section(Section::Ids(ends.iter().take(limit).map(|&node| graph.id(node)).collect())));
     }
-    Ok(answer.headed().table(asked::refs(&file.analysis, &nodes, limit)))
+    Ok(answer.headed().brief_table(refs(&file.analysis, &nodes, direction, limit), hidden))
+}
+
+/// Returns the other ends of nodes' edges, each once.
+fn ends(analysis: &HeapAnalysis, nodes: &[NodeIx], direction: Direction) -> Vec<NodeIx> {
+    let mut ends: Vec<NodeIx> = match direction {
+        Direction::From => nodes.iter().flat_map(|&node| analysis.retainers(node).map(|(from, _)| from)).collect(),
+        Direction::To => nodes.iter().flat_map(|&node| analysis.graph().edges(node).map(|edge| edge.to)).collect(),
+    };
+    ends.sort_unstable();
+    ends.dedup();
+    ends
 }

@@ -1,7 +1,7 @@
 //! `heapwhy summary`: what a file is and what its memory is made of, without a judgement.
 
 use clap::Args;
-use heap::view::{Cell, ColumnKind, Table};
+use heap::questions::{Grouping, HistogramSort, histogram, summary};
 
 use crate::answer::{Answer, Section};
 use crate::args::FileArg;
@@ -23,25 +23,16 @@ pub(crate) struct SummaryArgs {
 /// Sums up.
 pub(crate) fn run(args: &SummaryArgs, session: &Session) -> Result<Answer, CommandError> {
     let file = open::read_prepared(&args.file.file, session)?;
-    let classes =
-        Section::Table { title: "Largest classes".to_owned(), table: largest(&file.analysis, session.limit_or(false, 8)), only_json: &[] };
+    let analysis = &file.analysis;
+    let classes = histogram(analysis, Grouping::Class, HistogramSort::Retained, None, None, session.limit_or(false, 8));
+    let titled = |title: &str, table| Section::Table { title: title.to_owned(), table, only_json: &["distance"] };
     let name = args.file.file.display();
     Ok(file
         .answer(session)
         .headed()
-        .section(memory::section(&file.analysis))
-        .section(classes)
+        .section(memory::section(analysis))
+        .section(titled("Facts", summary(analysis)))
+        .section(titled("Largest classes", classes))
         .next(format!("heapwhy {name}"))
         .next(format!("heapwhy classes {name}")))
-}
-
-fn largest(analysis: &heap::HeapAnalysis, limit: usize) -> Table {
-    let columns =
-        [("class", "class", ColumnKind::Text), ("count", "count", ColumnKind::Count), ("retained_size", "retained", ColumnKind::Bytes)];
-    let mut table = Table::new("classes", &columns);
-    for sum in heap::aggregates::aggregates(analysis, |_| true) {
-        table.push(vec![Cell::from(analysis.classes().get(sum.class).name.as_str()), sum.count.into(), sum.retained_size.into()]);
-    }
-    table.truncate(limit);
-    table
 }

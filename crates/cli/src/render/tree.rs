@@ -93,7 +93,8 @@ fn write_line(out: &mut dyn Write, tree: &Tree, line: &Line<'_>, numbers: &[usiz
         .map(|cell| plain(cell, heap::view::ColumnKind::Text))
         .collect();
     let room = style.width.saturating_sub(columns(&front) + columns(&branch)).max(24);
-    let label = if line.node.edge.is_empty() { line.node.label.clone() } else { format!("{} {}", line.node.edge, line.node.label) };
+    let label =
+        if line.node.edge.is_empty() { line.node.label.clone() } else { format!("{} {}", line.node.edge.trim_end(), line.node.label) };
     let behind = texts.join("  ");
     let behind = fit(&behind, room / 2, style.ascii);
     let label = fit(&label, room.saturating_sub(if behind.is_empty() { 0 } else { columns(&behind) + 2 }), style.ascii);

@@ -14,12 +14,12 @@ fn report() {
 fn classes() {
     let ran = Fixture::new().run(&["classes", "app.heapsnapshot", "--limit", "3"]);
     insta::assert_snapshot!(ran.out, @"
-    heapwhy 0.1.0 · app.heapsnapshot · node v24.21.0 · 1.6 kB · 17 nodes
+    heapwhy 0.1.0 · app.heapsnapshot · node v24.21.0 · 1.7 kB · 19 nodes
 
-    class         count  self size  retained
-    global            1       32 B    2.6 kB
-    SessionCache      1       24 B    2.4 kB
-    Map               1     2.1 kB    2.3 kB
+    class         count  self size  retained  distance
+    global            1       32 B    2.7 kB         1
+    SessionCache      1       24 B    2.4 kB         2
+    Map               1     2.1 kB    2.3 kB         3
     … 5 more (--limit 0 shows all)
     ");
 }
@@ -28,12 +28,12 @@ fn classes() {
 fn instances() {
     let ran = Fixture::new().run(&["instances", "app.heapsnapshot", "Session", "--limit", "2"]);
     insta::assert_snapshot!(ran.out, @"
-    heapwhy 0.1.0 · app.heapsnapshot · node v24.21.0 · 1.6 kB · 17 nodes
+    heapwhy 0.1.0 · app.heapsnapshot · node v24.21.0 · 1.7 kB · 19 nodes
 
-    id   object   self size  retained  distance
-    @23  Session       56 B      80 B         5
-    @27  Session       56 B      80 B         5
-    … 1 more (--limit 0 shows all)
+    id   object                      self size  retained  distance
+    @27  Session { user: 'user-0' }       56 B      80 B         5
+    @31  Session { user: 'user-1' }       56 B      80 B         5
+    … 2 more (--limit 0 shows all)
     ");
 }
 
@@ -41,10 +41,10 @@ fn instances() {
 fn refs() {
     let ran = Fixture::new().run(&["refs", "app.heapsnapshot", "SessionCache"]);
     insta::assert_snapshot!(ran.out, @"
-    heapwhy 0.1.0 · app.heapsnapshot · node v24.21.0 · 1.6 kB · 17 nodes
+    heapwhy 0.1.0 · app.heapsnapshot · node v24.21.0 · 1.7 kB · 19 nodes
 
-    id  holder  refers by  kind      retained  distance  to
-    @7  global  .cache     property    2.6 kB         1  @9
+    id  holder  by      retains  retained  distance
+    @7  global  .cache  yes        2.7 kB         1
     ");
 }
 
@@ -52,16 +52,14 @@ fn refs() {
 fn dominators() {
     let ran = Fixture::new().run(&["dominators", "app.heapsnapshot", "SessionCache", "--depth", "3", "--limit", "2"]);
     insta::assert_snapshot!(ran.out, @"
-    heapwhy 0.1.0 · app.heapsnapshot · node v24.21.0 · 1.6 kB · 17 nodes
+    heapwhy 0.1.0 · app.heapsnapshot · node v24.21.0 · 1.7 kB · 19 nodes
 
-    retained  self size
-      2.4 kB       24 B  SessionCache @9
-      2.3 kB     2.1 kB  ├─ Map @11
-       240 B        0 B  │  └─ (array) @13
-        80 B       56 B  │     ├─ Session @23
-        80 B       56 B  │     ├─ Session @27
-                         │     └─ … 1 more
-        64 B       64 B  └─ function add @15
+     id  count  self size  retained  share
+     @9      1       24 B    2.4 kB    90%  SessionCache
+    @11      1     2.1 kB    2.3 kB    87%  ├─ Map(?)
+    @13      1        0 B     240 B   9.0%  │  └─ (array)
+             3      168 B     240 B   9.0%  │     └─ Session × 3
+    @15      1       64 B      64 B   2.4%  └─ [Function: add]
     ");
 }
 
@@ -69,24 +67,36 @@ fn dominators() {
 fn summary() {
     let ran = Fixture::new().run(&["summary", "app.heapsnapshot"]);
     insta::assert_snapshot!(ran.out, @r"
-    heapwhy 0.1.0 · app.heapsnapshot · node v24.21.0 · 1.6 kB · 17 nodes
+    heapwhy 0.1.0 · app.heapsnapshot · node v24.21.0 · 1.7 kB · 19 nodes
 
-    MEMORY   2.6 kB in the snapshot
-      maps and sets            2.1 kB   81%  ████████████████████████
-      objects                   328 B   13%  ███▊
-      strings                    96 B  3.7%  █
-      functions                  64 B  2.5%  ▋
+    MEMORY   2.7 kB in the snapshot
+      maps and sets            2.1 kB   78%  ████████████████████████
+      objects                   368 B   14%  ████▏
+      functions                 128 B  4.8%  █▍
+      strings                    96 B  3.6%  █
+
+    Facts
+    fact               count  what
+    nodes                 19
+    edges                 23
+    strings               26
+    native_contexts        0
+    detached_contexts      0
+    detached_nodes         0
+    locations              0
+    allocation_stacks      0
+    node_version              v24.21.0
 
     Largest classes
-    class                   count  retained
-    global                      1    2.6 kB
-    SessionCache                1    2.4 kB
-    Map                         1    2.3 kB
-    Session                     3     240 B
-    (string)                    4      96 B
-    process                     1      80 B
-    Function                    1      64 B
-    Evil\x1b[31m\n\u{202e}      1      48 B
+    class                   count  self size  retained
+    global                      1       32 B    2.7 kB
+    SessionCache                1       24 B    2.4 kB
+    Map                         1     2.1 kB    2.3 kB
+    Session                     4      208 B     280 B
+    Function                    2      128 B     128 B
+    (string)                    4       96 B      96 B
+    process                     1       56 B      80 B
+    Evil\x1b[31m\n\u{202e}      1       48 B      48 B
 
     next   heapwhy app.heapsnapshot
            heapwhy classes app.heapsnapshot
@@ -113,16 +123,17 @@ fn short_help_without_anything() {
 fn path() {
     let ran = Fixture::new().run(&["path", "app.heapsnapshot", "Session"]);
     insta::assert_snapshot!(ran.out, @"
-    heapwhy 0.1.0 · app.heapsnapshot · node v24.21.0 · 1.6 kB · 17 nodes
+    heapwhy 0.1.0 · app.heapsnapshot · node v24.21.0 · 1.7 kB · 19 nodes
 
     paths  retained
-        3    2.6 kB  global @7
+        3    2.7 kB  global @7
              2.4 kB  └─ .cache SessionCache @9
-             2.3 kB     └─ .byId Map @11
+             2.3 kB     └─ .byId Map(?) @11
               240 B        └─ (internal table) (array) @13
-               80 B           └─ (internal 0) Session @23
+               80 B           └─ (internal 0) Session @27
 
-    next   heapwhy why app.heapsnapshot Session
+    next   heapwhy path app.heapsnapshot Session --all
+           heapwhy why app.heapsnapshot Session
     ");
 }
 
@@ -130,13 +141,13 @@ fn path() {
 fn strings() {
     let ran = Fixture::new().run(&["strings", "app.heapsnapshot"]);
     insta::assert_snapshot!(ran.out, @"
-    heapwhy 0.1.0 · app.heapsnapshot · node v24.21.0 · 1.6 kB · 17 nodes
+    heapwhy 0.1.0 · app.heapsnapshot · node v24.21.0 · 1.7 kB · 19 nodes
 
-    count  self size  wasted  example  string
-        1       24 B     0 B  @21      v24.21.0
-        1       24 B     0 B  @25      user-0
-        1       24 B     0 B  @29      user-1
-        1       24 B     0 B  @33      user-2
+    string    count  self size  retained  wasted  id
+    v24.21.0      1       24 B      24 B     0 B  @21
+    user-0        1       24 B      24 B     0 B  @29
+    user-1        1       24 B      24 B     0 B  @33
+    user-2        1       24 B      24 B     0 B  @37
     ");
 }
 
@@ -148,9 +159,35 @@ fn diff() {
     let table = ran.out.split("Every class").nth(1).unwrap_or(&ran.out).split("next").next().unwrap_or_default();
     insta::assert_snapshot!(table, @"
     , first to last
-    class     before  after  new  gone  change  size change
-    Session        3      5    2     0      +2       +112 B
-    (string)       4      6    2     0      +2        +48 B
+    class     new  gone  delta  size delta  before  after
+    Session     2     0     +2      +112 B       4      6
+    (string)    2     0     +2       +48 B       4      6
     ");
     assert_eq!(fixture.run(&["diff", "app.heapsnapshot"]).code, 2);
+}
+
+#[test]
+fn inspect() {
+    let ran = Fixture::new().run(&["inspect", "app.heapsnapshot", "SessionCache"]);
+    insta::assert_snapshot!(ran.out, @"
+    heapwhy 0.1.0 · app.heapsnapshot · node v24.21.0 · 1.7 kB · 19 nodes
+
+     id  retained
+     @9    2.4 kB  SessionCache
+    @11            ├─ byId: Map(?)
+    @15            └─ add: [Function: add]
+    ");
+}
+
+#[test]
+fn query() {
+    let ran = Fixture::new().run(&["query", "app.heapsnapshot", "Session"]);
+    insta::assert_snapshot!(ran.out, @"
+    heapwhy 0.1.0 · app.heapsnapshot · node v24.21.0 · 1.7 kB · 19 nodes
+
+    id   object                      constructor  self size  retained
+    @27  Session { user: 'user-0' }  Session           56 B      80 B
+    @31  Session { user: 'user-1' }  Session           56 B      80 B
+    @35  Session { user: 'user-2' }  Session           56 B      80 B
+    ");
 }

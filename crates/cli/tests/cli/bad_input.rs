@@ -110,10 +110,10 @@ fn names_cannot_take_over_the_terminal() {
     let fixture = Fixture::new();
     let ran = fixture.run(&["classes", "app.heapsnapshot", "--filter", "evil"]);
     insta::assert_snapshot!(ran.out, @r"
-    heapwhy 0.1.0 · app.heapsnapshot · node v24.21.0 · 1.6 kB · 17 nodes
+    heapwhy 0.1.0 · app.heapsnapshot · node v24.21.0 · 1.7 kB · 19 nodes
 
-    class                   count  self size  retained
-    Evil\x1b[31m\n\u{202e}      1       48 B      48 B
+    class                   count  self size  retained  distance
+    Evil\x1b[31m\n\u{202e}      1       48 B      48 B         2
     ");
     for words in [&["app.heapsnapshot"][..], &["classes", "app.heapsnapshot"], &["dominators", "app.heapsnapshot"]] {
         let ran = fixture.run(words);

@@ -103,6 +103,8 @@ pub(crate) fn shop(sessions: u32) -> HeapGraph {
     let evil = node(&mut builder, NodeKind::OBJECT, EVIL, 48);
     let process = node(&mut builder, NodeKind::OBJECT, "process", 56);
     let version = node(&mut builder, NodeKind::STRING, "v24.21.0", 24);
+    let constructor = node(&mut builder, NodeKind::CLOSURE, "Session", 64);
+    let prototype = node(&mut builder, NodeKind::OBJECT, "Session", 40);
     let text = |builder: &mut GraphBuilder, from, kind, name: &str, to| builder.edge(from, kind, NewName::Text(name), Target::Node(to));
     let element =
         |builder: &mut GraphBuilder, from, index, to| builder.edge(from, EdgeKind::ELEMENT, NewName::Index(index), Target::Node(to));
@@ -117,11 +119,15 @@ pub(crate) fn shop(sessions: u32) -> HeapGraph {
     text(&mut builder, cache, EdgeKind::PROPERTY, "byId", map);
     text(&mut builder, cache, EdgeKind::PROPERTY, "add", add);
     text(&mut builder, map, EdgeKind::INTERNAL, "table", table);
+    text(&mut builder, global, EdgeKind::PROPERTY, "Session", constructor);
+    text(&mut builder, constructor, EdgeKind::PROPERTY, "prototype", prototype);
+    text(&mut builder, prototype, EdgeKind::PROPERTY, "constructor", constructor);
     for number in 0..sessions {
         let session = node(&mut builder, NodeKind::OBJECT, "Session", 56);
         let user = node(&mut builder, NodeKind::STRING, &format!("user-{number}"), 24);
         text(&mut builder, table, EdgeKind::INTERNAL, &number.to_string(), session);
         text(&mut builder, session, EdgeKind::PROPERTY, "user", user);
+        text(&mut builder, session, EdgeKind::PROPERTY, "__proto__", prototype);
     }
     builder.finish().0
 }

@@ -7,7 +7,7 @@ use crate::schema::assert_fits;
 
 fn json(fixture: &Fixture, words: &[&str]) -> (i32, Value) {
     let words: Vec<&str> = words.iter().copied().chain(["--json"]).collect();
-    let ran = fixture.run_with(&words, b"@23\n");
+    let ran = fixture.run_with(&words, b"@27\n");
     let value = serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{words:?}: {error}\n{}\n{}", ran.out, ran.err));
     (ran.code, value)
 }
@@ -23,8 +23,11 @@ fn answers_fit_the_schema() {
         &["classes", "app.heapsnapshot"],
         &["instances", "app.heapsnapshot", "Session"],
         &["instances", "app.heapsnapshot", "-", "-q"],
-        &["refs", "app.heapsnapshot", "@23"],
+        &["refs", "app.heapsnapshot", "@27"],
         &["dominators", "app.heapsnapshot", "--depth", "9"],
+        &["inspect", "app.heapsnapshot", "Session"],
+        &["query", "later.heapsnapshot", "Session"],
+        &["classes", "app.heapsnapshot", "--by", "shape"],
         &["path", "app.heapsnapshot", "Session", "--all"],
         &["strings", "app.heapsnapshot", "--dup"],
         &["diff", "app.heapsnapshot", "later.heapsnapshot"],
@@ -47,7 +50,7 @@ fn classes_have_numbers_in_bytes() {
     let session = rows.iter().find(|row| row["class"] == "Session").unwrap();
     assert_eq!(
         (session["count"].as_u64(), session["self_size"].as_u64(), session["retained_size"].as_u64()),
-        (Some(3), Some(168), Some(240))
+        (Some(4), Some(208), Some(280))
     );
     assert_eq!(value["target"]["node"], "24.21.0");
 }
@@ -55,9 +58,9 @@ fn classes_have_numbers_in_bytes() {
 #[test]
 fn ids_are_strings() {
     let (_, value) = json(&Fixture::new(), &["instances", "app.heapsnapshot", "Session"]);
-    assert_eq!(value["instances"]["rows"][0]["id"], "23");
+    assert_eq!(value["instances"]["rows"][0]["id"], "27");
     let (_, value) = json(&Fixture::new(), &["instances", "app.heapsnapshot", "Session", "-q"]);
-    assert_eq!(value["ids"], serde_json::json!(["23", "27", "31"]));
+    assert_eq!(value["ids"], serde_json::json!(["27", "31", "35", "25"]));
 }
 
 #[test]

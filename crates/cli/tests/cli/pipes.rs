@@ -9,18 +9,26 @@ fn ids_flow_from_command_to_command() {
     let fixture = Fixture::new();
     let sessions = fixture.run(&["instances", "app.heapsnapshot", "Session", "-q"]);
     insta::assert_snapshot!(sessions.out, @"
+    @27
+    @31
+    @35
+    @25
+    ");
+    let holders = fixture.run_with(&["refs", "app.heapsnapshot", "-", "-q"], sessions.out.as_bytes());
+    insta::assert_snapshot!(holders.out, @"
+    @13
     @23
     @27
     @31
+    @35
     ");
-    let holders = fixture.run_with(&["refs", "app.heapsnapshot", "-", "-q"], sessions.out.as_bytes());
-    insta::assert_snapshot!(holders.out, @"@13");
     let next = fixture.run_with(&["refs", "app.heapsnapshot", "-", "--limit", "1"], holders.out.as_bytes());
     insta::assert_snapshot!(next.out, @"
-    heapwhy 0.1.0 · app.heapsnapshot · node v24.21.0 · 1.6 kB · 17 nodes
+    heapwhy 0.1.0 · app.heapsnapshot · node v24.21.0 · 1.7 kB · 19 nodes
 
-    id   holder  refers by         kind      retained  distance  to
-    @11  Map     (internal table)  internal    2.3 kB         3  @13
+    id  holder  by        retains  retained  of
+    @7  global  .Session  yes        2.7 kB  @23
+    … 5 more (--limit 0 shows all)
     ");
     assert_eq!((sessions.code, holders.code, next.code), (0, 0, 0));
 }
@@ -61,9 +69,11 @@ fn ctrl_c_while_waiting_for_ids_ends_at_once() {
     let fixture = Fixture::new();
     let mut child = command(fixture.folder.path(), &["refs", "app.heapsnapshot", "-"]).spawn().unwrap();
     let pid = child.id().to_string();
+    let stdin = child.stdin.take();
     // Whether the signal comes before or while it reads, the exit code is that of a signal or of Ctrl-C.
     std::thread::sleep(std::time::Duration::from_millis(300));
     assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
     let status = child.wait().unwrap();
+    drop(stdin);
     assert!(status.code().is_none_or(|code| code == 130), "{status}");
 }

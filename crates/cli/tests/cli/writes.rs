@@ -7,7 +7,7 @@ fn a_converted_snapshot_says_the_same() {
     let fixture = Fixture::new();
     let ran = fixture.run(&["convert", "app.heapsnapshot", "--to", "heapsnapshot", "-o", "copy.heapsnapshot"]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
-    assert!(ran.out.starts_with("wrote copy.heapsnapshot (heap snapshot, 1.6 kB)"), "{}", ran.out);
+    assert!(ran.out.starts_with("wrote copy.heapsnapshot (heap snapshot, "), "{}", ran.out);
     let [first, second] = ["app.heapsnapshot", "copy.heapsnapshot"].map(|name| fixture.run(&["classes", name, "--json"]).out);
     assert_eq!(first.replace("app.heapsnapshot", "copy.heapsnapshot"), second);
 }

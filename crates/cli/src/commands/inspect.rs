@@ -1,0 +1,56 @@
+//! `heapwhy inspect`: what an object is made of, as Node.js prints objects; what an object holds twice is marked, cycles too.
+
+use clap::Args;
+use heap::preview::Limits;
+use heap::questions::inspect;
+use heap::view::Tree;
+
+use crate::answer::{Answer, Section};
+use crate::args::{FileArg, WhatArg};
+use crate::error::CommandError;
+use crate::session::Session;
+use crate::{open, what};
+
+/// Options of `inspect`.
+#[derive(Args, Debug)]
+#[command(
+    before_help = "Examples:\n  heapwhy inspect app.heapsnapshot @1234\n  heapwhy inspect app.heapsnapshot Session --depth 1 --limit 3",
+    help_template = crate::args::TEMPLATE
+)]
+pub(crate) struct InspectArgs {
+    #[command(flatten)]
+    file: FileArg,
+    #[command(flatten)]
+    what: WhatArg,
+    /// How many levels of what it holds
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    depth: u8,
+    /// Print the ids of the objects only, one a line
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// Shows the objects.
+pub(crate) fn run(args: &InspectArgs, session: &Session) -> Result<Answer, CommandError> {
+    let file = open::read_prepared(&args.file.file, session)?;
+    let nodes = what::nodes(&file.analysis, &args.what.what)?;
+    let limit = session.limit_or(args.quiet, 5);
+    let answer = file.answer(session);
+    let shown = &nodes[..nodes.len().min(limit)];
+    if args.quiet {
+        return Ok(answer.section(Section::Ids(shown.iter().map(|&node| file.analysis.graph().id(node)).collect())));
+    }
+    let mut tree = Tree { name: "inspect", ..Tree::default() };
+    for &node in shown {
+        let printed = inspect(&file.analysis, node, usize::from(args.depth), Limits::default());
+        tree.columns = printed.columns;
+        tree.roots.extend(printed.roots);
+    }
+    let answer = answer.headed().tree(tree);
+    let left_out = nodes.len() - shown.len();
+    if left_out == 0 {
+        return Ok(answer);
+    }
+    let text = format!("… {} more objects (--limit 0 shows all)", crate::render::number::count(left_out as u64));
+    Ok(answer.section(Section::Text { name: "left_out", text }))
+}

@@ -1,0 +1,48 @@
+//! `heapwhy query`: the live objects made by a constructor, counted as `v8.queryObjects` counts them.
+
+use clap::Args;
+use heap::questions::{QueryError, QueryMode, query};
+
+use crate::answer::Answer;
+use crate::args::FileArg;
+use crate::error::CommandError;
+use crate::session::Session;
+use crate::{open, what};
+
+/// Options of `query`.
+#[derive(Args, Debug)]
+#[command(
+    before_help = "Examples:\n  heapwhy query app.heapsnapshot Session\n  heapwhy query app.heapsnapshot EventEmitter --subclasses",
+    help_template = crate::args::TEMPLATE
+)]
+pub(crate) struct QueryArgs {
+    #[command(flatten)]
+    file: FileArg,
+    /// The constructor's name
+    #[arg(value_name = "CLASS")]
+    class: String,
+    /// Only instances of the class itself, without prototypes
+    #[arg(long, conflicts_with_all = ["subclasses", "js"])]
+    exact: bool,
+    /// Instances of the class and of classes derived from it, without prototypes
+    #[arg(long, conflicts_with = "js")]
+    subclasses: bool,
+    /// All that v8.queryObjects counts, prototypes of derived classes too (this is the default)
+    #[arg(long)]
+    js: bool,
+}
+
+/// Lists the objects.
+pub(crate) fn run(args: &QueryArgs, session: &Session) -> Result<Answer, CommandError> {
+    let mode = match (args.exact, args.subclasses) {
+        (true, _) => QueryMode::Exact,
+        (_, true) => QueryMode::Subclasses,
+        _ => QueryMode::Js,
+    };
+    let file = open::read_prepared(&args.file.file, session)?;
+    let table = query(&file.analysis, &args.class, mode, session.limit(false)).map_err(|error| match &error {
+        QueryError::NoConstructor { candidates, .. } => what::no_such_class(error.to_string(), candidates),
+        _ => what::no_such_class(error.to_string(), &[]),
+    })?;
+    Ok(file.answer(session).headed().brief_table(table, &["distance"]))
+}
