@@ -68,7 +68,7 @@ impl<'a> Numbers<'a> {
                     return Ok(value);
                 }
                 Some(digit @ b'0'..=b'9') => value = value * 10 + u64::from(digit - b'0'),
-                _ => break,
+                _ => return self.delimit(end, value),
             }
         }
         self.slow()
