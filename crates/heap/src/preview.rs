@@ -177,10 +177,14 @@ fn string(graph: &HeapGraph, node: NodeIx, limit: usize) -> String {
     let text = string_text(graph, node);
     let units = text.encode_utf16().count() as u64;
     let quoted = quote(&cut(&text, limit));
-    // V8 writes the first 1,024 characters; a flat string has 16 bytes and then one or two for each character.
     let bytes = graph.raw_self_size(node).saturating_sub(16);
-    let is_cut = graph.kind(node) == NodeKind::STRING && units >= 1024 && bytes > 2 * units + 8;
-    if is_cut { format!("{quoted} <{bytes} bytes, the file has the first {units} characters>") } else { quoted }
+    if is_cut(graph, node, units) { format!("{quoted} <{bytes} bytes, the file has the first {units} characters>") } else { quoted }
+}
+
+/// Says whether the file holds only the start of a string: V8 writes the first 1,024 characters, and a flat string has 16 bytes and
+/// then one or two for each character. A string of one byte each that is less than twice as long goes unnoticed.
+pub(crate) fn is_cut(graph: &HeapGraph, node: NodeIx, units: u64) -> bool {
+    graph.kind(node) == NodeKind::STRING && units >= 1024 && graph.raw_self_size(node).saturating_sub(16) > 2 * units + 8
 }
 
 /// Puts a text in single quotes, as JavaScript writes it.
@@ -233,7 +237,7 @@ fn function(graph: &HeapGraph, node: NodeIx) -> String {
     let name = if name.is_empty() { "(anonymous)" } else { &*name };
     let place = graph
         .location(node)
-        .zip(names::script_of(graph, node))
+        .zip(names::script_of(graph, node).filter(|&script| !graph.name(script).is_empty()))
         .map(|(location, script)| crate::source::Place::new(graph.name(script), location.line + 1, location.column + 1).short());
     let place = place.map_or_else(String::new, |place| format!(" {place}"));
     format!("[{word}{} {name}{place}]", if is_class { "" } else { ":" })

@@ -185,6 +185,8 @@ impl<'a> GroupNamer<'a> {
                 Owner::Unknown => UNKNOWN.to_owned(),
                 owner => owner.to_string(),
             },
+            // Several of Node's own are called `utils`.
+            Grouping::File if script.starts_with("node:") => script.clone(),
             Grouping::File => Place::new(script.clone(), 0, 0).file_name().to_owned(),
             _ => script.clone(),
         };
@@ -213,7 +215,9 @@ impl<'a> GroupNamer<'a> {
         let more = if own.len() > 13 { ", …" } else { "" };
         let class_name = graph.name(node);
         let head = if class_name == "Object" { String::new() } else { format!("{class_name} ") };
-        let group = self.number(format!("{head}{{{}{more}}}", texts.join(", ")));
+        let name =
+            if texts.is_empty() && !head.is_empty() { class_name.into_owned() } else { format!("{head}{{{}{more}}}", texts.join(", ")) };
+        let group = self.number(name);
         self.shapes.insert((class, own), group);
         group
     }

@@ -20,9 +20,9 @@ pub struct StringQuery {
 /// How much of a string is shown, in characters.
 const SHOWN: usize = 200;
 
-/// Lists strings by content: columns `string, length, count, self_size, retained_size, wasted_bytes, id`. `length` counts UTF-16 units
+/// Lists strings by content: columns `string, length, count, self_size, retained_size, wasted_bytes, cut, id`. `length` counts UTF-16 units
 /// of what is in the file; `wasted_bytes` is what would be saved if there were only one; `id` is the first one's. What retains most comes
-/// first; with `duplicates` exactly DevTools' groups. O(nodes + bytes of the string table).
+/// first, and `cut` says that V8 wrote only the start: up to Node 26 such strings count as equal when their starts are; with `duplicates` exactly DevTools' groups. O(nodes + bytes of the string table).
 #[must_use]
 pub fn strings(analysis: &HeapAnalysis, query: &StringQuery, limit: usize) -> Table {
     let columns = [
@@ -32,6 +32,7 @@ pub fn strings(analysis: &HeapAnalysis, query: &StringQuery, limit: usize) -> Ta
         ("self_size", "self size", ColumnKind::Bytes),
         ("retained_size", "retained", ColumnKind::Bytes),
         ("wasted_bytes", "wasted", ColumnKind::Bytes),
+        ("cut", "cut", ColumnKind::Text),
         ("id", "id", ColumnKind::Node),
     ];
     let mut table = Table::new("strings", &columns);
@@ -63,6 +64,7 @@ pub fn strings(analysis: &HeapAnalysis, query: &StringQuery, limit: usize) -> Ta
             self_size.into(),
             retained_size.into(),
             self_size.saturating_sub(largest).into(),
+            if crate::preview::is_cut(graph, sample, length) { "yes" } else { "no" }.into(),
             graph.id(sample).into(),
         ]);
     }
