@@ -45,6 +45,7 @@ pub mod preview;
 pub mod problems;
 pub mod progress;
 pub mod questions;
+pub mod redact;
 mod retainers;
 mod shapes;
 mod sizes;
