@@ -17,6 +17,7 @@ use crate::progress::{Phase, Progress};
 use crate::retainers::RetainerLists;
 use crate::sizes;
 use crate::spans::DominatorSpans;
+use crate::stored::Stored;
 
 /// A graph, and what follows from it.
 pub struct HeapAnalysis {
@@ -30,6 +31,7 @@ pub struct HeapAnalysis {
     aggregates: OnceLock<Vec<Aggregate>>,
     retainers: OnceLock<RetainerLists>,
     spans: OnceLock<DominatorSpans>,
+    stored: Option<Box<dyn Stored>>,
 }
 
 /// The work was stopped before it was done.
@@ -52,7 +54,13 @@ impl HeapAnalysis {
             aggregates: OnceLock::new(),
             retainers: OnceLock::new(),
             spans: OnceLock::new(),
+            stored: None,
         }
+    }
+
+    /// Wraps a graph of which somebody has computed columns before: they are taken over when first needed.
+    pub(crate) fn with_stored(graph: HeapGraph, stored: Box<dyn Stored>) -> Self {
+        Self { stored: Some(stored), ..Self::new(graph) }
     }
 
     /// Computes distances, self sizes, dominators, retained sizes and classes, on two threads.
@@ -61,6 +69,12 @@ impl HeapAnalysis {
     /// `Cancelled` when `progress` asked to stop. What was computed by then stays.
     pub fn prepare(&self, progress: &dyn Progress) -> Result<(), Cancelled> {
         if self.retained.get().is_some() && self.aggregates.get().is_some() {
+            return Ok(());
+        }
+        if self.stored.is_some() {
+            // What is not stored, or damaged, the accessors compute on the spot.
+            self.retained();
+            let _ = (self.classes(), self.aggregates());
             return Ok(());
         }
         let facts = self.graph.facts();
@@ -111,12 +125,7 @@ impl HeapAnalysis {
     #[inline]
     #[must_use]
     pub fn retained_size(&self, node: NodeIx) -> u64 {
-        let retained = self.retained.get().or_else(|| {
-            // Finding dominators finds retained sizes too.
-            self.dominators();
-            self.retained.get()
-        });
-        retained.map_or(0, |retained| retained.get(node.at()))
+        self.retained().get(node.at())
     }
 
     /// Returns the immediate dominator of a node: the last one that every path to it must pass. The root's is itself.
@@ -157,13 +166,14 @@ impl HeapAnalysis {
     /// Returns the histogram: the sums of every class, the largest retained size first. O(nodes), computed once.
     #[must_use]
     pub fn aggregates(&self) -> &[Aggregate] {
-        self.aggregates.get_or_init(|| aggregates::aggregates(self, |_| true))
+        let compute = || aggregates::aggregates(self, |_| true);
+        self.aggregates.get_or_init(|| self.stored(|stored| stored.aggregates()).unwrap_or_else(compute))
     }
 
     /// Returns all classes. O(nodes + property edges), computed once.
     #[must_use]
     pub fn classes(&self) -> &Classes {
-        self.classes.get_or_init(|| self.classes_with(None))
+        self.classes.get_or_init(|| self.stored(|stored| stored.classes()).unwrap_or_else(|| self.classes_with(None)))
     }
 
     /// Names all nodes anew with the interfaces of another snapshot, for comparing the two. O(nodes + property edges).
@@ -203,26 +213,59 @@ impl HeapAnalysis {
         self.retained_size(self.graph.root()) + self.graph.extra_native_bytes()
     }
 
+    /// Asks for something that was computed before.
+    fn stored<T>(&self, what: impl FnOnce(&dyn Stored) -> Option<T>) -> Option<T> {
+        self.stored.as_deref().and_then(what)
+    }
+
+    /// Returns the self sizes where they are not those of the graph.
+    pub(crate) fn attributed(&self) -> Option<&SizeColumn> {
+        let find = || self.stored(|stored| stored.self_sizes()).unwrap_or_else(|| sizes::attributed_sizes(&self.graph));
+        self.self_sizes.get_or_init(find).as_ref()
+    }
+
     pub(crate) fn sizes(&self) -> &SizeColumn {
-        self.self_sizes.get_or_init(|| sizes::attributed_sizes(&self.graph)).as_ref().unwrap_or(&self.graph.columns().self_sizes)
+        self.attributed().unwrap_or(&self.graph.columns().self_sizes)
     }
 
     pub(crate) fn dominators(&self) -> &[u32] {
         self.dominators.get_or_init(|| {
-            let facts = self.graph.facts();
-            let lists = || Lists::of(&self.graph, facts);
-            let tree = dominators::dominator_tree(&self.graph, facts, &self.distances_and_page().1, lists);
-            self.keep_retained(&tree);
-            tree.idoms_of_nodes(self.graph.node_count()).into()
+            self.stored(|stored| stored.dominators()).unwrap_or_else(|| {
+                // Finding dominators finds retained sizes too.
+                let tree = self.dominator_tree();
+                self.keep_retained(&tree);
+                tree.idoms_of_nodes(self.graph.node_count()).into()
+            })
         })
     }
 
-    pub(crate) fn dominator_spans(&self) -> &DominatorSpans {
-        self.spans.get_or_init(|| DominatorSpans::of(self.graph.root().0, self.dominators()))
+    pub(crate) fn retained(&self) -> &WideColumn {
+        if let Some(known) = self.retained.get() {
+            return known;
+        }
+        if let Some(stored) = self.stored(|stored| stored.retained()) {
+            return self.retained.get_or_init(|| stored);
+        }
+        self.dominators();
+        // Not set by now only where dominators were stored and sizes were not.
+        self.retained.get_or_init(|| self.dominator_tree().retained_sizes(self.sizes()))
     }
 
-    fn distances_and_page(&self) -> &(Distances, Bitset) {
-        self.distances.get_or_init(|| distance::distances(&self.graph, self.graph.facts()))
+    fn dominator_tree(&self) -> DominatorTree {
+        let facts = self.graph.facts();
+        let lists = || Lists::of(&self.graph, facts);
+        dominators::dominator_tree(&self.graph, facts, &self.distances_and_page().1, lists)
+    }
+
+    pub(crate) fn dominator_spans(&self) -> &DominatorSpans {
+        self.spans.get_or_init(|| {
+            self.stored(|stored| stored.spans()).unwrap_or_else(|| DominatorSpans::of(self.graph.root().0, self.dominators()))
+        })
+    }
+
+    pub(crate) fn distances_and_page(&self) -> &(Distances, Bitset) {
+        let compute = || distance::distances(&self.graph, self.graph.facts());
+        self.distances.get_or_init(|| self.stored(|stored| stored.distances()).unwrap_or_else(compute))
     }
 
     pub(crate) fn detached(&self) -> &detached::States {

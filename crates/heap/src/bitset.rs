@@ -12,6 +12,17 @@ impl Bitset {
         Self { words: vec![0; len.div_ceil(64)] }
     }
 
+    /// Returns the set whose words are these, or `None` where they are not as many as `len` positions need, or hold others.
+    pub(crate) fn from_words(words: Vec<u64>, len: usize) -> Option<Self> {
+        let beyond = if len.is_multiple_of(64) { 0 } else { words.last().map_or(0, |last| last >> (len % 64)) };
+        (words.len() == len.div_ceil(64) && beyond == 0).then_some(Self { words })
+    }
+
+    /// Returns the words, 64 positions each.
+    pub(crate) fn words(&self) -> &[u64] {
+        &self.words
+    }
+
     /// Says whether `at` is in the set.
     #[inline]
     pub(crate) fn get(&self, at: u32) -> bool {
@@ -52,6 +63,11 @@ impl RankedBits {
         };
         let before = bits.words.iter().scan(0, count).collect();
         Self { bits, before }
+    }
+
+    /// Returns the set without its counts.
+    pub(crate) fn bits(&self) -> &Bitset {
+        &self.bits
     }
 
     /// Says whether `at` is in the set.

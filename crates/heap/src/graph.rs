@@ -173,6 +173,9 @@ pub(crate) struct Extras {
 /// Edge names, read only when the first question needs them.
 pub(crate) type EdgeNameLoader = Box<dyn Fn() -> Column<u32> + Send + Sync>;
 
+/// Facts that were gathered before; `None` where they turn out to be damaged.
+pub(crate) type FactLoader = Box<dyn Fn() -> Option<EdgeFacts> + Send + Sync>;
+
 /// The objects of a heap and the references between them.
 pub struct HeapGraph {
     columns: Columns,
@@ -181,6 +184,7 @@ pub struct HeapGraph {
     edge_names: OnceLock<Column<u32>>,
     load_edge_names: Option<EdgeNameLoader>,
     facts: OnceLock<EdgeFacts>,
+    load_facts: Option<FactLoader>,
     extras: Extras,
 }
 
@@ -198,7 +202,7 @@ impl HeapGraph {
             Ok(names) => (OnceLock::from(names), None),
             Err(loader) => (OnceLock::new(), Some(loader)),
         };
-        Self { columns, root, strings, edge_names: loaded, load_edge_names, facts: OnceLock::new(), extras }
+        Self { columns, root, strings, edge_names: loaded, load_edge_names, facts: OnceLock::new(), load_facts: None, extras }
     }
 
     /// Returns the number of nodes.
@@ -372,12 +376,17 @@ impl HeapGraph {
 
     /// Returns what analyses need to know of edge names. O(edges) the first time, unless the source gathered it.
     pub(crate) fn facts(&self) -> &EdgeFacts {
-        self.facts.get_or_init(|| EdgeFacts::of(self))
+        self.facts.get_or_init(|| self.load_facts.as_ref().and_then(|load| load()).unwrap_or_else(|| EdgeFacts::of(self)))
     }
 
     /// Takes over what the source gathered of edge names.
     pub(crate) fn with_facts(self, facts: EdgeFacts) -> Self {
         Self { facts: OnceLock::from(facts), ..self }
+    }
+
+    /// Takes over what was gathered of edge names before, when it is first needed.
+    pub(crate) fn with_fact_loader(self, load: FactLoader) -> Self {
+        Self { load_facts: Some(load), ..self }
     }
 
     /// Returns the string table.

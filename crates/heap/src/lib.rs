@@ -53,6 +53,7 @@ pub mod snapshot;
 pub mod source;
 mod spans;
 pub mod statistics;
+mod stored;
 pub mod story;
 pub mod strings;
 pub mod suspects;

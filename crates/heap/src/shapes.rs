@@ -6,18 +6,19 @@ use rustc_hash::{FxHashMap, FxHasher};
 
 use crate::bitset::{Bitset, RankedBits};
 use crate::buffer::{Buffer, Growing};
+use crate::column::Column;
 
 /// The distinct sequences of property names among plain objects, and which object has which.
 #[derive(Debug, Default)]
 pub(crate) struct Shapes {
     /// All sequences, one after the other: string positions, in edge order, without `__proto__`.
-    names: Vec<u32>,
+    pub(crate) names: Column<u32>,
     /// Where each sequence starts in `names`, and one more for the end.
-    starts: Vec<u32>,
+    pub(crate) starts: Column<u32>,
     /// The plain objects.
-    objects: RankedBits,
+    pub(crate) objects: RankedBits,
     /// The shape of each plain object, by rank.
-    shape_of: Buffer<u32>,
+    pub(crate) shape_of: Column<u32>,
 }
 
 impl Shapes {
@@ -36,8 +37,8 @@ impl Shapes {
                 shape_of[objects.rank(object)] = remap[shape as usize];
             }
         }
-        let starts = (0..interner.len()).map(|shape| interner.starts[shape]).chain([interner.names.len() as u32]).collect();
-        Self { names: interner.names, starts, objects, shape_of }
+        let starts: Vec<u32> = (0..interner.len()).map(|shape| interner.starts[shape]).chain([interner.names.len() as u32]).collect();
+        Self { names: interner.names.into(), starts: starts.into(), objects, shape_of: shape_of.into() }
     }
 
     /// Returns the number of distinct sequences.

@@ -1,16 +1,17 @@
 //! The dominator tree laid out flat: every node right behind its dominator's earlier children, so that a subtree is a range.
 
+use crate::column::Column;
 use crate::graph::NodeIx;
 
 /// A preorder of the dominator tree.
 #[derive(Debug, Default)]
 pub(crate) struct DominatorSpans {
     /// Nodes in preorder.
-    pub(crate) nodes: Vec<u32>,
+    pub(crate) nodes: Column<u32>,
     /// For each place how many nodes its subtree has, itself included.
-    pub(crate) lengths: Vec<u32>,
+    pub(crate) lengths: Column<u32>,
     /// The place of each node.
-    places: Vec<u32>,
+    pub(crate) places: Column<u32>,
 }
 
 impl DominatorSpans {
@@ -44,7 +45,7 @@ impl DominatorSpans {
             nodes[place] = node;
             lengths[place] = sizes[node as usize];
         }
-        Self { nodes, lengths, places }
+        Self { nodes: nodes.into(), lengths: lengths.into(), places: places.into() }
     }
 
     /// Returns a node's children.
