@@ -37,6 +37,7 @@ mod facts;
 pub mod filters;
 pub mod graph;
 pub mod growth;
+pub mod index;
 pub mod kinds;
 pub mod mapped;
 mod names;

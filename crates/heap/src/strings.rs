@@ -102,10 +102,16 @@ impl StringTable {
     #[inline]
     #[must_use]
     pub fn raw(&self, ix: StrIx) -> &[u8] {
-        let Some(&low) = self.starts.get(ix.0 as usize) else { return &[] };
-        let wraps = if self.wraps.is_empty() { 0 } else { self.wraps.partition_point(|&wrap| wrap <= ix.0) };
-        let start = low as usize + (wraps << 32);
+        let Some(start) = self.offset(ix) else { return &[] };
         body(self.bytes.get(start..).unwrap_or_default())
+    }
+
+    /// Returns where a string's body starts in the bytes of the table.
+    #[inline]
+    pub(crate) fn offset(&self, ix: StrIx) -> Option<usize> {
+        let low = *self.starts.get(ix.0 as usize)?;
+        let wraps = if self.wraps.is_empty() { 0 } else { self.wraps.partition_point(|&wrap| wrap <= ix.0) };
+        Some(low as usize + (wraps << 32))
     }
 
     /// Returns the string. Lone surrogates and bytes that are not UTF-8 become U+FFFD.
