@@ -10,8 +10,8 @@ use bytemuck::Pod;
 use super::blob::{self, BlobReader};
 use super::check::{self, Checked, Rule};
 use super::layout::{BYTE_ORDER, Entry, Header, MAGIC, MAX_SECTIONS, Tag};
-use super::stored::StoredColumns;
-use super::{IndexError, Key, Opened, VERSION};
+use super::stored::{StoredColumns, read_classes, read_sums};
+use super::{Glance, IndexError, Key, Opened, VERSION};
 use crate::analysis::HeapAnalysis;
 use crate::column::{Column, WideColumn};
 use crate::graph::{Columns, Extras, HeapGraph, MAX_NODES, NodeIx, TARGET_MASK};
@@ -34,7 +34,8 @@ struct ReadExtras {
     wraps: Vec<u32>,
 }
 
-pub(super) fn open(path: &Path, key: Option<&Key>) -> Result<Opened, IndexError> {
+/// Maps an index and checks its header and table.
+fn map(path: &Path, key: Option<&Key>) -> Result<Mapped, IndexError> {
     let io_error = |source| IndexError::Io { path: path.to_owned(), source };
     let file = File::open(path).map_err(io_error)?;
     let metadata = file.metadata().map_err(io_error)?;
@@ -50,13 +51,30 @@ pub(super) fn open(path: &Path, key: Option<&Key>) -> Result<Opened, IndexError>
     if key.is_some_and(|key| *key != header.key()) {
         return Err(IndexError::Stale { path: path.to_owned(), made_of: header.key() });
     }
+    Mapped::new(header, file).map_err(|what| IndexError::Damaged { path: path.to_owned(), what })
+}
+
+pub(super) fn glance(path: &Path, key: Option<&Key>) -> Result<Glance, IndexError> {
+    let mapped = map(path, key)?;
+    let look = || {
+        let problems = mapped.whole(Tag::Extras).and_then(|_| mapped.extras())?.problems;
+        let (classes, _) = read_classes(&mapped)?;
+        let (total_size, aggregates) = read_sums(&mapped, classes.len())?;
+        let (nodes, edges) = (u64::from(mapped.header.nodes), u64::from(mapped.header.edges));
+        Some(Glance { nodes, edges, total_size, classes, aggregates, problems })
+    };
+    look().ok_or_else(|| IndexError::Damaged { path: path.to_owned(), what: "its sums of classes are not what was written".to_owned() })
+}
+
+pub(super) fn open(path: &Path, key: Option<&Key>) -> Result<Opened, IndexError> {
     let damaged = |what| IndexError::Damaged { path: path.to_owned(), what };
-    let mapped = Mapped::new(header, file).map_err(damaged)?;
+    let mapped = map(path, key)?;
+    let key = mapped.header.key();
     let (graph, problems) = mapped.graph().map_err(damaged)?;
     let stored = StoredColumns::new(mapped, &graph);
     let facts = stored.clone();
     let graph = graph.with_fact_loader(Box::new(move || facts.facts()));
-    Ok(Opened { analysis: HeapAnalysis::with_stored(graph, Box::new(stored)), problems, key: header.key() })
+    Ok(Opened { analysis: HeapAnalysis::with_stored(graph, Box::new(stored)), problems, key })
 }
 
 /// Checks the header.
@@ -119,6 +137,12 @@ impl Mapped {
         self.column(tag).filter(|column| column.len() == length)
     }
 
+    /// Returns a section whose checksum agrees.
+    pub(super) fn whole(&self, tag: Tag) -> Option<&[u8]> {
+        Self::check(vec![self.checked(tag, None)]).ok()?;
+        self.bytes(tag)
+    }
+
     /// Describes how a section is to be checked.
     pub(super) fn checked<'a>(&'a self, tag: Tag, rule: Option<Rule<'a>>) -> Option<Checked<'a>> {
         Some(Checked { tag, entry: self.entry(tag)?, bytes: self.bytes(tag)?, rule })
@@ -136,7 +160,8 @@ impl Mapped {
         let column = |tag, length| self.column_of::<u32>(tag, length).ok_or_else(missing(tag));
         let kinds = self.column_of::<u8>(Tag::Kinds, nodes).ok_or_else(missing(Tag::Kinds))?;
         let (names, ids) = (column(Tag::Names, nodes)?, column(Tag::Ids, nodes)?);
-        let (sizes, first_edges) = (column(Tag::SelfSizes, nodes)?, column(Tag::FirstEdges, nodes + 1)?);
+        let sizes = self.column_of::<u16>(Tag::SelfSizes, nodes).ok_or_else(missing(Tag::SelfSizes))?;
+        let first_edges = column(Tag::FirstEdges, nodes + 1)?;
         let (words, edge_names) = (column(Tag::Edges, edges)?, column(Tag::EdgeNames, edges)?);
         let starts = column(Tag::StringStarts, strings)?;
         Self::check(vec![

@@ -10,7 +10,7 @@ use super::blob::{self, BlobWriter};
 use super::layout::{ALIGNMENT, BLOCK, BYTE_ORDER, Entry, Header, MAGIC, Tag, join_sums};
 use super::{Key, VERSION};
 use crate::analysis::HeapAnalysis;
-use crate::column::WideColumn;
+use crate::column::{Narrow, WideColumn};
 use crate::distance::Distance;
 use crate::graph::HeapGraph;
 use crate::problems::Problems;
@@ -78,7 +78,7 @@ impl<W: Write + Seek> Saver<'_, W> {
         self.section(tag, bytemuck::cast_slice(values))
     }
 
-    fn wide(&mut self, narrow: Tag, wide: Tag, column: &WideColumn) -> io::Result<()> {
+    fn wide<N: Narrow>(&mut self, narrow: Tag, wide: Tag, column: &WideColumn<N>) -> io::Result<()> {
         self.column(narrow, column.narrow())?;
         self.section(wide, &blob::write_wide(column.wide()))
     }
@@ -134,7 +134,7 @@ impl<W: Write + Seek> Saver<'_, W> {
         self.column(Tag::ShapeNames, &facts.shapes.names)?;
         let starts: &[u32] = if facts.shapes.starts.is_empty() { &[0] } else { &facts.shapes.starts };
         self.column(Tag::ShapeStarts, starts)?;
-        self.column(Tag::ShapeObjects, &facts.shapes.objects)?;
+        self.column(Tag::ShapeObjects, facts.shapes.objects.bits().words())?;
         self.column(Tag::ShapeOfObject, &facts.shapes.shape_of)
     }
 
@@ -255,6 +255,7 @@ fn classes(analysis: &HeapAnalysis) -> Vec<u8> {
 
 fn aggregates(analysis: &HeapAnalysis) -> Vec<u8> {
     let mut blob = BlobWriter::default();
+    blob.u64(analysis.total_size());
     blob.list(analysis.aggregates().iter(), |blob, sum| {
         blob.u32(sum.class.0);
         blob.u64(sum.count);

@@ -5,12 +5,12 @@ use super::check;
 use super::layout::Tag;
 use super::load::Mapped;
 use crate::aggregates::Aggregate;
-use crate::bitset::Bitset;
+use crate::bitset::{Bitset, RankedBits};
 use crate::classes::{Class, ClassIx, Classes, Interface};
-use crate::column::{Column, WideColumn};
+use crate::column::{Column, Narrow, WideColumn};
 use crate::distance::{Distance, Distances};
 use crate::facts::{EdgeFacts, Ephemeron};
-use crate::graph::HeapGraph;
+use crate::graph::{HeapGraph, SizeColumn};
 use crate::shapes::Shapes;
 use crate::spans::DominatorSpans;
 use crate::stored::Stored;
@@ -36,27 +36,21 @@ impl StoredColumns {
         self.mapped.column_of(tag, self.nodes as usize)
     }
 
-    /// Returns a section whose checksum agrees.
-    fn whole(&self, tag: Tag) -> Option<&[u8]> {
-        Mapped::check(vec![self.mapped.checked(tag, None)]).ok()?;
-        self.mapped.bytes(tag)
-    }
-
     fn bits(&self, tag: Tag) -> Option<Bitset> {
         let words: Column<u64> = self.mapped.column(tag)?;
-        self.whole(tag)?;
+        self.mapped.whole(tag)?;
         Bitset::from_words(words.to_vec(), self.nodes as usize)
     }
 
-    fn wide(&self, narrow: Tag, wide: Tag) -> Option<WideColumn> {
-        let column = self.of_nodes(narrow)?;
+    fn wide<N: Narrow>(&self, narrow: Tag, wide: Tag) -> Option<WideColumn<N>> {
+        let column = self.mapped.column_of(narrow, self.nodes as usize)?;
         Mapped::check(vec![self.mapped.checked(narrow, None), self.mapped.checked(wide, None)]).ok()?;
         Some(WideColumn::new(column, blob::read_wide(self.mapped.bytes(wide)?)?))
     }
 
     /// Returns what analyses need to know of edge names.
     pub(super) fn facts(&self) -> Option<EdgeFacts> {
-        let blob = &mut BlobReader(self.whole(Tag::Facts)?);
+        let blob = &mut BlobReader(self.mapped.whole(Tag::Facts)?);
         let edges = self.edges;
         let ephemerons = blob.list(|blob| {
             let (edge, entry, from_table) = (blob.u32()?, blob.u32()?, blob.u32()? != 0);
@@ -69,13 +63,13 @@ impl StoredColumns {
     fn shapes(&self) -> Option<Shapes> {
         let column = |tag| self.mapped.column::<u32>(tag);
         let (names, starts) = (column(Tag::ShapeNames)?, column(Tag::ShapeStarts)?);
-        let (objects, shape_of) = (column(Tag::ShapeObjects)?, column(Tag::ShapeOfObject)?);
+        let shape_of = column(Tag::ShapeOfObject)?;
+        let objects = RankedBits::of(self.bits(Tag::ShapeObjects)?);
         let shapes = (starts.len() as u32).checked_sub(1)?;
-        (objects.len() == shape_of.len()).then_some(())?;
+        (objects.count() == shape_of.len()).then_some(())?;
         Mapped::check(vec![
             self.mapped.checked(Tag::ShapeNames, Some(check::below(&names, self.strings))),
             self.mapped.checked(Tag::ShapeStarts, Some(check::rising(&starts, names.len() as u32))),
-            self.mapped.checked(Tag::ShapeObjects, Some(check::below(&objects, self.nodes))),
             self.mapped.checked(Tag::ShapeOfObject, Some(check::below(&shape_of, shapes))),
         ])
         .ok()?;
@@ -86,13 +80,13 @@ impl StoredColumns {
 impl Stored for StoredColumns {
     fn distances(&self) -> Option<(Distances, Bitset)> {
         let stored = self.mapped.column_of(Tag::Distances, self.nodes as usize)?;
-        self.whole(Tag::Distances)?;
-        let blob = &mut BlobReader(self.whole(Tag::WideDistances)?);
+        self.mapped.whole(Tag::Distances)?;
+        let blob = &mut BlobReader(self.mapped.whole(Tag::WideDistances)?);
         let wide = blob.list(|blob| Some((blob.u32()?, blob.u32()?)))?;
         Some((Distances { stored, wide }, self.bits(Tag::Page)?))
     }
 
-    fn self_sizes(&self) -> Option<Option<WideColumn>> {
+    fn self_sizes(&self) -> Option<Option<SizeColumn>> {
         // Without a section where sizes are those of the graph.
         let is_stored = self.mapped.bytes(Tag::Attributed).is_some();
         if is_stored { self.wide(Tag::Attributed, Tag::WideAttributed).map(Some) } else { Some(None) }
@@ -123,30 +117,42 @@ impl Stored for StoredColumns {
 
     fn classes(&self) -> Option<Classes> {
         let of_node = self.of_nodes(Tag::ClassOfNode)?;
-        let blob = &mut BlobReader(self.whole(Tag::Classes)?);
-        let classes = blob.list(|blob| {
-            let name = blob.text()?;
-            let (has_place, script, line, column) = (blob.u32()?, blob.u32()?, blob.u32()?, blob.u32()?);
-            Some(Class { name, place: (has_place != 0).then_some((script, line, column)) })
-        })?;
-        let property = |blob: &mut BlobReader<'_>| blob.list(|blob| Some(blob.u32()? as u16));
-        let interfaces = blob.list(|blob| Some(Interface { name: blob.text()?, properties: blob.list(property)? }))?;
+        let (classes, interfaces) = read_classes(&self.mapped)?;
         let rule = check::below(&of_node, classes.len() as u32);
         Mapped::check(vec![self.mapped.checked(Tag::ClassOfNode, Some(rule))]).ok()?;
         Some(Classes::from_parts(classes, of_node, interfaces))
     }
 
     fn aggregates(&self) -> Option<Vec<Aggregate>> {
-        let blob = &mut BlobReader(self.whole(Tag::Aggregates)?);
         // Positions of classes that are taken from the index too. Where those had to be computed anew, they are the same.
-        let classes = BlobReader(self.mapped.bytes(Tag::Classes)?).u64()?;
-        blob.list(|blob| {
-            let class = blob.u32().filter(|&class| u64::from(class) < classes)?;
-            let (count, self_size, retained_size) = (blob.u64()?, blob.u64()?, blob.u64()?);
-            let distance = read_distance(blob)?;
-            Some(Aggregate { class: ClassIx(class), count, self_size, retained_size, distance })
-        })
+        let (classes, _) = read_classes(&self.mapped)?;
+        read_sums(&self.mapped, classes.len()).map(|(_, sums)| sums)
     }
+}
+
+/// Reads the classes and the interfaces by which plain objects are named.
+pub(super) fn read_classes(mapped: &Mapped) -> Option<(Vec<Class>, Vec<Interface>)> {
+    let blob = &mut BlobReader(mapped.whole(Tag::Classes)?);
+    let classes = blob.list(|blob| {
+        let name = blob.text()?;
+        let (has_place, script, line, column) = (blob.u32()?, blob.u32()?, blob.u32()?, blob.u32()?);
+        Some(Class { name, place: (has_place != 0).then_some((script, line, column)) })
+    })?;
+    let property = |blob: &mut BlobReader<'_>| blob.list(|blob| Some(blob.u32()? as u16));
+    let interfaces = blob.list(|blob| Some(Interface { name: blob.text()?, properties: blob.list(property)? }))?;
+    Some((classes, interfaces))
+}
+
+/// Reads the size of everything and the sums of all classes, of which there are `classes`.
+pub(super) fn read_sums(mapped: &Mapped, classes: usize) -> Option<(u64, Vec<Aggregate>)> {
+    let blob = &mut BlobReader(mapped.whole(Tag::Aggregates)?);
+    let total_size = blob.u64()?;
+    let sums = blob.list(|blob| {
+        let class = blob.u32().filter(|&class| (class as usize) < classes)?;
+        let (count, self_size, retained_size) = (blob.u64()?, blob.u64()?, blob.u64()?);
+        Some(Aggregate { class: ClassIx(class), count, self_size, retained_size, distance: read_distance(blob)? })
+    })?;
+    Some((total_size, sums))
 }
 
 fn read_distance(blob: &mut BlobReader<'_>) -> Option<Distance> {
