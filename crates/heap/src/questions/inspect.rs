@@ -6,7 +6,7 @@ use crate::graph::NodeIx;
 use crate::preview::{self, Limits, Parts, Value};
 use crate::view::{Cell, ColumnKind, TableColumn, Tree, TreeNode};
 
-/// Prints an object: every tree node is one value, its `edge` how the object holds it (`name: `, `'key' => `), columns `id,
+/// Prints an object: every tree node is one value, its `edge` how the object holds it (`name:`, `'key' =>`), columns `id,
 /// retained_size`. An object that holds one above it says `[Circular *1]`, and that one is marked `<ref *1>`. Objects at `depth` are
 /// shown in one line. At most `limits.nodes` tree nodes; what is left out is counted in `more`.
 #[must_use]
@@ -57,7 +57,8 @@ impl Printer<'_> {
 
     fn expand(&mut self, at: usize, parts: Parts, next: &mut Vec<(usize, Parts)>) {
         let mut more = parts.more;
-        for entry in parts.entries {
+        for mut entry in parts.entries {
+            entry.label.truncate(entry.label.trim_end().len());
             if self.arena.len() >= self.limits.nodes {
                 more += 1;
                 continue;

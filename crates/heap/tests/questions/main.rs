@@ -75,7 +75,8 @@ fn tree_text(tree: &Tree) -> String {
     fn add(node: &TreeNode, depth: usize, lines: &mut Vec<String>) {
         let more = if node.more > 0 { format!(" … {} more", node.more) } else { String::new() };
         let cells = node.cells.iter().map(cell).collect::<Vec<_>>().join(" ");
-        lines.push(format!("{}{}{} [{cells}]{more}", "  ".repeat(depth), node.edge, node.label));
+        let space = if node.edge.is_empty() { "" } else { " " };
+        lines.push(format!("{}{}{space}{} [{cells}]{more}", "  ".repeat(depth), node.edge, node.label));
         node.children.iter().for_each(|child| add(child, depth + 1, lines));
     }
     let mut lines = Vec::new();
@@ -242,6 +243,54 @@ fn refs_tell_how() {
     id | name | class | self_size | retained_size | distance
     @23 | Session { id: <number>, user: <number> } | Session | 40 | 40 | 5
     of 2
+    "#);
+}
+
+#[test]
+fn paths_go_up_to_the_roots() {
+    let analysis = heap(CACHE);
+    let tree = retainers_tree(&analysis, node(&analysis, 25), heap::paths::PathLimits::default());
+    insta::assert_snapshot!(tree_text(&tree), @r#"
+    'user-1' [@25 - 6 32]
+      .user Session [@21 property 5 72]
+        (internal 6) (array) [@9 internal 4 192]
+          (internal table) Map(2) [@7 internal 3 376]
+            .byId Cache [@5 property 2 400]
+    "#);
+}
+
+#[test]
+fn memory_adds_up() {
+    let analysis = heap(CACHE);
+    insta::assert_snapshot!(text(&memory(&analysis)), @r#"
+    id | part | count | size | share
+    total | everything | - | 524 | 1.00
+    v8_heap | V8 heap | - | 524 | 1.00
+    v8_heap.code | code | - | 16 | 0.03
+    v8_heap.strings | strings | - | 96 | 0.18
+    v8_heap.js_arrays | JavaScript arrays | - | 0 | 0.00
+    v8_heap.system | system objects | - | 0 | 0.00
+    v8_heap.other | other objects | - | 412 | 0.79
+    native | native memory | - | 0 | 0.00
+    native.typed_arrays | buffers | - | 0 | 0.00
+    native.extra | native, no owner known | - | 0 | 0.00
+    parts.strings | strings | 5 | 96 | 0.18
+    parts.objects | objects | 5 | 148 | 0.28
+    parts.collections | maps and sets | 1 | 184 | 0.35
+    parts.functions | functions | 1 | 64 | 0.12
+    parts.code | code | 2 | 16 | 0.03
+    parts.shapes | hidden classes | 1 | 16 | 0.03
+    "#);
+    insta::assert_snapshot!(text(&summary(&analysis)), @r#"
+    fact | count | text
+    nodes | 18 | -
+    edges | 22 | -
+    strings | 32 | -
+    native_contexts | 0 | -
+    detached_contexts | 0 | -
+    detached_nodes | 0 | -
+    locations | 4 | -
+    allocation_stacks | 0 | -
     "#);
 }
 
