@@ -96,7 +96,6 @@ fn read_json(path: &Path) -> Result<Value> {
 }
 
 /// The stage `oracle`: all snapshots of the tests, and the differences between those of one process.
-#[expect(dead_code, reason = "a stage as soon as heapwhy has the commands")]
 pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
     let snapshots = snapshots::all(workspace)?;
     let oracle = Oracle::new(workspace)?;

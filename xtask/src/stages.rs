@@ -8,7 +8,7 @@ use std::process::{ExitCode, Stdio};
 use std::time::Instant;
 
 use crate::workspace::{NODE_LINES, Workspace, run};
-use crate::{setup, snapshots};
+use crate::{oracle, setup, snapshots};
 
 /// How many passed and failed.
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
@@ -53,6 +53,7 @@ const STAGES: &[Stage] = &[
         run: cargo_test,
     },
     Stage { name: "snapshots", about: "make snapshots on every Node.js; DevTools' engine reads each", run: make_snapshots },
+    Stage { name: "oracle", about: "every node, class and change is what DevTools' engine says", run: oracle::stage },
 ];
 
 /// `cargo xtask test --list`.

@@ -44,8 +44,11 @@ impl Workspace {
         self.modules("tests").join(format!("node{line}/bin/node"))
     }
 
-    /// Builds heapwhy and returns the binary.
+    /// Builds heapwhy and returns the binary; or the one that the variable `XTASK_HEAPWHY` names.
     pub(crate) fn heapwhy(&self, profile: Profile) -> Result<PathBuf> {
+        if let Some(binary) = std::env::var_os("XTASK_HEAPWHY") {
+            return Ok(binary.into());
+        }
         let mut build = self.cargo(&["build", "--quiet", "--locked", "--package", "heapwhy"]);
         let folder = match profile {
             Profile::Debug => "debug",
@@ -85,8 +88,9 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 pub(crate) fn output(command: &mut Command) -> Result<Vec<u8>> {
     let output = command.output().with_context(|| format!("cannot run {}", shown(command)))?;
     if !output.status.success() {
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        bail!("{} failed ({}): {}", shown(command), output.status, stderr.trim_end());
+        let said = if output.stderr.is_empty() { &output.stdout } else { &output.stderr };
+        let said: String = String::from_utf8_lossy(said).trim_end().chars().take(500).collect();
+        bail!("{} failed ({}): {said}", shown(command), output.status);
     }
     Ok(output.stdout)
 }

@@ -153,8 +153,8 @@ pub(super) fn classes(ours: &Value, theirs: &Value) -> Result<Differences> {
 
 /// Compares `heapwhy diff --json` with the engine's.
 pub(super) fn diff(ours: &Value, theirs: &Value) -> Result<Differences> {
-    let columns = ["added_count", "removed_count", "added_size", "removed_size"];
-    let ours = our_rows(ours, "classes", &columns)?;
+    let columns = ["added", "removed", "added_size", "removed_size"];
+    let ours = our_rows(ours, "diff", &columns)?;
     let rows = theirs.as_array().context("the oracle gave no diff")?;
     let theirs = collect(rows, "name", &["addedCount", "removedCount", "addedSize", "removedSize"])?;
     Ok(compare_rows("changed classes", &ours, &theirs, &columns))
@@ -174,7 +174,8 @@ pub(super) fn statistics(ours: &Value, theirs: &Value) -> Result<Differences> {
     ];
     let mut found = Differences::compared_all("statistics".to_owned());
     for (name, pointer) in NAMES {
-        let (our, their) = (&ours["statistics"][name], theirs["statistics"].pointer(pointer).context("the oracle gave no statistics")?);
+        let (our, their) =
+            (&ours["memory"]["devtools"][name], theirs["statistics"].pointer(pointer).context("the oracle gave no statistics")?);
         if our.as_i64().is_none() || our.as_i64() != their.as_i64() {
             found.note("statistics", || format!("{name}: heapwhy {our}, DevTools {their}"));
         }
