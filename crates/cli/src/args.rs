@@ -128,6 +128,10 @@ pub(crate) enum Command {
     Diff(commands::diff::DiffArgs),
     /// Write a snapshot, a pprof profile or a CSV table
     Convert(commands::convert::ConvertArgs),
+    /// Write a copy without any value: structure and sizes stay
+    Redact(commands::redact::RedactArgs),
+    /// Write the index that makes the next look instant
+    Index(commands::index::IndexArgs),
     /// Run a leaking service that is included, and explain its leak
     Demo(commands::demo::DemoArgs),
     /// Explain an error code, a rule or the exit codes

@@ -9,11 +9,13 @@ pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod dominators;
 pub(crate) mod explain;
+pub(crate) mod index;
 pub(crate) mod inspect;
 pub(crate) mod instances;
 pub(crate) mod man;
 pub(crate) mod path;
 pub(crate) mod query;
+pub(crate) mod redact;
 pub(crate) mod refs;
 pub(crate) mod report;
 pub(crate) mod strings;
@@ -38,6 +40,8 @@ pub(crate) fn run(command: &Command, session: &Session) -> Result<Answer, Comman
         Command::Query(args) => query::run(args, session),
         Command::Diff(args) => diff::run(args, session),
         Command::Convert(args) => convert::run(args, session),
+        Command::Redact(args) => redact::run(args, session),
+        Command::Index(args) => index::run(args, session),
         Command::Demo(args) => demo::run(args, session),
         Command::Explain(args) => explain::run(args),
         Command::Completions(args) => completions::run(args),

@@ -4,7 +4,6 @@
 //! a run does stands in `commands`; everything that it says is printed by `render`.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-#![expect(dead_code, reason = "commands land one by one")]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod answer;
@@ -14,6 +13,7 @@ mod commands;
 mod error;
 mod exit;
 mod findings;
+mod index_file;
 mod memory;
 mod open;
 mod output;
@@ -55,11 +55,22 @@ fn run(line: CommandLine) -> Exit {
     if !is_plain_print(&line) {
         progress::watch_ctrl_c();
     }
-    // The answer may hold most of a large heap's memory; leaving it to the end of the process is quicker than freeing it.
-    match guarded(line) {
-        Ok(answer) => render::answer(&std::mem::ManuallyDrop::new(answer), format, &style),
+    let session = Session::start(line.global);
+    let result = guarded(|| match &line.command {
+        Some(command) => commands::run(command, &session),
+        None => commands::report::run(&line.report, &session),
+    });
+    session.progress.finish();
+    let exit = match result {
+        Ok(answer) => render::answer(&answer, format, &style),
         Err(error) => render::error(&error, format, &style),
-    }
+    };
+    // The answer stands, whatever becomes of the index.
+    let _ = guarded(|| {
+        session.write_indexes();
+        Ok(Answer::default())
+    });
+    exit
 }
 
 fn is_plain_print(line: &CommandLine) -> bool {
@@ -67,9 +78,8 @@ fn is_plain_print(line: &CommandLine) -> bool {
     matches!(line.command, Some(Completions(_) | Explain(_) | Man(_)))
 }
 
-/// Runs the command; a panic in it becomes an error that asks to be reported.
-fn guarded(line: CommandLine) -> Result<Answer, CommandError> {
-    std::panic::set_hook(Box::new(|_| {}));
+/// Runs something; a panic in it becomes an error that asks to be reported.
+fn guarded(work: impl FnOnce() -> Result<Answer, CommandError>) -> Result<Answer, CommandError> {
     let place = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
     let seen = std::sync::Arc::clone(&place);
     std::panic::set_hook(Box::new(move |panic| {
@@ -78,14 +88,7 @@ fn guarded(line: CommandLine) -> Result<Answer, CommandError> {
             place.push_str(&panic.to_string());
         }
     }));
-    let work = std::panic::AssertUnwindSafe(|| {
-        let session = Session::start(line.global);
-        match &line.command {
-            Some(command) => commands::run(command, &session),
-            None => commands::report::run(&line.report, &session),
-        }
-    });
-    std::panic::catch_unwind(work).unwrap_or_else(|_| {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|_| {
         let what = place.lock().map(|place| place.clone()).unwrap_or_default();
         Err(CommandError::new(&codes::BUG, "heapwhy failed: this is a bug in heapwhy, not in your file")
             .note("found", what)

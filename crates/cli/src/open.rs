@@ -4,6 +4,7 @@
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use heap::snapshot::{Found, ReadError};
 use heap::{HeapAnalysis, Problems};
@@ -12,19 +13,31 @@ use crate::answer::{self, Answer, Status, Target};
 use crate::codes;
 use crate::error::{CommandError, shown};
 use crate::exit::Exit;
+use crate::index_file;
 use crate::session::Session;
 
 /// An opened file.
 pub(crate) struct Opened {
     /// Its graph, and what follows from it.
-    pub(crate) analysis: HeapAnalysis,
+    pub(crate) analysis: Arc<HeapAnalysis>,
     /// What was wrong with it.
     pub(crate) problems: Problems,
     /// What it is.
     pub(crate) target: Target,
+    /// Whether an index would make the next look quicker.
+    wants_index: bool,
 }
 
 impl Opened {
+    /// Computes everything that a report needs. A large snapshot gets an index later.
+    pub(crate) fn prepare(&self, session: &Session) -> Result<(), heap::Cancelled> {
+        self.analysis.prepare(&session.progress)?;
+        if self.wants_index && !session.global.no_index {
+            session.index_later(&self.target.path, &self.analysis, &self.problems);
+        }
+        Ok(())
+    }
+
     /// Starts an answer about it: its target and warnings, and the status and exit code that follow from the damage.
     pub(crate) fn answer(&self, session: &Session) -> Answer {
         about(&[self], session)
@@ -46,19 +59,36 @@ pub(crate) fn about(files: &[&Opened], session: &Session) -> Answer {
 /// Reads a file. Distances, dominators and classes are computed when a question needs them.
 pub(crate) fn read(path: &Path, session: &Session) -> Result<Opened, CommandError> {
     let bytes = check(path)?;
+    if is_index(path) {
+        let index = index_file::named(path)?;
+        return Ok(opened("index", path, bytes, index.analysis, index.problems, false));
+    }
+    if let Some(index) = (!session.global.no_index).then(|| index_file::find(path)).flatten() {
+        return Ok(opened("heapsnapshot", path, bytes, index.analysis, index.problems, false));
+    }
     let (graph, problems) = heap::snapshot::read(path, &session.progress).map_err(|error| unreadable(path, error))?;
     if graph.node_count() == 0 {
         return Err(nothing_left(path, bytes, &problems));
     }
+    Ok(opened("heapsnapshot", path, bytes, HeapAnalysis::new(graph), problems, bytes >= index_file::SMALLEST))
+}
+
+fn opened(kind: &'static str, path: &Path, bytes: u64, analysis: HeapAnalysis, problems: Problems, wants_index: bool) -> Opened {
+    let graph = analysis.graph();
     let target = Target {
-        kind: "heapsnapshot",
+        kind,
         path: path.to_owned(),
         bytes,
         nodes: graph.node_count() as u64,
         edges: graph.edge_count() as u64,
-        node: node_version(&graph),
+        node: node_version(graph),
     };
-    Ok(Opened { analysis: HeapAnalysis::new(graph), problems, target })
+    Opened { analysis: Arc::new(analysis), problems, target, wants_index }
+}
+
+/// Says whether a file is an index by its name: a snapshot's contents tell.
+fn is_index(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "hwy")
 }
 
 /// Returns the error for a snapshot of which nothing could be saved.
@@ -75,7 +105,7 @@ fn nothing_left(path: &Path, bytes: u64, problems: &Problems) -> CommandError {
 /// Reads a file and computes everything that a report needs.
 pub(crate) fn read_prepared(path: &Path, session: &Session) -> Result<Opened, CommandError> {
     let opened = read(path, session)?;
-    opened.analysis.prepare(&session.progress).map_err(|_| stopped())?;
+    opened.prepare(session).map_err(|_| stopped())?;
     Ok(opened)
 }
 

@@ -56,8 +56,8 @@ pub(crate) fn cancel_flag() -> &'static AtomicBool {
 /// The progress of one command, shown on standard error until it is dropped.
 pub(crate) struct Console {
     shared: Arc<Shared>,
-    stop: Option<mpsc::Sender<()>>,
-    printer: Option<JoinHandle<()>>,
+    /// The printing thread, which ends when its sender is dropped; `None` where nothing is shown.
+    printer: Mutex<Option<(mpsc::Sender<()>, JoinHandle<()>)>>,
 }
 
 struct Shared {
@@ -94,12 +94,12 @@ impl Console {
             drawn: AtomicBool::new(false),
         });
         if quiet {
-            return Self { shared, stop: None, printer: None };
+            return Self { shared, printer: Mutex::new(None) };
         }
         let (stop, stopped) = mpsc::channel();
         let seen = Arc::clone(&shared);
         let printer = std::thread::Builder::new().name("progress".to_owned()).spawn(move || print_until(&stopped, &seen));
-        Self { shared, stop: Some(stop), printer: printer.ok() }
+        Self { shared, printer: Mutex::new(printer.ok().map(|printer| (stop, printer))) }
     }
 
     /// Tells how far work is that is no phase of an analysis. A `total` of 0 means that nobody knows.
@@ -115,19 +115,27 @@ impl Console {
 
     /// Prints a line that stays, unless progress is not wanted.
     pub(crate) fn say(&self, line: &str) {
-        if self.stop.is_some() {
+        if self.printer.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
             self.shared.erase();
             render::to_stderr(&format!("{}\n", render::clean::clean(line)));
         }
     }
 }
 
-impl Drop for Console {
-    fn drop(&mut self) {
-        self.stop = None;
-        if let Some(printer) = self.printer.take() {
+impl Console {
+    /// Shows nothing more: what follows is the answer. Ctrl-C is still heard.
+    pub(crate) fn finish(&self) {
+        let printer = self.printer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((stop, printer)) = printer {
+            drop(stop);
             let _ = printer.join();
         }
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        self.finish();
     }
 }
 

@@ -1,6 +1,12 @@
 //! What one run of a command has at hand: the options that every command takes, progress, and limits.
 
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use heap::{HeapAnalysis, Problems};
+
 use crate::args::Globals;
+use crate::index_file;
 use crate::progress::Console;
 
 /// How many rows people get where they do not say.
@@ -12,13 +18,38 @@ pub(crate) struct Session {
     pub(crate) global: Globals,
     /// Who hears how far the work is.
     pub(crate) progress: Console,
+    /// What deserves an index once the answer is printed.
+    unindexed: Mutex<Vec<Unindexed>>,
+}
+
+/// A snapshot that was read and analysed, and has no index yet.
+struct Unindexed {
+    path: PathBuf,
+    analysis: Arc<HeapAnalysis>,
+    problems: Problems,
 }
 
 impl Session {
     /// Starts a run.
     pub(crate) fn start(global: Globals) -> Self {
         let progress = Console::start(global.no_progress);
-        Self { global, progress }
+        Self { global, progress, unindexed: Mutex::new(Vec::new()) }
+    }
+
+    /// Remembers to write an index when the answer is printed.
+    pub(crate) fn index_later(&self, path: &Path, analysis: &Arc<HeapAnalysis>, problems: &Problems) {
+        let entry = Unindexed { path: path.to_owned(), analysis: Arc::clone(analysis), problems: problems.clone() };
+        self.unindexed.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+    }
+
+    /// Writes the indexes that were put off. A folder that cannot be written to is no error: the next look is then as slow as this one.
+    pub(crate) fn write_indexes(&self) {
+        let waiting = std::mem::take(&mut *self.unindexed.lock().unwrap_or_else(PoisonError::into_inner));
+        for entry in waiting {
+            let _ = index_file::write(&entry.path, &entry.analysis, &entry.problems, self);
+            // Freeing a large heap takes longer than leaving it to the end of the process.
+            std::mem::forget(entry);
+        }
     }
 
     /// Returns how many rows to show: all for programs, a screenful for people, unless the options say.

@@ -86,7 +86,7 @@ pub(crate) fn run(args: &ReportArgs, session: &Session) -> Result<Answer, Comman
 
 fn single(path: &Path, judge: &Judge, session: &Session) -> Result<Answer, CommandError> {
     let file = open::read(path, session)?;
-    if file.analysis.prepare(&session.progress).is_err() {
+    if file.prepare(session).is_err() {
         return Ok(stopped(&[&file], session));
     }
     let report = searched(judge, |options| heap::suspects::find(&file.analysis, options));
@@ -126,12 +126,12 @@ pub(crate) fn read_all(paths: &[PathBuf], session: &Session) -> Result<Vec<Opene
 
 /// Computes all that a comparison needs.
 pub(crate) fn prepare_all(files: &[Opened], session: &Session) -> Result<(), heap::Cancelled> {
-    files.iter().try_for_each(|file| file.analysis.prepare(&session.progress))
+    files.iter().try_for_each(|file| file.prepare(session))
 }
 
 /// Judges what grew.
 pub(crate) fn compared(files: &[Opened], judge: &Judge) -> Report {
-    let analyses: Vec<&HeapAnalysis> = files.iter().map(|file| &file.analysis).collect();
+    let analyses: Vec<&HeapAnalysis> = files.iter().map(|file| &*file.analysis).collect();
     searched(judge, |options| heap::growth::compare(&analyses, options))
 }
 

@@ -143,11 +143,11 @@ fn strings() {
     insta::assert_snapshot!(ran.out, @"
     heapwhy 0.1.0 · app.heapsnapshot · node v24.21.0 · 1.7 kB · 19 nodes
 
-    string    count  self size  retained  wasted  id
-    v24.21.0      1       24 B      24 B     0 B  @21
-    user-0        1       24 B      24 B     0 B  @29
-    user-1        1       24 B      24 B     0 B  @33
-    user-2        1       24 B      24 B     0 B  @37
+    string    count  self size  retained  wasted  cut  id
+    v24.21.0      1       24 B      24 B     0 B  no   @21
+    user-0        1       24 B      24 B     0 B  no   @29
+    user-1        1       24 B      24 B     0 B  no   @33
+    user-2        1       24 B      24 B     0 B  no   @37
     ");
 }
 

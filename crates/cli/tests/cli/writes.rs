@@ -42,3 +42,40 @@ fn a_full_disk_leaves_nothing_behind() {
     assert_eq!(ran.code, 3, "{}", ran.err);
     assert_eq!(std::fs::read_dir(fixture.folder.path()).unwrap().count(), 1);
 }
+
+#[test]
+fn an_index_answers_as_the_snapshot_does() {
+    let fixture = Fixture::new();
+    let first = fixture.run(&["classes", "app.heapsnapshot", "--json"]);
+    let ran = fixture.run(&["index", "app.heapsnapshot"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert!(ran.out.starts_with("wrote app.heapsnapshot.hwy (index, "), "{}", ran.out);
+    assert_eq!(fixture.run(&["classes", "app.heapsnapshot", "--json"]).out, first.out);
+    assert_eq!(fixture.run(&["classes", "app.heapsnapshot", "--json", "--no-index"]).out, first.out);
+    let named = fixture.run(&["instances", "app.heapsnapshot.hwy", "Session", "-q"]);
+    assert_eq!(named.out, fixture.run(&["instances", "app.heapsnapshot", "Session", "-q"]).out);
+}
+
+#[test]
+fn an_index_that_does_not_fit_is_passed_over_or_refused() {
+    let fixture = Fixture::new();
+    assert_eq!(fixture.run(&["index", "app.heapsnapshot"]).code, 0);
+    let sessions = |name: &str| fixture.run(&["instances", name, "Session", "-q"]).out.lines().count();
+    assert_eq!(sessions("app.heapsnapshot"), 4);
+    fixture.snapshot("app.heapsnapshot", 7);
+    assert_eq!(sessions("app.heapsnapshot"), 8, "the index is stale");
+    fixture.file("app.heapsnapshot.hwy", b"something else");
+    assert_eq!(sessions("app.heapsnapshot"), 8, "the index is foreign");
+    let ran = fixture.run(&["classes", "app.heapsnapshot.hwy"]);
+    assert_eq!((ran.code, ran.err.contains("HW1012")), (5, true), "{}", ran.err);
+}
+
+#[test]
+fn a_redacted_snapshot_has_the_structure_and_no_values() {
+    let fixture = Fixture::new();
+    let ran = fixture.run(&["redact", "app.heapsnapshot", "-o", "safe.heapsnapshot"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    let text = std::fs::read_to_string(fixture.path("safe.heapsnapshot")).unwrap();
+    assert!(!text.contains("user-0") && text.contains("Session"), "{text}");
+    assert_eq!(fixture.run(&["instances", "safe.heapsnapshot", "Session", "-q"]).out.lines().count(), 4);
+}
