@@ -4,6 +4,7 @@ use crate::analysis::HeapAnalysis;
 use crate::bitset::{Bitset, RankedBits};
 use crate::buffer::Buffer;
 use crate::classes::ClassIx;
+use crate::column::WideValues;
 use crate::distance::Distance;
 use crate::dominators::DominatorTree;
 use crate::graph::NodeIx;
@@ -34,61 +35,80 @@ pub fn aggregates(analysis: &HeapAnalysis, accept: impl Fn(NodeIx) -> bool) -> V
 
 /// As `aggregates`, with the tree at hand.
 pub(crate) fn sum_up(analysis: &HeapAnalysis, tree: &DominatorTree, accept: impl Fn(NodeIx) -> bool) -> Vec<Aggregate> {
-    let classes = analysis.classes();
-    let counted = |node: NodeIx| analysis.self_size(node) > 0 && accept(node);
-    let mut sums: Vec<Option<Aggregate>> = vec![None; classes.len()];
-    for node in analysis.graph().nodes().filter(|&node| counted(node)) {
-        let class = classes.of(node);
-        let distance = analysis.distance(node);
-        let sum = sums[class.0 as usize].get_or_insert(Aggregate { class, count: 0, self_size: 0, retained_size: 0, distance });
+    let all =
+        All { sizes: analysis.sizes().values(), retained: analysis.retained().values(), classes: analysis.classes().of_nodes(), accept };
+    let mut sums: Vec<Option<Aggregate>> = vec![None; analysis.classes().len()];
+    for node in 0..all.classes.len() as u32 {
+        let Some(size) = all.counted(node) else { continue };
+        let class = all.classes[node as usize];
+        let distance = analysis.distance(NodeIx(node));
+        let new = Aggregate { class: ClassIx(class), count: 0, self_size: 0, retained_size: 0, distance };
+        let sum = sums[class as usize].get_or_insert(new);
         sum.count += 1;
-        sum.self_size += analysis.self_size(node);
+        sum.self_size += size;
         // DevTools takes the least number, and "none" is -5.
         if distance.as_devtools() < sum.distance.as_devtools() {
             sum.distance = distance;
         }
     }
-    retain(analysis, tree, counted, &mut sums);
+    all.retain(tree, &mut sums);
     let mut result: Vec<Aggregate> = sums.into_iter().flatten().collect();
     result.sort_by(|a, b| b.retained_size.cmp(&a.retained_size).then(a.class.cmp(&b.class)));
     result
 }
 
-/// Adds up the retained sizes of the topmost nodes of each class: those that no other counted node of the class dominates.
-fn retain(analysis: &HeapAnalysis, tree: &DominatorTree, counted: impl Fn(NodeIx) -> bool, sums: &mut [Option<Aggregate>]) {
-    let classes = analysis.classes();
-    let inner = InnerSpans::of(tree);
-    // For each class the spans of its topmost inner nodes: rising and disjoint.
-    let mut covered: Vec<Vec<(u32, u32)>> = vec![Vec::new(); sums.len()];
-    let mut add = |class: usize, node: NodeIx| {
-        if let Some(sum) = &mut sums[class] {
-            sum.retained_size += analysis.retained_size(node);
+/// The columns that sums are made of, and which nodes to count.
+struct All<'a, F> {
+    sizes: WideValues<'a, u16>,
+    retained: WideValues<'a, u32>,
+    classes: &'a [u32],
+    accept: F,
+}
+
+impl<F: Fn(NodeIx) -> bool> All<'_, F> {
+    /// Returns the self size of a node that counts.
+    #[inline]
+    fn counted(&self, node: u32) -> Option<u64> {
+        let size = self.sizes.get(node as usize);
+        (size > 0 && (self.accept)(NodeIx(node))).then_some(size)
+    }
+
+    /// Adds up the retained sizes of the topmost nodes of each class: those that no other counted node of the class dominates.
+    fn retain(&self, tree: &DominatorTree, sums: &mut [Option<Aggregate>]) {
+        let inner = InnerSpans::of(tree);
+        let (order, idoms): (&[u32], &[u32]) = (&tree.order, &tree.idoms);
+        // For each class the spans of its topmost inner nodes: rising and disjoint.
+        let mut covered: Vec<Vec<(u32, u32)>> = vec![Vec::new(); sums.len()];
+        for (place, &number) in inner.numbers.iter().enumerate() {
+            let node = order[number as usize];
+            let class = self.classes[node as usize] as usize;
+            let is_covered = covered[class].last().is_some_and(|&(_, end)| (place as u32) < end);
+            if !is_covered && self.counted(node).is_some() {
+                covered[class].push((place as u32, place as u32 + inner.lengths[inner.ranks.rank(number)]));
+                self.add(node, sums);
+            }
         }
-    };
-    for (place, &number) in inner.numbers.iter().enumerate() {
-        let node = NodeIx(tree.order[number as usize]);
-        let class = classes.of(node).0 as usize;
-        let is_covered = covered[class].last().is_some_and(|&(_, end)| (place as u32) < end);
-        if !is_covered && counted(node) {
-            covered[class].push((place as u32, place as u32 + inner.lengths[inner.ranks.rank(number)]));
-            add(class, node);
+        // A node that dominates nothing is covered where its dominator lies in a span.
+        let leaves = (0..order.len() as u32).filter(|&number| !inner.ranks.get(number));
+        let leaves = leaves.map(|number| (order[number as usize], idoms[number as usize]));
+        let unreached = tree.unreached(self.classes.len()).into_iter().map(|node| (node, 0));
+        for (node, idom) in leaves.chain(unreached) {
+            let spans = &covered[self.classes[node as usize] as usize];
+            let is_covered = !spans.is_empty() && {
+                let place = inner.places[inner.ranks.rank(idom)];
+                let after = spans.partition_point(|&(start, _)| start <= place);
+                after > 0 && place < spans[after - 1].1
+            };
+            if !is_covered && self.counted(node).is_some() {
+                self.add(node, sums);
+            }
         }
     }
-    // A node that dominates nothing is covered where its dominator lies in a span.
-    let leaves = (0..tree.order.len() as u32).filter(|&number| !inner.ranks.get(number));
-    let leaves = leaves.map(|number| (tree.order[number as usize], tree.idoms[number as usize]));
-    let unreached = tree.unreached(analysis.graph().node_count()).into_iter().map(|node| (node, 0));
-    for (node, idom) in leaves.chain(unreached) {
-        let node = NodeIx(node);
-        let class = classes.of(node).0 as usize;
-        let spans = &covered[class];
-        let is_covered = !spans.is_empty() && {
-            let place = inner.places[inner.ranks.rank(idom)];
-            let after = spans.partition_point(|&(start, _)| start <= place);
-            after > 0 && place < spans[after - 1].1
-        };
-        if !is_covered && counted(node) {
-            add(class, node);
+
+    #[inline]
+    fn add(&self, node: u32, sums: &mut [Option<Aggregate>]) {
+        if let Some(sum) = &mut sums[self.classes[node as usize] as usize] {
+            sum.retained_size += self.retained.get(node as usize);
         }
     }
 }

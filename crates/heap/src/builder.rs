@@ -64,6 +64,7 @@ pub struct GraphBuilder {
     arena: Vec<u8>,
     starts: Vec<u32>,
     interned: FxHashMap<String, u32>,
+    locations: Vec<Location>,
     extras: Extras,
 }
 
@@ -101,7 +102,7 @@ impl GraphBuilder {
 
     /// Adds where the function or class of a node was written.
     pub fn location(&mut self, location: Location) {
-        self.extras.locations.push(location);
+        self.locations.push(location);
     }
 
     /// Sets the native memory that belongs to no node, in bytes.
@@ -133,7 +134,7 @@ impl GraphBuilder {
             words[at] = u32::from(kind.number()) << TARGET_BITS | to;
             names[at] = name;
         }
-        self.extras.locations.sort_by_key(|location| location.node);
+        self.extras.locations = std::mem::take(&mut self.locations).into_iter().collect();
         let columns = Columns {
             kinds: self.kinds.into(),
             names: self.names.into(),

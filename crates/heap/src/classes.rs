@@ -98,7 +98,7 @@ impl Classes {
     pub(crate) fn of_graph(graph: &HeapGraph, shapes: &Shapes, detached: &[u32], interfaces: Option<&[Interface]>) -> Self {
         let interfaces = interfaces.map_or_else(|| infer(graph, shapes), <[Interface]>::to_vec);
         let mut namer = Namer { graph, classes: Vec::new(), by_class: FxHashMap::default(), by_name: FxHashMap::default() };
-        let mut located = graph.locations().iter().map(|location| location.node.0).peekable();
+        let mut located = graph.locations().nodes().iter().copied().peekable();
         let mut of_node = Buffer::from_fn(graph.node_count(), |node| {
             let is_located = located.next_if_eq(&(node as u32)).is_some();
             namer.by_kind(NodeIx(node as u32), is_located)

@@ -110,15 +110,13 @@ impl<N: Narrow> WideColumn<N> {
     #[inline]
     #[must_use]
     pub fn get(&self, at: usize) -> u64 {
-        let value = self.narrow[at];
-        if value == N::WIDE { self.get_wide(at) } else { value.into() }
+        self.values().get(at)
     }
 
-    #[cold]
-    fn get_wide(&self, at: usize) -> u64 {
-        let at = at as u32;
-        let found = self.wide.binary_search_by_key(&at, |&(position, _)| position);
-        found.map_or(N::WIDE.into(), |found| self.wide[found].1)
+    /// Returns the values as plain slices: looking them up once is cheaper than at every step of a loop.
+    #[inline]
+    pub(crate) fn values(&self) -> WideValues<'_, N> {
+        WideValues { narrow: &self.narrow, wide: &self.wide }
     }
 
     /// Returns the number of values.
@@ -144,6 +142,28 @@ impl<N: Narrow> WideColumn<N> {
     pub fn wide(&self) -> &[(u32, u64)] {
         &self.wide
     }
+}
+
+/// The values of a `WideColumn`, as plain slices.
+#[derive(Clone, Copy)]
+pub(crate) struct WideValues<'a, N> {
+    narrow: &'a [N],
+    wide: &'a [(u32, u64)],
+}
+
+impl<N: Narrow> WideValues<'_, N> {
+    /// Returns the value at `at`.
+    #[inline]
+    pub(crate) fn get(self, at: usize) -> u64 {
+        let value = self.narrow[at];
+        if value == N::WIDE { wide_value::<N>(self.wide, at) } else { value.into() }
+    }
+}
+
+#[cold]
+fn wide_value<N: Narrow>(wide: &[(u32, u64)], at: usize) -> u64 {
+    let found = wide.binary_search_by_key(&(at as u32), |&(position, _)| position);
+    found.map_or(N::WIDE.into(), |found| wide[found].1)
 }
 
 /// Returns a value in the narrow type, its mark where it does not fit.

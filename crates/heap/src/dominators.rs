@@ -122,14 +122,16 @@ impl DominatorTree {
     /// Sums self sizes up the tree. O(nodes).
     pub(crate) fn retained_sizes(&self, self_sizes: &SizeColumn) -> WideColumn {
         let (order, idoms): (&[u32], &[u32]) = (&self.order, &self.idoms);
+        let nodes = self_sizes.len();
+        let self_sizes = self_sizes.values();
         let mut sums = Sums::of(order.iter().map(|&node| self_sizes.get(node as usize)), order.len());
         for number in (1..order.len()).rev() {
             let size = sums.get(number);
             sums.add(idoms[number] as usize, size);
         }
-        let mut retained = Buffer::zeroed(self_sizes.len());
+        let mut retained = Buffer::zeroed(nodes);
         let mut wide = Vec::new();
-        for node in self.unreached(self_sizes.len()) {
+        for node in self.unreached(nodes) {
             // A member of a clique that nothing reaches retains itself, and counts with the root.
             let size = self_sizes.get(node as usize);
             sums.add(0, size);

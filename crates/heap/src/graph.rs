@@ -12,7 +12,7 @@ use crate::allocations::Allocations;
 use crate::column::{Column, WideColumn};
 use crate::facts::EdgeFacts;
 use crate::kinds::{EdgeKind, NodeKind};
-use crate::source::Location;
+use crate::source::{Location, Locations};
 use crate::strings::{StrIx, StringTable};
 
 /// A node's position in its graph. Means nothing in another graph.
@@ -103,22 +103,15 @@ pub(crate) struct Columns {
 /// The columns that walks over the graph read, as plain slices: looking them up once is cheaper than at every step.
 #[derive(Clone, Copy)]
 pub(crate) struct Walk<'a> {
-    pub(crate) kinds: &'a [u8],
     first_edges: &'a [u32],
     words: &'a [u32],
 }
 
 impl<'a> Walk<'a> {
-    /// Returns a node's kind.
-    #[inline]
-    pub(crate) fn kind(self, node: u32) -> NodeKind {
-        NodeKind::from_number(self.kinds[node as usize])
-    }
-
     /// Returns the number of nodes.
     #[inline]
     pub(crate) fn node_count(self) -> usize {
-        self.kinds.len()
+        self.first_edges.len() - 1
     }
 
     /// Returns the position of a node's first edge, and the one behind its last.
@@ -163,7 +156,7 @@ pub(crate) struct Extras {
     /// Native memory that belongs to no node, in bytes (Node 24 and later).
     pub(crate) native_bytes: u64,
     /// Where functions and classes were written, sorted by node.
-    pub(crate) locations: Vec<Location>,
+    pub(crate) locations: Locations,
     /// Allocation tracking.
     pub(crate) allocations: Allocations,
     /// The file's `snapshot` header as JSON, empty where there is none.
@@ -403,15 +396,14 @@ impl HeapGraph {
 
     /// Returns where functions and classes were written, sorted by node.
     #[must_use]
-    pub fn locations(&self) -> &[Location] {
+    pub fn locations(&self) -> &Locations {
         &self.extras.locations
     }
 
     /// Returns where a node's function or class was written. O(log locations).
     #[must_use]
     pub fn location(&self, node: NodeIx) -> Option<Location> {
-        let found = self.extras.locations.binary_search_by_key(&node, |location| location.node);
-        found.ok().map(|at| self.extras.locations[at])
+        self.extras.locations.of(node)
     }
 
     /// Returns what allocation tracking recorded: empty where it was off.
@@ -429,7 +421,7 @@ impl HeapGraph {
     /// Returns what walks over the graph read.
     #[inline]
     pub(crate) fn walk(&self) -> Walk<'_> {
-        Walk { kinds: &self.columns.kinds, first_edges: &self.columns.first_edges, words: &self.columns.edges }
+        Walk { first_edges: &self.columns.first_edges, words: &self.columns.edges }
     }
 
     pub(crate) fn columns(&self) -> &Columns {

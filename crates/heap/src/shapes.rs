@@ -64,11 +64,6 @@ impl Shapes {
     pub(crate) fn objects(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
         self.objects.iter().zip(self.shape_of.iter().copied())
     }
-
-    /// Returns the shape of a plain object.
-    pub(crate) fn of(&self, node: u32) -> Option<u32> {
-        self.objects.get(node).then(|| self.shape_of[self.objects.rank(node)])
-    }
 }
 
 /// Gathers the shapes of plain objects, one property at a time.

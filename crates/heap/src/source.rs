@@ -3,6 +3,7 @@
 //! The graph tells script, line and column; `scripts` resolves closures to scripts, `text` finds declarations in source text, `maps`
 //! applies source maps, `owner` tells app code from packages and Node.js itself. Nothing here reads files: a `SourceFiles` does.
 
+mod locations;
 pub mod maps;
 pub mod owner;
 pub mod scripts;
@@ -12,6 +13,7 @@ use std::fmt;
 
 use crate::graph::NodeIx;
 
+pub use locations::Locations;
 pub use owner::Owner;
 pub use scripts::Scripts;
 

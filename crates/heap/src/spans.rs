@@ -60,12 +60,6 @@ impl DominatorSpans {
         }
         children
     }
-
-    /// Returns a node and all that it dominates.
-    pub(crate) fn subtree(&self, node: NodeIx) -> &[u32] {
-        let place = self.places[node.at()] as usize;
-        &self.nodes[place..place + self.lengths[place] as usize]
-    }
 }
 
 /// Returns all nodes, parents before children, siblings in node order.

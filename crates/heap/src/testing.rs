@@ -59,7 +59,8 @@ pub(crate) fn graphs() -> impl Strategy<Value = HeapGraph> {
             .collect();
         locations.sort_by_key(|location| location.node);
         locations.dedup_by_key(|location| location.node);
-        let mut extras = Extras { has_detachedness, native_bytes, locations, allocations, ..Extras::default() };
+        let mut extras =
+            Extras { has_detachedness, native_bytes, locations: locations.into_iter().collect(), allocations, ..Extras::default() };
         extras.node_kinds = vec!["new kind".into(), "even newer \"kind\"".into()];
         extras.edge_kinds = vec!["loose".into(), "very loose".into()];
         build(&strings, &nodes, edges, extras)

@@ -187,7 +187,7 @@ impl<'a> Stacks<'a> {
     fn frame(&mut self, step: Step, node: NodeIx) -> u32 {
         let graph = self.analysis.graph();
         let class = self.analysis.class(node);
-        let location = || graph.locations().binary_search_by_key(&node, |location| location.node).map_or(u32::MAX, |at| at as u32);
+        let location = || graph.locations().position(node).map_or(u32::MAX, |at| at as u32);
         let function = (graph.kind(node) == NodeKind::CLOSURE).then(|| (graph.name_ix(node), location()));
         let key = FrameKey { held: held(graph, step), class: class.0, function };
         if let Some(&known) = self.by_key.get(&key) {
@@ -203,7 +203,7 @@ impl<'a> Stacks<'a> {
         let graph = self.analysis.graph();
         let class = self.analysis.classes().get(crate::ClassIx(key.class));
         let (what, location) = match key.function {
-            Some((name, at)) => (format!("function {}", graph.strings().text(name)), graph.locations().get(at as usize).copied()),
+            Some((name, at)) => (format!("function {}", graph.strings().text(name)), graph.locations().get(at as usize)),
             None => {
                 let location = |(script_id, line, column)| Location { node, script_id, line, column, script: None };
                 (class.name.clone(), class.place.map(location))

@@ -93,7 +93,7 @@ pub(super) fn read_wide(bytes: &[u8]) -> Option<Vec<(u32, u64)>> {
     BlobReader(bytes).list(|blob| Some((blob.u32()?, blob.u64()?)))
 }
 
-pub(super) fn write_location(blob: &mut BlobWriter, location: &Location) {
+pub(super) fn write_location(blob: &mut BlobWriter, location: Location) {
     blob.u32(location.node.0);
     blob.u32(location.script_id);
     blob.u32(location.line);

@@ -201,7 +201,7 @@ impl Mapped {
         let has_detachedness = blob.u32()? != 0;
         let native_bytes = blob.u64()?;
         let header = blob.text()?;
-        let locations = blob.list(|blob| blob::read_location(blob, nodes))?;
+        let locations = blob.list(|blob| blob::read_location(blob, nodes))?.into_iter().collect();
         let mut allocations = blob::read_allocations(blob)?;
         let problems = blob::read_problems(blob)?;
         let wraps = blob.list(BlobReader::u32)?;

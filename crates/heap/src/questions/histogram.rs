@@ -232,7 +232,7 @@ impl ScriptNames {
     /// Looks up one function of every script. O(locations).
     pub(super) fn of(graph: &HeapGraph) -> Self {
         let mut by_id: FxHashMap<u32, String> = FxHashMap::default();
-        for location in graph.locations() {
+        for location in graph.locations().iter() {
             if by_id.contains_key(&location.script_id) {
                 continue;
             }

@@ -5,7 +5,7 @@ use crate::graph::NodeIx;
 use crate::problems::{ProblemKind, Problems};
 use crate::snapshot::header::{Header, position};
 use crate::snapshot::numbers::skip_space;
-use crate::source::Location;
+use crate::source::{Location, Locations};
 use crate::strings::{StrIx, StringTable};
 
 /// A flat array of rows, each with the fields that the header names.
@@ -104,7 +104,7 @@ pub(super) fn read_locations(
     header: &Header,
     node_count: usize,
     problems: &mut Problems,
-) -> (Vec<Location>, Option<usize>) {
+) -> (Locations, Option<usize>) {
     let fields = &header.location_fields;
     let (rows, end) = rows(bytes, at, fields.len(), "locations", problems);
     let place = |name| position(fields, name);
@@ -114,7 +114,7 @@ pub(super) fn read_locations(
         if !rows.values.is_empty() {
             problems.add(ProblemKind::BadSection, Some(at as u64), "meta.location_fields does not name what a location has");
         }
-        return (Vec::new(), end);
+        return (Locations::default(), end);
     };
     let script_object = place("script_object_index");
     let node = |value: u64| {
@@ -137,12 +137,7 @@ pub(super) fn read_locations(
         locations.push(Location { node: object, script_id, line, column, script });
     }
     problems.add_many(ProblemKind::BadTarget, bad, Some(at as u64), "a location of no node, or without line and column");
-    // DevTools keeps the last of several locations of one node.
-    locations.sort_by_key(|location| location.node);
-    locations.reverse();
-    locations.dedup_by_key(|location| location.node);
-    locations.reverse();
-    (locations, end)
+    (locations.into_iter().collect(), end)
 }
 
 /// Reads `samples`.

@@ -35,7 +35,7 @@ impl Scripts {
                 scripts.of_context.entry(context.0).or_insert(node.0);
             }
         }
-        for location in graph.locations() {
+        for location in graph.locations().iter() {
             if scripts.of_id.contains_key(&location.script_id) || location.node.at() >= graph.node_count() {
                 continue;
             }

@@ -26,7 +26,7 @@ pub(super) fn samples<W: Write>(sink: &mut Sink<'_, W>, graph: &HeapGraph) -> io
 
 /// Writes where functions and classes were written.
 pub(super) fn locations<W: Write>(sink: &mut Sink<'_, W>, graph: &HeapGraph, layout: &Layout) -> io::Result<()> {
-    let row = |location: &crate::Location| {
+    let row = |location: crate::Location| {
         let mut row =
             vec![layout.node_index(location.node), u64::from(location.script_id), u64::from(location.line), u64::from(location.column)];
         // Where one script has no node, the root's number stands: V8 writes 0.

@@ -1,0 +1,116 @@
+//! Where functions and classes were written, for all nodes of a graph.
+//!
+//! A heap has hundreds of thousands of located objects and a few thousand places, so each place is kept once.
+
+use rustc_hash::FxHashMap;
+
+use crate::graph::NodeIx;
+use crate::source::Location;
+
+/// The locations of a graph, by node. 8 bytes a location.
+#[derive(Clone, Debug, Default)]
+pub struct Locations {
+    /// The nodes that have one, rising.
+    nodes: Vec<u32>,
+    /// The place of each of `nodes`.
+    place_of: Vec<u32>,
+    places: Vec<Place>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Place {
+    script_id: u32,
+    line: u32,
+    column: u32,
+    script: Option<NodeIx>,
+}
+
+impl Locations {
+    /// Returns the number of locations.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Says whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// Returns a node's location. O(log locations).
+    #[must_use]
+    pub fn of(&self, node: NodeIx) -> Option<Location> {
+        self.position(node).and_then(|at| self.get(at))
+    }
+
+    /// Returns the position of a node's location among all. O(log locations).
+    #[must_use]
+    pub fn position(&self, node: NodeIx) -> Option<usize> {
+        self.nodes.binary_search(&node.0).ok()
+    }
+
+    /// Returns the location at a position.
+    #[must_use]
+    pub fn get(&self, at: usize) -> Option<Location> {
+        let place = self.places[*self.place_of.get(at)? as usize];
+        let Place { script_id, line, column, script } = place;
+        Some(Location { node: NodeIx(*self.nodes.get(at)?), script_id, line, column, script })
+    }
+
+    /// Returns all locations, by node.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Location> + '_ {
+        self.nodes.iter().zip(&self.place_of).map(|(&node, &place)| {
+            let Place { script_id, line, column, script } = self.places[place as usize];
+            Location { node: NodeIx(node), script_id, line, column, script }
+        })
+    }
+
+    /// Returns the nodes that have a location, rising.
+    pub(crate) fn nodes(&self) -> &[u32] {
+        &self.nodes
+    }
+}
+
+impl PartialEq for Locations {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+/// Sorts by node. Of several locations of one node the last counts, as DevTools has it.
+impl FromIterator<Location> for Locations {
+    fn from_iter<I: IntoIterator<Item = Location>>(all: I) -> Self {
+        let mut known: FxHashMap<Place, u32> = FxHashMap::default();
+        let mut places = Vec::new();
+        let mut rows: Vec<(u32, u32)> = Vec::new();
+        for Location { node, script_id, line, column, script } in all {
+            let place = Place { script_id, line, column, script };
+            let ix = *known.entry(place).or_insert_with(|| {
+                places.push(place);
+                places.len() as u32 - 1
+            });
+            rows.push((node.0, ix));
+        }
+        rows.sort_by_key(|&(node, _)| node);
+        rows.reverse();
+        rows.dedup_by_key(|&mut (node, _)| node);
+        rows.reverse();
+        let (nodes, place_of) = rows.into_iter().unzip();
+        Self { nodes, place_of, places }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_location_of_a_node_counts() {
+        let at = |node, line| Location { node: NodeIx(node), script_id: 7, line, column: 0, script: None };
+        let locations: Locations = [at(9, 1), at(2, 5), at(9, 3), at(4, 5)].into_iter().collect();
+        assert_eq!(locations.iter().map(|location| (location.node.0, location.line)).collect::<Vec<_>>(), [(2, 5), (4, 5), (9, 3)]);
+        assert_eq!(locations.of(NodeIx(9)), Some(at(9, 3)));
+        assert_eq!(locations.of(NodeIx(3)), None);
+    }
+}
