@@ -1,17 +1,308 @@
 //! What grew from one snapshot to the next: by class, and by the object that holds what is new.
+//!
+//! Snapshots of one process are compared by identity: what exists in all of them is the common ground, and every other object counts
+//! for the nearest object of the common ground on its best path. A leak shows as a number that rises in every step; a full cache, whose
+//! new entries replace old ones, as one that stays. Snapshots of different processes are compared by the shape of paths instead.
+
+mod ids;
+mod volumes;
+
+use rustc_hash::FxHashMap;
 
 use crate::analysis::HeapAnalysis;
-use crate::suspects::{Options, Report, Verdict, VerdictKind};
+use crate::graph::NodeIx;
+use crate::source::Owner;
+use crate::story::{Lineage, Scene};
+use crate::suspects::case::{Case, bytes, finding, grouped};
+use crate::suspects::{ClassGrowth, Finding, Growth, Matched, Options, Report, Verdict, VerdictKind};
 
-/// Compares two or more snapshots, oldest first.
+use ids::IdSet;
+use volumes::{Cluster, Key, volumes};
+
+/// A finding whose growth is below this part of the heap in all is noise, unless its count says otherwise.
+const LEAST_SHARE: f64 = 0.0005;
+/// And below this many bytes in any case.
+const LEAST_BYTES: u64 = 1500;
+/// How many objects must come with every step.
+const LEAST_STEP: u64 = 4;
+/// The part of the largest step that every other step must reach to be called steady.
+const STEADY: f64 = 0.35;
+
+/// Compares two or more snapshots, oldest first. O(edges) for each snapshot.
 #[must_use]
-pub fn compare(_snapshots: &[&HeapAnalysis], _options: &Options<'_>) -> Report {
-    let verdict = Verdict {
-        kind: VerdictKind::NotEnoughEvidence,
-        confidence: 0.5,
-        summary: "nothing grew".to_owned(),
-        evidence: vec![],
-        needs: None,
+pub fn compare(snapshots: &[&HeapAnalysis], options: &Options<'_>) -> Report {
+    if snapshots.len() < 2 {
+        let verdict = verdict(VerdictKind::NotEnoughEvidence, 1.0, "growth needs at least two snapshots", vec![], Some("another snapshot"));
+        return Report { verdict, findings: vec![], left_out: 0, classes: vec![] };
+    }
+    let comparison = Comparison::new(snapshots, options);
+    comparison.report(options)
+}
+
+struct Comparison<'a> {
+    snapshots: Vec<&'a HeapAnalysis>,
+    last: Scene<'a>,
+    lineage: Lineage,
+    matched: Matched,
+    /// What each snapshot has besides the common ground, by holder and class.
+    clusters: Vec<FxHashMap<Key, Cluster>>,
+}
+
+impl<'a> Comparison<'a> {
+    fn new(snapshots: &[&'a HeapAnalysis], options: &Options<'a>) -> Self {
+        let ids: Vec<IdSet> = snapshots.iter().map(|analysis| IdSet::of(analysis.graph())).collect();
+        let matched = if ids::are_comparable(snapshots) { Matched::ById } else { Matched::ByPath };
+        let mut clusters = Vec::new();
+        let mut last = None;
+        for (nth, &analysis) in snapshots.iter().enumerate() {
+            let scene = Scene::new(analysis, options.files);
+            let lineage = Lineage::of(&scene);
+            let before = nth.checked_sub(1).and_then(|before| ids.get(before));
+            clusters.push(volumes(&scene, &lineage, &ids, before, matched));
+            last = Some((scene, lineage));
+        }
+        let (last, lineage) = last.unwrap_or_else(|| {
+            let scene = Scene::new(snapshots[0], options.files);
+            let lineage = Lineage::of(&scene);
+            (scene, lineage)
+        });
+        Self { snapshots: snapshots.to_vec(), last, lineage, matched, clusters }
+    }
+
+    fn report(&self, options: &Options<'_>) -> Report {
+        let sizes: Vec<u64> = self.snapshots.iter().map(|analysis| analysis.total_size()).collect();
+        let series = self.series();
+        let mut findings: Vec<Finding> = Vec::new();
+        for trend in series.iter().filter(|trend| trend.is_growing(self.matched)).take(MAX_CASES) {
+            let found = finding(&self.last, &self.case(trend));
+            merge(&mut findings, found);
+        }
+        findings.sort_by(|a, b| score(b).total_cmp(&score(a)));
+        let classes = self.classes(&findings);
+        let verdict = self.verdict(&sizes, &series, &findings);
+        let left_out = findings.len().saturating_sub(options.limit);
+        findings.truncate(options.limit);
+        Report { verdict, findings, left_out, classes }
+    }
+
+    /// Returns the holders whose content changed, those with the largest last content first.
+    fn series(&self) -> Vec<Trend> {
+        let least = self.snapshots.last().map_or(0, |last| (last.total_size() as f64 * LEAST_SHARE) as u64).max(LEAST_BYTES);
+        let Some(last) = self.clusters.last() else { return vec![] };
+        let mut trends: Vec<Trend> = last
+            .iter()
+            .map(|(key, cluster)| Trend {
+                counts: self.clusters.iter().map(|clusters| clusters.get(key).map_or(0, |cluster| cluster.count)).collect(),
+                bytes: self.clusters.iter().map(|clusters| clusters.get(key).map_or(0, |cluster| cluster.bytes)).collect(),
+                cluster: *cluster,
+            })
+            .filter(|trend| trend.cluster.bytes >= least)
+            .collect();
+        trends.sort_by(|a, b| b.cluster.bytes.cmp(&a.cluster.bytes).then(a.cluster.example.cmp(&b.cluster.example)));
+        trends
+    }
+
+    fn case(&self, trend: &Trend) -> Case {
+        let cluster = trend.cluster;
+        let steps = trend.steps();
+        let mut why = vec![format!("grew by {} in {} step{}", join(&steps), steps.len(), if steps.len() == 1 { "" } else { "s" })];
+        if self.snapshots.len() > 2 && self.matched == Matched::ById {
+            let before = trend.counts.iter().rev().nth(1).copied().unwrap_or(0);
+            why.push(format!("{} of the {} that were new one snapshot before are still there", grouped(cluster.survived), grouped(before)));
+        }
+        let old = self.old_members(cluster.holder, cluster.example);
+        let growth = Growth {
+            counts: trend.counts.iter().map(|count| count + old).collect(),
+            bytes: trend.bytes.clone(),
+            matched: self.matched,
+        };
+        let evenness = steps.iter().min().copied().unwrap_or(0) as f64 / steps.iter().max().copied().unwrap_or(1).max(1) as f64;
+        let base = if self.snapshots.len() > 2 { 0.8 } else { 0.55 };
+        let confidence = base + 0.15 * evenness.clamp(0.0, 1.0);
+        Case {
+            holder: cluster.holder,
+            example: cluster.example,
+            count: cluster.count + old,
+            bytes: trend.cluster.bytes,
+            growth: Some(growth),
+            why,
+            confidence,
+        }
+    }
+
+    /// Counts the objects like `example` that the holder had from the first snapshot on. O(nodes of that class).
+    fn old_members(&self, holder: NodeIx, example: NodeIx) -> u64 {
+        if self.matched != Matched::ById {
+            return 0;
+        }
+        let graph = self.last.graph();
+        let (kind, name) = (graph.kind(example), graph.name_ix(example));
+        let by_name = !kind.is_string() && kind != crate::kinds::NodeKind::CLOSURE;
+        let like = |node: &NodeIx| graph.kind(*node) == kind && (!by_name || graph.name_ix(*node) == name);
+        let first = IdSet::of(self.snapshots[0].graph());
+        let old = |node: &NodeIx| first.contains(graph.id(*node).0);
+        graph.nodes().filter(like).filter(old).filter(|&node| self.lineage.holder(&self.last, node) == Some(holder)).count() as u64
+    }
+
+    fn classes(&self, findings: &[Finding]) -> Vec<ClassGrowth> {
+        let interfaces = self.snapshots.last().map(|last| last.classes().interfaces());
+        let mut by_name: FxHashMap<String, (Vec<u64>, Vec<u64>)> = FxHashMap::default();
+        let steps = self.snapshots.len();
+        for (nth, analysis) in self.snapshots.iter().enumerate() {
+            let renamed = (nth + 1 < steps).then(|| analysis.classes_with(interfaces));
+            let classes = renamed.as_ref().unwrap_or_else(|| analysis.classes());
+            for (class, count, size) in class_sums(analysis, classes) {
+                let (counts, sizes) = by_name.entry(class).or_insert_with(|| (vec![0; steps], vec![0; steps]));
+                counts[nth] += count;
+                sizes[nth] += size;
+            }
+        }
+        let mut grown: Vec<ClassGrowth> = by_name
+            .into_iter()
+            .filter(|(name, (counts, _))| !name.starts_with('(') && counts.windows(2).all(|pair| pair[1] > pair[0]))
+            .map(|(class, (counts, bytes))| {
+                let held = findings.iter().find(|finding| finding.class == class);
+                let held_by = held.map_or_else(String::new, |finding| held_by(finding));
+                ClassGrowth {
+                    survived: counts.last().unwrap_or(&0) - counts.first().unwrap_or(&0),
+                    place: held.and_then(|finding| finding.location.clone()),
+                    held_by,
+                    class,
+                    growth: Growth { counts, bytes, matched: self.matched },
+                }
+            })
+            .collect();
+        let gain = |growth: &Growth| growth.bytes.last().unwrap_or(&0).saturating_sub(*growth.bytes.first().unwrap_or(&0));
+        grown.sort_by(|a, b| gain(&b.growth).cmp(&gain(&a.growth)).then(a.class.cmp(&b.class)));
+        grown.truncate(MAX_CLASSES);
+        grown
+    }
+
+    fn verdict(&self, sizes: &[u64], series: &[Trend], findings: &[Finding]) -> Verdict {
+        let mut evidence = vec![format!("{} in all", sizes.iter().map(|&size| bytes(size)).collect::<Vec<_>>().join(" → "))];
+        if self.matched == Matched::ByPath {
+            evidence.push("the snapshots are of different processes: compared by the shape of paths, not by identity".to_owned());
+        }
+        let needs = if self.snapshots.len() == 2 { Some("a third snapshot would show whether it goes on") } else { None };
+        if let Some(first) = findings.first() {
+            evidence.extend(findings.iter().take(3).map(|finding| evidence_of(finding)));
+            let summary = format!("{} grew in every step", first.class);
+            return verdict(VerdictKind::Growing, first.confidence, &summary, evidence, needs);
+        }
+        let (first, last) = (sizes.first().copied().unwrap_or(0), sizes.last().copied().unwrap_or(0));
+        let peak = sizes.iter().copied().max().unwrap_or(0);
+        if let Some(filling) = series.iter().find(|trend| trend.is_filling()) {
+            evidence.push(format!("a collection went {} and slows down", join(&filling.counts)));
+            return verdict(VerdictKind::FillingToABound, 0.6, "something fills, ever more slowly", evidence, Some("a later snapshot"));
+        }
+        if peak > last + last / 20 && peak > first {
+            evidence.push(format!("{} came and went again", bytes(peak - last)));
+            return verdict(VerdictKind::LazyGc, 0.7, "what grew was let go again", evidence, None);
+        }
+        if self.snapshots.len() == 2 && last > first + first / 20 {
+            return verdict(VerdictKind::NotEnoughEvidence, 0.5, "it grew, but nothing stands out", evidence, needs);
+        }
+        verdict(VerdictKind::LargeButFlat, 0.7, "nothing grows in every step", evidence, None)
+    }
+}
+
+/// How many trends are looked at closely.
+const MAX_CASES: usize = 12;
+/// How many classes are listed.
+const MAX_CLASSES: usize = 20;
+
+fn verdict(kind: VerdictKind, confidence: f64, summary: &str, evidence: Vec<String>, needs: Option<&str>) -> Verdict {
+    Verdict { kind, confidence, summary: summary.to_owned(), evidence, needs: needs.map(str::to_owned) }
+}
+
+fn evidence_of(finding: &Finding) -> String {
+    let counts = finding.growth.as_ref().map_or_else(String::new, |growth| join_arrows(&growth.counts));
+    format!("{} {counts}, held by {}", finding.class, held_by(finding))
+}
+
+/// Names what holds a finding's objects: the hop to cut.
+fn held_by(finding: &Finding) -> String {
+    let at = finding.story.hops.iter().position(|hop| hop.edge.as_ref().is_some_and(|edge| edge.cut));
+    let Some(at) = at else { return String::new() };
+    let hop = &finding.story.hops[at];
+    let above = at.checked_sub(1).and_then(|above| finding.story.hops.get(above)).filter(|_| at > 1).map_or("", |hop| &hop.label);
+    let edge = hop.edge.as_ref().map_or("", |edge| &edge.text);
+    format!("{above}{edge}")
+}
+
+/// Application code before packages before Node.js; then size and confidence.
+fn score(finding: &Finding) -> f64 {
+    let owner = match finding.owner {
+        Owner::App => 1.0,
+        Owner::Package { .. } => 0.9,
+        Owner::Unknown => 0.7,
+        Owner::NodeCore => 0.5,
     };
-    Report { verdict, findings: vec![], left_out: 0, classes: vec![] }
+    finding.bytes as f64 * finding.confidence * owner
+}
+
+/// Adds a finding, or keeps only the larger where one is about the same memory or has the same fingerprint.
+fn merge(findings: &mut Vec<Finding>, found: Finding) {
+    match findings.iter_mut().find(|known| known.holder == found.holder || known.id == found.id) {
+        Some(known) if known.bytes >= found.bytes => {
+            let note = format!("and {} {}", grouped(found.count), found.class);
+            if known.holder == found.holder && known.why.len() < 8 {
+                known.why.push(note);
+            }
+        }
+        Some(known) => *known = found,
+        None => findings.push(found),
+    }
+}
+
+/// How one holder's content changed.
+#[derive(Clone, Debug)]
+struct Trend {
+    counts: Vec<u64>,
+    bytes: Vec<u64>,
+    cluster: Cluster,
+}
+
+impl Trend {
+    fn steps(&self) -> Vec<u64> {
+        self.counts.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect()
+    }
+
+    /// Says whether the number rose in every step by much the same, and what came stayed.
+    fn is_growing(&self, matched: Matched) -> bool {
+        let steps = self.steps();
+        let largest = steps.iter().max().copied().unwrap_or(0);
+        let steady = steps.iter().all(|&step| step >= LEAST_STEP && step as f64 >= largest as f64 * STEADY);
+        let before = self.counts.iter().rev().nth(1).copied().unwrap_or(0);
+        let stayed = matched == Matched::ByPath || self.counts.len() < 3 || self.cluster.survived as f64 >= before as f64 * 0.6;
+        steady && stayed
+    }
+
+    /// Says whether the number rises ever more slowly.
+    fn is_filling(&self) -> bool {
+        let steps = self.steps();
+        steps.len() >= 2 && steps.first() > Some(&16) && steps.windows(2).all(|pair| pair[1] as f64 <= pair[0] as f64 * 0.6)
+    }
+}
+
+fn join(numbers: &[u64]) -> String {
+    numbers.iter().map(|&number| grouped(number)).collect::<Vec<_>>().join(", ")
+}
+
+fn join_arrows(numbers: &[u64]) -> String {
+    numbers.iter().map(|&number| grouped(number)).collect::<Vec<_>>().join(" → ")
+}
+
+/// Sums up the nodes of each class by name.
+fn class_sums(analysis: &HeapAnalysis, classes: &crate::classes::Classes) -> Vec<(String, u64, u64)> {
+    let mut sums = vec![(0_u64, 0_u64); classes.len()];
+    for node in analysis.graph().nodes() {
+        let size = analysis.self_size(node);
+        if size > 0 {
+            let sum = &mut sums[classes.of(node).0 as usize];
+            sum.0 += 1;
+            sum.1 += size;
+        }
+    }
+    classes.iter().zip(sums).filter(|&(_, (count, _))| count > 0).map(|((_, class), (count, size))| (class.name.clone(), count, size)).collect()
 }

@@ -38,6 +38,7 @@ pub mod filters;
 pub mod graph;
 pub mod growth;
 pub mod index;
+pub mod inspectors;
 pub mod kinds;
 pub mod mapped;
 mod names;

@@ -17,6 +17,7 @@ use crate::graph::{Edge, EdgeIx, HeapGraph, NodeIx};
 use crate::source::Scripts;
 
 pub use all::{PathLimits, PathShape, RetainingNode, all_paths, retaining_paths, shapes_of};
+pub(crate) use all::is_number;
 pub use names::KnownNames;
 pub(crate) use names::Name;
 pub use roots::{Root, Roots};

@@ -37,7 +37,7 @@ pub struct Location {
 pub struct Place {
     /// The script's name: a path, a `file:` URL, `node:internal/timers`; after a source map, the original source's name.
     pub file: String,
-    /// Line, from 1.
+    /// Line, from 1; 0 where only the file is known.
     pub line: u32,
     /// Column in UTF-16 units, from 1; 0 where only the line is known.
     pub column: u32,
@@ -68,9 +68,10 @@ impl Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let file = self.file.strip_prefix("file://").unwrap_or(&self.file);
-        match self.column {
-            0 => write!(f, "{file}:{}", self.line),
-            column => write!(f, "{file}:{}:{column}", self.line),
+        match (self.line, self.column) {
+            (0, _) => f.write_str(file),
+            (_, 0) => write!(f, "{file}:{}", self.line),
+            (_, column) => write!(f, "{file}:{}:{column}", self.line),
         }
     }
 }

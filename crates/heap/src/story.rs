@@ -1,7 +1,17 @@
 //! A retaining path as people read it: V8's internals folded, roots in Node.js's terms, source places, and the hop to cut.
 
-use crate::graph::NodeId;
+pub mod lineage;
+mod roots;
+pub mod scene;
+mod tell;
+
+use crate::graph::{NodeId, NodeIx};
 use crate::source::Place;
+
+pub use lineage::Lineage;
+pub use scene::Scene;
+pub(crate) use tell::{is_indexed, owner};
+pub use tell::{About, tell, tell_path};
 
 /// Whether an object still has a purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,6 +64,8 @@ pub struct Hop {
     pub place: Option<Place>,
     /// The object; `None` for a root that is none.
     pub node: Option<NodeId>,
+    /// Its position in the graph that the story is of.
+    pub at: Option<NodeIx>,
     /// What it retains, in bytes.
     pub retained: u64,
     /// Whether it is leaking, by the inspectors and the two rules of LeakCanary.

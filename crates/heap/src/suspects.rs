@@ -3,6 +3,19 @@
 //! This file holds the plain data that front-ends render and the entry point for one snapshot; `growth` compares several. Each leak
 //! pattern has its own file below `suspects/` with its reason, its confidence and its limits.
 
+mod accumulation;
+mod buffers;
+pub(crate) mod case;
+mod closures;
+mod collections;
+mod listeners;
+mod modules;
+mod patterns;
+mod promises;
+mod strings;
+mod timers;
+mod wrappers;
+
 use crate::analysis::HeapAnalysis;
 use crate::graph::NodeId;
 use crate::source::{NoFiles, Owner, Place, SourceFiles, SourceLine};

@@ -50,7 +50,7 @@ impl Roots {
         }
         let cache = module_cache(graph, names);
         for (file, &module) in cache.iter().take(MAX_MODULES) {
-            roots.add(module, 12, Root::Module { file: file.clone() });
+            roots.add(module, 9, Root::Module { file: file.clone() });
         }
         roots.add_scopes(graph, names, scripts, &cache);
         roots.seeds.sort_unstable();

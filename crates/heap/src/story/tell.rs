@@ -1,0 +1,296 @@
+//! Tells a retaining path: folds V8's internals, names roots, counts equal hops, and finds places.
+
+use crate::graph::{Edge, EdgeName, NodeIx};
+use crate::inspectors;
+use crate::kinds::{EdgeKind, NodeKind};
+use crate::paths::{Root, Step};
+use crate::source::{Owner, Place};
+use crate::story::scene::Scene;
+use crate::story::{Hop, HopEdge, Leaking, Story, roots};
+
+/// Hops beyond this many are left out in the middle.
+const MAX_HOPS: usize = 14;
+/// The longest run of hops that is looked at for repetition.
+const MAX_PERIOD: usize = 4;
+/// Steps of a path beyond this many are not told one by one: the middle of a long linked list.
+const MAX_STEPS: usize = 4096;
+
+/// What a story is to be about.
+#[derive(Clone, Copy, Debug)]
+pub struct About {
+    /// The object at its end.
+    pub target: NodeIx,
+    /// The object that holds too much, where one is known: the hop to it is the one to cut.
+    pub holder: Option<NodeIx>,
+    /// How many like the target the holder has.
+    pub times: u64,
+}
+
+/// Tells why a node is alive. O(length of its path).
+#[must_use]
+pub fn tell(scene: &Scene<'_>, about: About) -> Story {
+    let (root, steps) = scene.paths.path(scene.graph(), about.target);
+    tell_path(scene, root, &steps, about)
+}
+
+/// Tells a given path. O(length of the path).
+#[must_use]
+pub fn tell_path(scene: &Scene<'_>, root: NodeIx, steps: &[Step], about: About) -> Story {
+    let mut teller = Teller { scene, hops: Vec::new(), words: Vec::new(), place: None, near: None, folded_from: None };
+    let steps: Vec<Step> = if steps.len() > MAX_STEPS {
+        let half = MAX_STEPS / 2;
+        steps[..half].iter().chain(&steps[steps.len() - half..]).copied().collect()
+    } else {
+        steps.to_vec()
+    };
+    let told = teller.root(root, &steps);
+    for step in &steps[told.min(steps.len())..] {
+        teller.step(*step, step.edge.to == about.target);
+    }
+    let mut hops = teller.hops;
+    fold_repetitions(&mut hops);
+    mark_cut(scene, &mut hops, about);
+    let left_out = leave_out(&mut hops);
+    label(scene, &mut hops);
+    Story { hops, left_out }
+}
+
+struct Teller<'a, 'b> {
+    scene: &'b Scene<'a>,
+    hops: Vec<Hop>,
+    /// Words of the edges since the last shown hop.
+    words: Vec<String>,
+    /// Where the last of them was written.
+    place: Option<Place>,
+    /// The file that the path was last seen in.
+    near: Option<String>,
+    /// The owner of a folded table, for telling keys from values.
+    folded_from: Option<NodeIx>,
+}
+
+impl Teller<'_, '_> {
+    /// Tells the root and returns how many steps that took.
+    fn root(&mut self, root: NodeIx, steps: &[Step]) -> usize {
+        let scene = self.scene;
+        let (label, notes, told) = roots::name(scene, root, steps);
+        if let Some(Root::ModuleScope { file, .. } | Root::Module { file }) = scene.paths.roots.at(root) {
+            self.near = Some(file.clone());
+        }
+        let at = told.checked_sub(1).and_then(|last| steps.get(last)).map_or(root, |step| step.edge.to);
+        self.hops.push(Hop {
+            edge: None,
+            label,
+            notes,
+            place: None,
+            node: Some(scene.graph().id(at)),
+            at: Some(at),
+            retained: scene.analysis.retained_size(at),
+            leaking: Leaking::Unknown,
+            reason: String::new(),
+        });
+        self.folded_from = scene.is_visible(at).then_some(at);
+        told
+    }
+
+    fn step(&mut self, step: Step, is_last: bool) {
+        let scene = self.scene;
+        self.word(step);
+        let to = step.edge.to;
+        if !is_last && !scene.is_visible(to) {
+            return;
+        }
+        let file = scene.file(to);
+        if !file.is_empty() {
+            self.near = Some(file);
+        }
+        let text = if self.words.is_empty() { "(internal)".to_owned() } else { self.words.concat() };
+        self.words.clear();
+        let edge = HopEdge { text, place: self.place.take(), times: 1, cut: false, frees: None };
+        self.hops.push(Hop {
+            edge: Some(edge),
+            label: scene.label(to),
+            notes: Vec::new(),
+            place: scene.place(to),
+            node: Some(scene.graph().id(to)),
+            at: Some(to),
+            retained: scene.analysis.retained_size(to),
+            leaking: Leaking::Unknown,
+            reason: String::new(),
+        });
+        self.folded_from = Some(to);
+    }
+
+    /// Adds the words of one edge; none for those that only lead into a part of the same object.
+    fn word(&mut self, Step { from, edge }: Step) {
+        let scene = self.scene;
+        let graph = scene.graph();
+        let text = graph.edge_text(edge);
+        let text: String = text.chars().take(200).collect();
+        let word = match edge.kind {
+            EdgeKind::CONTEXT => {
+                let (keyword, place) = scene.variable(from, &text);
+                self.place = place.or(self.place.take());
+                format!("{} {text}", keyword.as_deref().unwrap_or("variable"))
+            }
+            EdgeKind::PROPERTY => {
+                self.place = scene.property_place(from, &text, self.near.as_deref()).or(self.place.take());
+                property_word(&text)
+            }
+            EdgeKind::ELEMENT => "[index]".to_owned(),
+            EdgeKind::INTERNAL if graph.kind(from) == NodeKind::ARRAY => match self.folded_from {
+                Some(owner) => self.entry_word(owner, from, edge),
+                None => "[entry]".to_owned(),
+            },
+            _ if is_silent(&text) || !scene.is_visible(edge.to) => return,
+            EdgeKind::INTERNAL => format!("({text})"),
+            _ => "(internal)".to_owned(),
+        };
+        if self.words.len() < 4 && self.words.last() != Some(&word) {
+            let gap = if self.words.is_empty() || word.starts_with(['.', '[']) { "" } else { " " };
+            self.words.push(format!("{gap}{word}"));
+        }
+    }
+
+    fn entry_word(&self, owner: NodeIx, table: NodeIx, edge: Edge) -> String {
+        let is_collection = |name: &str| matches!(name, "Map" | "Set" | "WeakMap" | "SafeMap" | "SafeSet");
+        if !is_collection(&self.scene.graph().name(owner)) {
+            return if self.words.is_empty() { "[entry]".to_owned() } else { String::new() };
+        }
+        match self.scene.is_key(owner, table, edge) {
+            Some(true) if self.scene.names.class_set.is(self.scene.graph().name_ix(owner)) => "[entry]".to_owned(),
+            Some(true) => "[key]".to_owned(),
+            _ => "[value]".to_owned(),
+        }
+    }
+}
+
+/// Says whether an internal edge leads to a part of the same object as people see it.
+fn is_silent(name: &str) -> bool {
+    matches!(name, "table" | "elements" | "properties" | "context" | "previous" | "hash_table" | "backing_store")
+}
+
+/// Writes a property as JavaScript does; symbols by their description.
+pub(crate) fn property_word(name: &str) -> String {
+    if let Some(symbol) = name.strip_prefix("<symbol ").and_then(|name| name.strip_suffix('>')) {
+        return format!("[{symbol}]");
+    }
+    let is_identifier = |name: &str| {
+        let name = name.strip_prefix('#').unwrap_or(name);
+        !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '$')
+    };
+    if is_identifier(name) { format!(".{name}") } else { format!("[{}]", serde_json::Value::from(name)) }
+}
+
+/// Joins hops that repeat, as those of a linked list do: the first stays and says how often.
+fn fold_repetitions(hops: &mut Vec<Hop>) {
+    let same = |a: &Hop, b: &Hop| a.label == b.label && a.edge.as_ref().map(|edge| &edge.text) == b.edge.as_ref().map(|edge| &edge.text);
+    let mut at = 1;
+    while at < hops.len() {
+        let repeated = (1..=MAX_PERIOD).find_map(|period| {
+            let equal = |k: usize| (0..period).all(|i| matches!((hops.get(at + i), hops.get(at + k * period + i)), (Some(a), Some(b)) if same(a, b)));
+            let times = (1..).take_while(|&k| equal(k)).count();
+            (times >= 2 || (times >= 1 && period == 1)).then_some((period, times))
+        });
+        if let Some((period, times)) = repeated {
+            // The last of the run stays: what follows hangs on it.
+            hops.drain(at..at + period * times);
+            for hop in hops.iter_mut().skip(at).take(period) {
+                if let Some(edge) = &mut hop.edge {
+                    edge.times = times as u64 + 1;
+                }
+            }
+            at += period;
+        } else {
+            at += 1;
+        }
+    }
+}
+
+/// Marks the hop to cut: the last named reference on the way to the holder.
+fn mark_cut(scene: &Scene<'_>, hops: &mut [Hop], about: About) {
+    let Some(holder) = about.holder else { return };
+    let frees = scene.analysis.retained_size(holder);
+    let at_holder = hops.iter().rposition(|hop| hop.at == Some(holder));
+    let cut = at_holder.filter(|&at| at > 0).or_else(|| at_holder.map(|at| at + 1)).filter(|&at| at < hops.len());
+    if let Some(edge) = cut.and_then(|at| hops[at].edge.as_mut()) {
+        edge.cut = true;
+        edge.frees = Some(frees);
+    }
+    let below = at_holder.map(|at| at + 1).filter(|&at| at < hops.len());
+    if let Some(edge) = below.and_then(|at| hops[at].edge.as_mut()) {
+        edge.times = edge.times.max(about.times);
+        // Of many properties of one object the name of one says nothing.
+        if about.times > 1 && edge.text.starts_with('.') {
+            "[property]".clone_into(&mut edge.text);
+        }
+    }
+}
+
+fn leave_out(hops: &mut Vec<Hop>) -> usize {
+    if hops.len() <= MAX_HOPS {
+        return 0;
+    }
+    let left_out = hops.len() - MAX_HOPS;
+    let cut = hops.iter().position(|hop| hop.edge.as_ref().is_some_and(|edge| edge.cut));
+    // The hop to cut is always told.
+    let from = match cut {
+        Some(cut) if cut < MAX_HOPS / 2 + left_out && cut >= MAX_HOPS / 2 => cut.saturating_sub(left_out + 1).max(1),
+        _ => MAX_HOPS / 2,
+    };
+    hops.drain(from..(from + left_out).min(hops.len()));
+    left_out
+}
+
+/// Labels the hops by inspectors and the two rules: above one that is not leaking nothing leaks, below a leaking one everything does.
+fn label(scene: &Scene<'_>, hops: &mut [Hop]) {
+    for (nth, hop) in hops.iter_mut().enumerate() {
+        let found = if nth == 0 { Some((Leaking::No, "a root".to_owned())) } else { hop.at.and_then(|at| inspectors::inspect(scene, at)) };
+        if let Some((leaking, reason)) = found {
+            (hop.leaking, hop.reason) = (leaking, reason);
+        }
+    }
+    if let Some(last) = hops.iter().rposition(|hop| hop.leaking == Leaking::No) {
+        let reason = format!("{} below is not leaking", hops[last].label);
+        for hop in &mut hops[..last] {
+            if hop.leaking != Leaking::No {
+                (hop.leaking, hop.reason) = (Leaking::No, reason.clone());
+            }
+        }
+    }
+    if let Some(first) = hops.iter().position(|hop| hop.leaking == Leaking::Yes) {
+        let reason = format!("{} above is leaking", hops[first].label);
+        for hop in &mut hops[first + 1..] {
+            if hop.leaking != Leaking::Yes {
+                (hop.leaking, hop.reason) = (Leaking::Yes, reason.clone());
+            }
+        }
+    }
+}
+
+/// Returns whose code holds what a story tells of: that of the last hop at or above `upto` whose code is known and is not Node.js's own,
+/// else Node.js.
+pub(crate) fn owner(scene: &Scene<'_>, root: NodeIx, steps: &[Step], upto: NodeIx) -> (Owner, String) {
+    let mut best = (Owner::Unknown, String::new());
+    let nodes = std::iter::once(root).chain(steps.iter().map(|step| step.edge.to));
+    for node in nodes {
+        let file = scene.file(node);
+        if !file.is_empty() {
+            let owner = Owner::of_script(&file);
+            if owner != Owner::NodeCore || best.0 == Owner::Unknown {
+                best = (owner, file);
+            }
+        }
+        if node == upto {
+            break;
+        }
+    }
+    (scene.owner_of(&best.1), best.1)
+}
+
+/// Says whether an edge's name is an index.
+pub(crate) fn is_indexed(scene: &Scene<'_>, edge: Edge) -> bool {
+    match scene.graph().edge_name(edge) {
+        EdgeName::Index(_) => true,
+        EdgeName::Text(name) => crate::paths::is_number(scene.graph().strings().raw(name)),
+    }
+}

@@ -1,0 +1,200 @@
+//! A case: objects of one class held by one object, before anything is said about it; and how it becomes a finding.
+
+use std::hash::Hasher;
+
+use rustc_hash::FxHasher;
+
+use crate::graph::{EdgeName, NodeIx};
+use crate::kinds::{EdgeKind, NodeKind};
+use crate::paths::{Step, is_number};
+use crate::source::{Owner, Place};
+use crate::story::{About, Scene, Story, owner, tell};
+use crate::suspects::{Finding, Growth, Severity, patterns};
+
+/// Objects of one class that one object holds.
+#[derive(Clone, Debug)]
+pub(crate) struct Case {
+    /// The object that holds them.
+    pub(crate) holder: NodeIx,
+    /// One of them.
+    pub(crate) example: NodeIx,
+    /// How many there are.
+    pub(crate) count: u64,
+    /// How large they and what they hold are, in bytes.
+    pub(crate) bytes: u64,
+    /// How their number changed.
+    pub(crate) growth: Option<Growth>,
+    /// What speaks for it so far.
+    pub(crate) why: Vec<String>,
+    /// How sure, 0 to 1, before a pattern is recognised.
+    pub(crate) confidence: f64,
+}
+
+/// A case with its path, as patterns look at it.
+pub(crate) struct Exhibit<'a, 'b> {
+    pub(crate) scene: &'b Scene<'a>,
+    pub(crate) case: &'b Case,
+    pub(crate) steps: Vec<Step>,
+    /// What people call the objects.
+    pub(crate) class: String,
+}
+
+/// What a pattern says of a case.
+pub(crate) struct Described {
+    pub(crate) rule: &'static str,
+    /// `Unbounded Map`, `Listeners of bus 'tick'`: what stands before the numbers.
+    pub(crate) what: String,
+    /// What is counted.
+    pub(crate) class: String,
+    pub(crate) why: Vec<String>,
+    /// `.byId is bounded`: what follows "if".
+    pub(crate) remedy: String,
+    pub(crate) advice: String,
+    pub(crate) limits: &'static str,
+    /// How much the pattern adds to or takes from the confidence.
+    pub(crate) weight: f64,
+    /// The line to look at, where it is not that of the hop to cut.
+    pub(crate) place: Option<Place>,
+}
+
+impl Exhibit<'_, '_> {
+    /// Returns the name of each edge of the path with the node that it comes from.
+    pub(crate) fn edges(&self) -> impl DoubleEndedIterator<Item = (&Step, String)> + '_ {
+        self.steps.iter().map(|step| (step, self.scene.graph().edge_text(step.edge).into_owned()))
+    }
+
+    /// Returns the name of a node's class.
+    pub(crate) fn name(&self, node: NodeIx) -> String {
+        self.scene.graph().name(node).chars().take(200).collect()
+    }
+}
+
+/// Says whatever is to be said about a case.
+pub(crate) fn finding(scene: &Scene<'_>, case: &Case) -> Finding {
+    let graph = scene.graph();
+    let (root, steps) = scene.paths.path(graph, case.example);
+    let class = scene.label(case.example);
+    let exhibit = Exhibit { scene, case, steps, class };
+    let described = patterns::describe(&exhibit);
+    let (owner, file) = owner(scene, root, &exhibit.steps, case.holder);
+    let story = tell(scene, About { target: case.example, holder: Some(case.holder), times: case.count });
+    let by_place = described.place.as_ref().filter(|place| is_own(place));
+    let owner = match by_place.map(|place| scene.owner_of(&place.generated.as_ref().unwrap_or(&Box::new((*place).clone())).file)) {
+        Some(by_place) if matches!(owner, Owner::NodeCore | Owner::Unknown) || described.rule != "native-handle" => by_place,
+        _ => owner,
+    };
+    let location = by_place.cloned().or_else(|| location(&story, &file));
+    let location = location.or_else(|| scene.place(case.example).filter(is_own)).or_else(|| file_only(&file));
+    let frees = scene.analysis.retained_size(case.holder);
+    let look = location.as_ref().and_then(|place| scene.source_line(place));
+    let severity = if case.growth.is_some() { Severity::Error } else { Severity::Warning };
+    let mut why = case.why.clone();
+    why.extend(described.why);
+    Finding {
+        id: fingerprint(&exhibit, described.rule, &owner, location.as_ref()),
+        rule: described.rule,
+        severity,
+        confidence: (case.confidence * described.weight).clamp(0.05, 0.99),
+        title: format!("{} · {} {} · {}", described.what, grouped(case.count), described.class, bytes(case.bytes)),
+        bytes: case.bytes,
+        count: case.count,
+        class: described.class,
+        owner,
+        location,
+        story,
+        why,
+        frees: (frees > 0).then_some((frees, described.remedy)),
+        look,
+        advice: described.advice,
+        limits: described.limits,
+        growth: case.growth.clone(),
+        holder: graph.id(case.holder),
+        example: graph.id(case.example),
+    }
+}
+
+/// Says whether a place is in code that is not Node.js's own.
+pub(crate) fn is_own(place: &Place) -> bool {
+    Owner::of_script(&place.file) != Owner::NodeCore
+}
+
+/// Returns the place of a file of which no line is known.
+fn file_only(file: &str) -> Option<Place> {
+    Some(Place::new(file, 0, 0)).filter(|place| !file.is_empty() && is_own(place))
+}
+
+/// Picks the line to look at: that of the hop to cut, else the nearest one above it, else any in the holder's file.
+fn location(story: &Story, file: &str) -> Option<Place> {
+    let cut = story.hops.iter().position(|hop| hop.edge.as_ref().is_some_and(|edge| edge.cut)).unwrap_or(story.hops.len());
+    let above = story.hops.iter().take(cut + 1).rev();
+    let edges = above.filter_map(|hop| hop.edge.as_ref().and_then(|edge| edge.place.as_ref()).or(hop.place.as_ref()));
+    let below = story.hops.iter().skip(cut + 1).flat_map(|hop| hop.edge.iter().filter_map(|edge| edge.place.as_ref()).chain(&hop.place));
+    let places: Vec<&Place> = edges.chain(below).filter(|place| is_own(place)).collect();
+    places.iter().find(|place| place.file == file).or_else(|| places.first()).map(|&place| place.clone())
+}
+
+/// Hashes what stays the same from run to run: rule, names of classes and edges without indices, the package.
+fn fingerprint(exhibit: &Exhibit<'_, '_>, rule: &str, owner: &Owner, location: Option<&Place>) -> String {
+    let graph = exhibit.scene.graph();
+    let mut hasher = FxHasher::default();
+    hasher.write(rule.as_bytes());
+    if let Owner::Package { name, .. } = owner {
+        hasher.write(name.as_bytes());
+    }
+    let mut before = String::new();
+    let start = exhibit.steps.iter().rposition(|step| exhibit.scene.is_context(step.from)).unwrap_or(0);
+    for step in exhibit.steps.iter().skip(start) {
+        if !matches!(step.edge.kind, EdgeKind::CONTEXT | EdgeKind::PROPERTY) {
+            continue;
+        }
+        let EdgeName::Text(name) = graph.edge_name(step.edge) else { continue };
+        let raw = graph.strings().raw(name);
+        // A dictionary's keys are data: only names that the program wrote count.
+        if is_number(raw) || step.from == exhibit.case.holder {
+            continue;
+        }
+        let text = graph.edge_text(step.edge).into_owned();
+        if text != before {
+            hasher.write(text.as_bytes());
+            before = text;
+        }
+    }
+    // A function without a name is shown with its line, which may move.
+    if graph.kind(exhibit.case.example).is_string() || graph.kind(exhibit.case.example) == NodeKind::CLOSURE {
+        hasher.write(b"value");
+    } else {
+        hasher.write(exhibit.class.as_bytes());
+    }
+    hasher.write(exhibit.name(exhibit.case.holder).as_bytes());
+    hasher.write(location.map_or("", Place::file_name).as_bytes());
+    format!("hw-{:06x}", (hasher.finish() ^ (hasher.finish() >> 32)) & 0x00ff_ffff)
+}
+
+/// Writes a size for people: `90.7 MB`.
+pub(crate) fn bytes(bytes: u64) -> String {
+    let scaled = |unit: u64| bytes as f64 / unit as f64;
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{:.1} kB", scaled(1_000)),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", scaled(1_000_000)),
+        _ => format!("{:.1} GB", scaled(1_000_000_000)),
+    }
+}
+
+/// Writes a number with commas: `200,000`.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut result = String::new();
+    for (nth, digit) in digits.chars().enumerate() {
+        if nth > 0 && (digits.len() - nth) % 3 == 0 {
+            result.push(',');
+        }
+        result.push(digit);
+    }
+    result
+}
+
+/// Says whether a node counts for people, so that a pile of it can be a leak.
+pub(crate) fn is_payload(scene: &Scene<'_>, node: NodeIx) -> bool {
+    scene.is_visible(node) && !matches!(scene.graph().kind(node), NodeKind::NUMBER | NodeKind::BIGINT)
+}

@@ -1,0 +1,31 @@
+//! Objects that native code keeps: handles that were never closed, references of addons, workers.
+//!
+//! Reason: an open handle keeps its JavaScript object until it is closed. Limit: why native code holds an object is not in a snapshot.
+
+use super::case::{Described, Exhibit};
+use crate::kinds::NodeKind;
+
+pub(super) fn describe(exhibit: &Exhibit<'_, '_>) -> Option<Described> {
+    let graph = exhibit.scene.graph();
+    if graph.kind(exhibit.case.holder) != NodeKind::SYNTHETIC {
+        return None;
+    }
+    let group = exhibit.name(exhibit.case.holder);
+    let (rule, what) = match &*group {
+        "(Global handles)" | "(Traced handles)" => ("native-handle", "Objects held by native code"),
+        name if name.starts_with("Node / ") || name.starts_with("C++ ") => ("native-handle", "Open handles"),
+        "(Strong roots)" | "(Strong root list)" => ("engine-table", "Entries of a table of V8"),
+        _ => ("native-handle", "Objects held by V8's roots"),
+    };
+    Some(Described {
+        rule,
+        what: what.to_owned(),
+        class: exhibit.class.clone(),
+        why: vec![format!("held by {group}, not by JavaScript")],
+        remedy: "they are closed".to_owned(),
+        advice: "Close, terminate or unreference each handle when it is done; in an addon delete the reference.".to_owned(),
+        limits: "why native code holds an object is not in a snapshot",
+        weight: 0.95,
+        place: exhibit.scene.place(exhibit.case.example),
+    })
+}
