@@ -11,10 +11,10 @@ use rustc_hash::FxHashMap;
 
 use crate::analysis::HeapAnalysis;
 use crate::graph::NodeIx;
-use crate::source::Owner;
 use crate::story::{Lineage, Scene};
 use crate::suspects::case::{Case, bytes, finding, grouped};
-use crate::suspects::{ClassGrowth, Finding, Growth, Matched, Options, Report, Verdict, VerdictKind};
+use crate::suspects::cohorts::Cohorts;
+use crate::suspects::{ClassGrowth, Finding, Growth, Matched, Options, Report, Verdict, VerdictKind, merge, score};
 
 use ids::IdSet;
 use volumes::{Cluster, Key, volumes};
@@ -72,9 +72,14 @@ impl<'a> Comparison<'a> {
     fn report(&self, options: &Options<'_>) -> Report {
         let sizes: Vec<u64> = self.snapshots.iter().map(|analysis| analysis.total_size()).collect();
         let series = self.series();
+        let cohorts = Cohorts::of(&self.last);
         let mut findings: Vec<Finding> = Vec::new();
         for trend in series.iter().filter(|trend| trend.is_growing(self.matched)).take(MAX_CASES) {
-            let found = finding(&self.last, &self.case(trend));
+            let mut found = finding(&self.last, &self.case(trend));
+            if is_innocent(&found) {
+                continue;
+            }
+            found.why.extend(cohorts.like(&self.last, trend.cluster.example));
             merge(&mut findings, found);
         }
         findings.sort_by(|a, b| score(b).total_cmp(&score(a)));
@@ -111,11 +116,8 @@ impl<'a> Comparison<'a> {
             why.push(format!("{} of the {} that were new one snapshot before are still there", grouped(cluster.survived), grouped(before)));
         }
         let old = self.old_members(cluster.holder, cluster.example);
-        let growth = Growth {
-            counts: trend.counts.iter().map(|count| count + old).collect(),
-            bytes: trend.bytes.clone(),
-            matched: self.matched,
-        };
+        let growth =
+            Growth { counts: trend.counts.iter().map(|count| count + old).collect(), bytes: trend.bytes.clone(), matched: self.matched };
         let evenness = steps.iter().min().copied().unwrap_or(0) as f64 / steps.iter().max().copied().unwrap_or(1).max(1) as f64;
         let base = if self.snapshots.len() > 2 { 0.8 } else { 0.55 };
         let confidence = base + 0.15 * evenness.clamp(0.0, 1.0);
@@ -206,6 +208,13 @@ impl<'a> Comparison<'a> {
     }
 }
 
+/// Says whether Node.js bounds what a finding is about: the timeline of resource timings is full at 250 entries.
+fn is_innocent(finding: &Finding) -> bool {
+    let full = finding.class == "PerformanceResourceTiming" && finding.count <= 250;
+    // External strings are the sources of Node.js's modules, which it compiles when they are first used.
+    full || (finding.rule == "engine-table" && finding.title.starts_with("Objects held by V8"))
+}
+
 /// How many trends are looked at closely.
 const MAX_CASES: usize = 12;
 /// How many classes are listed.
@@ -228,31 +237,6 @@ fn held_by(finding: &Finding) -> String {
     let above = at.checked_sub(1).and_then(|above| finding.story.hops.get(above)).filter(|_| at > 1).map_or("", |hop| &hop.label);
     let edge = hop.edge.as_ref().map_or("", |edge| &edge.text);
     format!("{above}{edge}")
-}
-
-/// Application code before packages before Node.js; then size and confidence.
-fn score(finding: &Finding) -> f64 {
-    let owner = match finding.owner {
-        Owner::App => 1.0,
-        Owner::Package { .. } => 0.9,
-        Owner::Unknown => 0.7,
-        Owner::NodeCore => 0.5,
-    };
-    finding.bytes as f64 * finding.confidence * owner
-}
-
-/// Adds a finding, or keeps only the larger where one is about the same memory or has the same fingerprint.
-fn merge(findings: &mut Vec<Finding>, found: Finding) {
-    match findings.iter_mut().find(|known| known.holder == found.holder || known.id == found.id) {
-        Some(known) if known.bytes >= found.bytes => {
-            let note = format!("and {} {}", grouped(found.count), found.class);
-            if known.holder == found.holder && known.why.len() < 8 {
-                known.why.push(note);
-            }
-        }
-        Some(known) => *known = found,
-        None => findings.push(found),
-    }
 }
 
 /// How one holder's content changed.
@@ -304,5 +288,10 @@ fn class_sums(analysis: &HeapAnalysis, classes: &crate::classes::Classes) -> Vec
             sum.1 += size;
         }
     }
-    classes.iter().zip(sums).filter(|&(_, (count, _))| count > 0).map(|((_, class), (count, size))| (class.name.clone(), count, size)).collect()
+    classes
+        .iter()
+        .zip(sums)
+        .filter(|&(_, (count, _))| count > 0)
+        .map(|((_, class), (count, size))| (class.name.clone(), count, size))
+        .collect()
 }

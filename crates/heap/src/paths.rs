@@ -16,8 +16,8 @@ use crate::analysis::HeapAnalysis;
 use crate::graph::{Edge, EdgeIx, HeapGraph, NodeIx};
 use crate::source::Scripts;
 
-pub use all::{PathLimits, PathShape, RetainingNode, all_paths, retaining_paths, shapes_of};
 pub(crate) use all::is_number;
+pub use all::{PathLimits, PathShape, RetainingNode, all_paths, retaining_paths, shapes_of};
 pub use names::KnownNames;
 pub(crate) use names::Name;
 pub use roots::{Root, Roots};

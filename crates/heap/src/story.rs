@@ -10,8 +10,8 @@ use crate::source::Place;
 
 pub use lineage::Lineage;
 pub use scene::Scene;
-pub(crate) use tell::{is_indexed, owner};
 pub use tell::{About, tell, tell_path};
+pub(crate) use tell::{is_indexed, owner};
 
 /// Whether an object still has a purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -39,7 +39,13 @@ const NONE: u32 = u32::MAX;
 
 /// Gathers all nodes that not every snapshot has. O(nodes). Compared by path, every node counts, so that holders of the same shape
 /// compare.
-pub(super) fn volumes(scene: &Scene<'_>, lineage: &Lineage, ids: &[IdSet], before: Option<&IdSet>, matched: Matched) -> FxHashMap<Key, Cluster> {
+pub(super) fn volumes(
+    scene: &Scene<'_>,
+    lineage: &Lineage,
+    ids: &[IdSet],
+    before: Option<&IdSet>,
+    matched: Matched,
+) -> FxHashMap<Key, Cluster> {
     let graph = scene.graph();
     let nodes = graph.node_count();
     let mut gathered =

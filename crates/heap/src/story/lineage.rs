@@ -2,7 +2,7 @@
 //! growth and suspects can group millions of nodes by holder without walking a path twice.
 
 use crate::bitset::Bitset;
-use crate::graph::NodeIx;
+use crate::graph::{EdgeName, NodeIx};
 use crate::kinds::NodeKind;
 use crate::story::scene::Scene;
 
@@ -28,7 +28,9 @@ impl Lineage {
         let mut lineage = Self { visible: vec![NONE; nodes], heads: vec![NONE; nodes], links: Bitset::new(nodes) };
         for node in scene.paths.order() {
             let parent = scene.paths.parent_node(node);
-            let stands = scene.is_visible(node) || parent.is_none() || graph.kind(node) == NodeKind::SYNTHETIC;
+            // Each open handle has a root of its own (`Node / FSEventWrap`): what holds them all is the root of roots.
+            let is_group = graph.kind(node) == NodeKind::SYNTHETIC && !graph.strings().starts_with(graph.name_ix(node), "Node / ");
+            let stands = scene.is_visible(node) || parent.is_none() || is_group;
             let above = parent.map_or(NONE, |parent| lineage.visible[parent.at()]);
             if !stands {
                 lineage.visible[node.at()] = above;
@@ -93,7 +95,10 @@ fn run(scene: &Scene<'_>, above: NodeIx, node: NodeIx) -> Run {
     if names.class_map.is(name) || names.class_set.is(name) || names.class_array.is(name) {
         return Run::Nested;
     }
-    // Plain objects in plain objects are mostly entries of a dictionary: only `next` behind `next` is a list.
-    let edge = |node: NodeIx| scene.paths.parent(graph, node).map(|step| (step.edge.kind, graph.edge_name(step.edge)));
-    if names.class_object.is(name) && edge(node) != edge(above) { Run::None } else { Run::List }
+    // Objects in objects of their class are mostly entries of a dictionary, or wrappers: only `next` behind `next` is a list.
+    let Some(step) = scene.paths.parent(graph, node) else { return Run::None };
+    let edge = (step.edge.kind, graph.edge_name(step.edge));
+    let before = scene.paths.parent(graph, above).map(|step| (step.edge.kind, graph.edge_name(step.edge)));
+    let is_next = matches!(edge.1, EdgeName::Text(name) if names.next.is(name) || names.idle_next.is(name) || names.idle_prev.is(name));
+    if is_next || before == Some(edge) { Run::List } else { Run::None }
 }

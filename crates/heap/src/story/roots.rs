@@ -50,9 +50,8 @@ fn module_scope(scene: &Scene<'_>, file: &str, cached: bool, steps: &[Step]) -> 
 fn core_module(scene: &Scene<'_>, file: &str, steps: &[Step]) -> (String, Vec<String>, usize) {
     let graph = scene.graph();
     let variable = steps.first().filter(|step| step.edge.kind == EdgeKind::CONTEXT).map(|step| graph.edge_text(step.edge));
-    let known = variable.and_then(|variable| {
-        KNOWN.iter().find(|(module, name, _)| file.ends_with(module) && *name == variable).map(|&(.., words)| words)
-    });
+    let known = variable
+        .and_then(|variable| KNOWN.iter().find(|(module, name, _)| file.ends_with(module) && *name == variable).map(|&(.., words)| words));
     match known {
         Some("active timers") => timers(scene, steps),
         Some(words) => (words.to_owned(), vec![format!("in {file}")], 1),
@@ -78,9 +77,9 @@ fn timers(scene: &Scene<'_>, steps: &[Step]) -> (String, Vec<String>, usize) {
 fn global(scene: &Scene<'_>, steps: &[Step]) -> (String, Vec<String>, usize) {
     let graph = scene.graph();
     // Node 26 starts at the native context, which holds the global object by one or more internal edges.
-    let internal = steps.iter().take_while(|step| {
-        !matches!(step.edge.kind, EdgeKind::PROPERTY | EdgeKind::CONTEXT) && graph.kind(step.from) != NodeKind::OBJECT
-    });
+    let internal = steps
+        .iter()
+        .take_while(|step| !matches!(step.edge.kind, EdgeKind::PROPERTY | EdgeKind::CONTEXT) && graph.kind(step.from) != NodeKind::OBJECT);
     let told = internal.count().min(steps.len().saturating_sub(1));
     let scripts = steps.get(told).is_some_and(|step| step.edge.kind == EdgeKind::CONTEXT);
     let label = if scripts { "global scope" } else { "globalThis" };

@@ -7,6 +7,7 @@ use crate::analysis::HeapAnalysis;
 use crate::graph::{Edge, EdgeName, HeapGraph, NodeIx};
 use crate::kinds::{EdgeKind, NodeKind};
 use crate::paths::{KnownNames, PathTree, Root};
+use crate::progress::Silent;
 use crate::source::maps::SourceMaps;
 use crate::source::scripts::{script_name, script_of, script_source};
 use crate::source::{Owner, Place, Scripts, SourceFiles, SourceLine, text};
@@ -36,6 +37,8 @@ impl<'a> Scene<'a> {
     /// Makes a snapshot ready. O(edges).
     #[must_use]
     pub fn new(analysis: &'a HeapAnalysis, files: &'a dyn SourceFiles) -> Self {
+        // All at once and on two threads is cheaper than one by one; nobody can stop it here.
+        let _ = analysis.prepare(&Silent);
         let graph = analysis.graph();
         let names = KnownNames::of(graph.strings());
         let scripts = Scripts::of(graph, &names);
@@ -136,9 +139,7 @@ impl<'a> Scene<'a> {
         let file = script_name(self.graph(), script);
         let Some(text) = self.text(&file, Some(script)) else { return (None, None) };
         match text::declaration(&text, name) {
-            Some((keyword, (line, column))) => {
-                (Some(keyword.to_owned()), Some(self.mapped(Place::new(file, line, column), Some(script))))
-            }
+            Some((keyword, (line, column))) => (Some(keyword.to_owned()), Some(self.mapped(Place::new(file, line, column), Some(script)))),
             None => (None, None),
         }
     }

@@ -176,7 +176,9 @@ pub(crate) fn property_word(name: &str) -> String {
     }
     let is_identifier = |name: &str| {
         let name = name.strip_prefix('#').unwrap_or(name);
-        !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '$')
+        !name.is_empty()
+            && !name.starts_with(|c: char| c.is_ascii_digit())
+            && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '$')
     };
     if is_identifier(name) { format!(".{name}") } else { format!("[{}]", serde_json::Value::from(name)) }
 }
@@ -187,7 +189,9 @@ fn fold_repetitions(hops: &mut Vec<Hop>) {
     let mut at = 1;
     while at < hops.len() {
         let repeated = (1..=MAX_PERIOD).find_map(|period| {
-            let equal = |k: usize| (0..period).all(|i| matches!((hops.get(at + i), hops.get(at + k * period + i)), (Some(a), Some(b)) if same(a, b)));
+            let equal = |k: usize| {
+                (0..period).all(|i| matches!((hops.get(at + i), hops.get(at + k * period + i)), (Some(a), Some(b)) if same(a, b)))
+            };
             let times = (1..).take_while(|&k| equal(k)).count();
             (times >= 2 || (times >= 1 && period == 1)).then_some((period, times))
         });
@@ -212,6 +216,9 @@ fn mark_cut(scene: &Scene<'_>, hops: &mut [Hop], about: About) {
     let frees = scene.analysis.retained_size(holder);
     let at_holder = hops.iter().rposition(|hop| hop.at == Some(holder));
     let cut = at_holder.filter(|&at| at > 0).or_else(|| at_holder.map(|at| at + 1)).filter(|&at| at < hops.len());
+    // `[value]` is no reference that the program wrote: the named one above it is.
+    let named = |at: &usize| hops[*at].edge.as_ref().is_some_and(|edge| !edge.text.starts_with('[') || edge.text.starts_with("[k"));
+    let cut = cut.map(|at| if named(&at) || at < 2 || !named(&(at - 1)) { at } else { at - 1 });
     if let Some(edge) = cut.and_then(|at| hops[at].edge.as_mut()) {
         edge.cut = true;
         edge.frees = Some(frees);
@@ -220,7 +227,7 @@ fn mark_cut(scene: &Scene<'_>, hops: &mut [Hop], about: About) {
     if let Some(edge) = below.and_then(|at| hops[at].edge.as_mut()) {
         edge.times = edge.times.max(about.times);
         // Of many properties of one object the name of one says nothing.
-        if about.times > 1 && edge.text.starts_with('.') {
+        if about.times > 1 && edge.text.starts_with('.') && !edge.text.starts_with("._idle") && edge.text != ".next" {
             "[property]".clone_into(&mut edge.text);
         }
     }

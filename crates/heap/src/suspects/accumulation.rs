@@ -2,15 +2,20 @@
 //!
 //! Reason: if one object alone holds a tenth of the heap in many small parts, somebody should know why. Limit: big is not leaking.
 
-use super::case::{Case, Described, Exhibit};
+use rustc_hash::FxHashMap;
+
+use super::case::{Case, Described, Exhibit, is_payload};
+use crate::classes::ClassIx;
 use crate::graph::NodeIx;
 use crate::kinds::NodeKind;
-use crate::story::Scene;
+use crate::story::{Lineage, Scene};
 
 /// The part of the heap that an object must hold to be a suspect by itself.
 const SHARE: f64 = 0.10;
 /// A child that holds more than this part of what its parent holds is looked at instead.
 const DROP: f64 = 0.7;
+/// Fewer parts than this are no accumulation.
+const LEAST_COUNT: u64 = 8;
 
 pub(super) fn describe(exhibit: &Exhibit<'_, '_>) -> Described {
     let holder = exhibit.scene.label(exhibit.case.holder);
@@ -28,7 +33,7 @@ pub(super) fn describe(exhibit: &Exhibit<'_, '_>) -> Described {
 }
 
 /// Finds accumulation points. O(nodes).
-pub(super) fn candidates(scene: &Scene<'_>, least: u64) -> Vec<Case> {
+pub(super) fn candidates(scene: &Scene<'_>, lineage: &Lineage, least: u64) -> Vec<Case> {
     let analysis = scene.analysis;
     let total = analysis.total_size();
     let least = least.max((total as f64 * SHARE) as u64);
@@ -41,22 +46,43 @@ pub(super) fn candidates(scene: &Scene<'_>, least: u64) -> Vec<Case> {
             continue;
         }
         let retained = analysis.retained_size(node);
-        let children = analysis.dominated(node);
-        let Some(&largest) = children.iter().max_by_key(|&&child| analysis.retained_size(child)) else { continue };
-        if analysis.retained_size(largest) as f64 >= retained as f64 * DROP || children.len() < 8 {
+        let is_root = scene.paths.roots.at(node).is_some() || graph.strings().starts_with(graph.name_ix(node), "global");
+        if is_root || lineage.is_link(node) || !scene.paths.is_reached(node) {
             continue;
         }
+        let children = analysis.dominated(node);
+        let largest = children.iter().map(|&child| analysis.retained_size(child)).max().unwrap_or(0);
+        if largest as f64 >= retained as f64 * DROP {
+            continue;
+        }
+        let Some((example, count, bytes)) =
+            largest_class(scene, &children).filter(|&(_, count, bytes)| count >= LEAST_COUNT && bytes >= least)
+        else {
+            continue;
+        };
+        let (part, each) = (percent(retained, total), percent(largest, retained));
         cases.push(Case {
             holder: node,
-            example: largest,
-            count: children.len() as u64,
-            bytes: retained,
+            example,
+            count,
+            bytes,
             growth: None,
-            why: vec![format!("it alone holds {:.0}% of the heap, no part of it more than {:.0}% of that", percent(retained, total), percent(analysis.retained_size(largest), retained))],
-            confidence: 0.5,
+            why: vec![format!("it alone holds {part:.0}% of the heap, no single part of it more than {each:.0}% of that")],
+            confidence: 0.4,
         });
     }
     cases
+}
+
+/// Returns the class of nodes that is the largest together: an example, their count and size.
+fn largest_class(scene: &Scene<'_>, nodes: &[NodeIx]) -> Option<(NodeIx, u64, u64)> {
+    let mut sums: FxHashMap<ClassIx, (NodeIx, u64, u64)> = FxHashMap::default();
+    for &node in nodes.iter().filter(|&&node| is_payload(scene, node) && scene.paths.is_reached(node)) {
+        let sum = sums.entry(scene.analysis.class(node)).or_insert((node, 0, 0));
+        sum.1 += 1;
+        sum.2 += scene.analysis.retained_size(node);
+    }
+    sums.into_values().max_by_key(|&(node, _, bytes)| (bytes, std::cmp::Reverse(node)))
 }
 
 fn percent(part: u64, whole: u64) -> f64 {

@@ -18,9 +18,8 @@ pub(super) fn describe(exhibit: &Exhibit<'_, '_>) -> Option<Described> {
     let what = match (graph.kind(holder), &*name) {
         (NodeKind::OBJECT, "Map" | "Set" | "Array" | "SafeMap" | "SafeSet") => format!("Unbounded {name}"),
         (NodeKind::OBJECT, "WeakMap") => "WeakMap whose keys stay alive".to_owned(),
-        (NodeKind::OBJECT, "global") | (NodeKind::HIDDEN, _) if exhibit.edges().any(|(step, _)| step.from == holder) => {
-            "Ever more globals".to_owned()
-        }
+        // Node 26 calls the global object "global (global*)".
+        (NodeKind::OBJECT, name) if name.starts_with("global") => "Ever more globals".to_owned(),
         (NodeKind::OBJECT, "Object") => "Object used as a dictionary".to_owned(),
         (NodeKind::OBJECT, _) if through_index(exhibit) => format!("Unbounded {name}"),
         _ => return None,
@@ -72,7 +71,8 @@ pub(super) fn keys(scene: &Scene<'_>, holder: NodeIx) -> Option<String> {
     let mut keys: Vec<String> = Vec::new();
     let table = graph.child(holder, EdgeKind::INTERNAL, "table");
     if let Some(table) = table {
-        let is_key = |edge: &crate::graph::Edge| scene.is_key(holder, table, *edge) == Some(true) && graph.kind(edge.to) == NodeKind::STRING;
+        let is_key =
+            |edge: &crate::graph::Edge| scene.is_key(holder, table, *edge) == Some(true) && graph.kind(edge.to) == NodeKind::STRING;
         keys.extend(graph.edges(table).filter(is_key).take(SAMPLE).map(|edge| graph.name(edge.to).into_owned()));
         if keys.is_empty() && scene.names.class_map.is(graph.name_ix(holder)) {
             let no_key = graph.edges(table).all(|edge| scene.is_key(holder, table, edge) != Some(true));

@@ -28,7 +28,8 @@ pub(super) fn describe(exhibit: &Exhibit<'_, '_>) -> Option<Described> {
         return None;
     }
     let emitter = exhibit.steps.get(at)?.from;
-    let event = exhibit.steps.get(at + 1..)?.iter().find(|step| step.edge.kind == EdgeKind::PROPERTY).map(|step| graph.edge_text(step.edge));
+    let event =
+        exhibit.steps.get(at + 1..)?.iter().find(|step| step.edge.kind == EdgeKind::PROPERTY).map(|step| graph.edge_text(step.edge));
     let event = event.filter(|_| !is_target).map_or_else(String::new, |event| format!(" '{event}'"));
     let listener = listener_function(exhibit, at);
     // What Node.js's own listener (of readline, of stream.finished) calls in the end is the application's.

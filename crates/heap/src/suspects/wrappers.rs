@@ -13,19 +13,24 @@ pub(super) fn describe(exhibit: &Exhibit<'_, '_>) -> Option<Described> {
     let group = exhibit.name(exhibit.case.holder);
     let (rule, what) = match &*group {
         "(Global handles)" | "(Traced handles)" => ("native-handle", "Objects held by native code"),
+        "" => ("native-handle", "Open handles"),
         name if name.starts_with("Node / ") || name.starts_with("C++ ") => ("native-handle", "Open handles"),
         "(Strong roots)" | "(Strong root list)" => ("engine-table", "Entries of a table of V8"),
-        _ => ("native-handle", "Objects held by V8's roots"),
+        _ => ("engine-table", "Objects held by V8's roots"),
     };
     Some(Described {
         rule,
         what: what.to_owned(),
         class: exhibit.class.clone(),
-        why: vec![format!("held by {group}, not by JavaScript")],
+        why: vec![format!("held by {}, not by JavaScript", if group.is_empty() { "Node.js" } else { &group })],
         remedy: "they are closed".to_owned(),
         advice: "Close, terminate or unreference each handle when it is done; in an addon delete the reference.".to_owned(),
         limits: "why native code holds an object is not in a snapshot",
         weight: 0.95,
-        place: exhibit.scene.place(exhibit.case.example),
+        place: exhibit
+            .scene
+            .place(exhibit.case.example)
+            .filter(super::case::is_own)
+            .or_else(|| exhibit.scene.own_function_below(exhibit.case.example).and_then(|function| exhibit.scene.place(function))),
     })
 }

@@ -1,0 +1,244 @@
+//! Stories, suspects and growth on small graphs, and on hostile ones.
+
+use heap::builder::{NewName, Node, Target};
+use heap::growth::compare;
+use heap::source::{NoFiles, Owner};
+use heap::story::{About, Leaking, Scene, tell};
+use heap::suspects::{Options, VerdictKind, find};
+use heap::{EdgeKind, GraphBuilder, HeapAnalysis, Location, NodeIx, NodeKind};
+use proptest::prelude::*;
+
+/// A module with a Map of sessions, as V8 writes it:
+///
+/// ```text
+/// root ─ global ─ Module() ._cache ─ cache ["/srv/app.js"] ─ Module .exports ─ f()
+///                                             f() context ─ Context `cache` ─ Map table ─ array 3n ─ Session
+///                                             f() shared ─ SFI script ─ Script name "/srv/app.js", source
+/// ```
+struct App {
+    builder: GraphBuilder,
+    table: NodeIx,
+    next_id: u64,
+}
+
+const SOURCE: &str = "class Session {}\nconst cache = new Map();\nmodule.exports = f;";
+
+impl App {
+    fn new() -> Self {
+        let mut app = Self { builder: GraphBuilder::new(), table: NodeIx(0), next_id: 1 };
+        let root = app.node(NodeKind::SYNTHETIC, "", 0);
+        let roots = app.node(NodeKind::SYNTHETIC, "(GC roots)", 0);
+        app.builder.edge(root, EdgeKind::ELEMENT, NewName::Index(1), Target::Node(roots));
+        let global = app.node(NodeKind::OBJECT, "global", 100);
+        app.builder.edge(root, EdgeKind::SHORTCUT, NewName::Index(2), Target::Node(global));
+        app.builder.edge(roots, EdgeKind::ELEMENT, NewName::Index(1), Target::Node(global));
+        let class = app.child(global, EdgeKind::PROPERTY, "Module", NodeKind::CLOSURE, "Module");
+        let modules = app.child(class, EdgeKind::PROPERTY, "_cache", NodeKind::OBJECT, "Object");
+        let module = app.child(modules, EdgeKind::PROPERTY, "/srv/app.js", NodeKind::OBJECT, "Module");
+        let function = app.child(module, EdgeKind::PROPERTY, "exports", NodeKind::CLOSURE, "f");
+        let shared = app.child(function, EdgeKind::INTERNAL, "shared", NodeKind::CODE, "f");
+        let script = app.child(shared, EdgeKind::INTERNAL, "script", NodeKind::CODE, "/srv/app.js");
+        app.child(script, EdgeKind::INTERNAL, "name", NodeKind::STRING, "/srv/app.js");
+        app.child(script, EdgeKind::INTERNAL, "source", NodeKind::STRING, SOURCE);
+        app.builder.location(Location { node: function, script_id: 7, line: 2, column: 0, script: None });
+        let context = app.child(function, EdgeKind::INTERNAL, "context", NodeKind::OBJECT, "system / Context");
+        let map = app.child(context, EdgeKind::CONTEXT, "cache", NodeKind::OBJECT, "Map");
+        app.table = app.child(map, EdgeKind::INTERNAL, "table", NodeKind::ARRAY, "");
+        app
+    }
+
+    fn node(&mut self, kind: NodeKind, name: &str, size: u64) -> NodeIx {
+        let id = self.next_id;
+        self.next_id += 2;
+        self.builder.node(Node::new(kind, name, id, size))
+    }
+
+    fn child(&mut self, from: NodeIx, edge: EdgeKind, name: &str, kind: NodeKind, class: &str) -> NodeIx {
+        let node = self.node(kind, class, 64);
+        self.builder.edge(from, edge, NewName::Text(name), Target::Node(node));
+        node
+    }
+
+    /// Adds sessions from `from` up to `to`; their identities depend on their number alone.
+    fn sessions(mut self, from: u64, to: u64) -> HeapAnalysis {
+        for nth in from..to {
+            let session = self.builder.node(Node::new(NodeKind::OBJECT, "Session", 1001 + nth * 2, 4000));
+            self.builder.location(Location { node: session, script_id: 7, line: 0, column: 6, script: None });
+            self.builder.edge(self.table, EdgeKind::INTERNAL, NewName::Text(&(516 + nth * 3).to_string()), Target::Node(session));
+        }
+        HeapAnalysis::new(self.builder.finish().0)
+    }
+}
+
+#[test]
+fn one_large_map_is_a_suspect_with_a_story() {
+    let analysis = App::new().sessions(0, 500);
+    let report = find(&analysis, &Options::default());
+    assert_eq!(report.verdict.kind, VerdictKind::Suspect);
+    assert_eq!(report.findings.len(), 1, "{:?}", report.findings);
+    let finding = &report.findings[0];
+    assert_eq!(finding.rule, "unbounded-collection");
+    assert_eq!(finding.title, "Unbounded Map · 500 Session · 2.0 MB");
+    assert_eq!(finding.owner, Owner::App);
+    assert_eq!(finding.location.as_ref().map(ToString::to_string).as_deref(), Some("/srv/app.js:2:7"));
+    assert_eq!(finding.look.as_ref().map(|look| look.text.as_str()), Some("const cache = new Map();"));
+    let hops: Vec<String> =
+        finding.story.hops.iter().map(|hop| format!("{}>{}", hop.edge.as_ref().map_or("", |edge| edge.text.as_str()), hop.label)).collect();
+    assert_eq!(hops, [">module cache  /srv/app.js", "const cache>Map", "[value]>Session"]);
+    assert_eq!(finding.story.hops[0].leaking, Leaking::No);
+    let cut = finding.story.cut().and_then(|hop| hop.edge.as_ref());
+    assert_eq!(cut.map(|edge| (edge.text.as_str(), edge.frees.is_some_and(|frees| frees > 2_000_000))), Some(("const cache", true)));
+}
+
+#[test]
+fn a_small_heap_has_no_suspects() {
+    let analysis = App::new().sessions(0, 20);
+    let report = find(&analysis, &Options::default());
+    assert_eq!((report.verdict.kind, report.findings.len()), (VerdictKind::Clean, 0));
+}
+
+#[test]
+fn growth_is_told_from_a_full_cache() {
+    for (windows, expected) in [
+        ([(0, 300), (0, 600), (0, 900)], VerdictKind::Growing),
+        // An LRU that is full: new entries replace old ones.
+        ([(0, 300), (300, 600), (600, 900)], VerdictKind::LargeButFlat),
+        // What came went again.
+        ([(0, 10), (0, 900), (0, 10)], VerdictKind::LazyGc),
+        ([(0, 10), (0, 600), (0, 700)], VerdictKind::FillingToABound),
+        ([(0, 300), (0, 300), (0, 300)], VerdictKind::LargeButFlat),
+    ] {
+        let snapshots = windows.map(|(from, to)| App::new().sessions(from, to));
+        let report = compare(&snapshots.iter().collect::<Vec<_>>(), &Options::default());
+        assert_eq!(report.verdict.kind, expected, "{windows:?}: {:?}", report.verdict);
+        if expected == VerdictKind::Growing {
+            let finding = &report.findings[0];
+            assert_eq!(finding.growth.as_ref().map(|growth| growth.counts.clone()), Some(vec![300, 600, 900]));
+            assert_eq!(report.classes.first().map(|class| class.held_by.as_str()), Some("const cache"));
+        } else {
+            assert!(report.findings.is_empty());
+        }
+    }
+}
+
+#[test]
+fn one_snapshot_shows_no_growth() {
+    let report = compare(&[&App::new().sessions(0, 9)], &Options::default());
+    assert_eq!(report.verdict.kind, VerdictKind::NotEnoughEvidence);
+    assert_eq!(compare(&[], &Options::default()).verdict.kind, VerdictKind::NotEnoughEvidence);
+}
+
+#[test]
+fn fingerprints_do_not_depend_on_numbers() {
+    let id = |count| find(&App::new().sessions(0, count), &Options::default()).findings[0].id.clone();
+    assert_eq!(id(400), id(777));
+}
+
+const NAMES: &[&str] = &[
+    "",
+    "Map",
+    "Set",
+    "Array",
+    "Object",
+    "Module",
+    "process",
+    "global",
+    "Timeout",
+    "TimersList",
+    "Promise",
+    "Listener",
+    "system / Context",
+    "system / NativeContext",
+    "(GC roots)",
+    "(Global handles)",
+    "Node / TCPWrap",
+    "context",
+    "previous",
+    "shared",
+    "script",
+    "source",
+    "name",
+    "table",
+    "elements",
+    "properties",
+    "_cache",
+    "_events",
+    "<symbol kEvents>",
+    "_idleNext",
+    "_idlePrev",
+    "next",
+    "reactions_or_result",
+    "children",
+    "exports",
+    "3",
+    "516",
+    "4294967296",
+    "99999999999999999999",
+    "\u{fffd}\u{1}\"",
+    "/srv/node_modules/@a/b.js",
+    "7 / part of key (Object @33) -> value (Array @35) pair in WeakMap (table @31)",
+    "const a = {b: `${/[/]/}`",
+    "é'é",
+];
+
+/// What a hostile graph is made of.
+#[derive(Clone, Debug)]
+struct Hostile {
+    /// Kind, name, identity, size.
+    nodes: Vec<(usize, usize, u64, u64)>,
+    /// From, kind, name, to.
+    edges: Vec<(usize, usize, usize, usize)>,
+    /// Node, script, line.
+    locations: Vec<(usize, u32, u32)>,
+}
+
+impl Hostile {
+    fn build(&self) -> HeapAnalysis {
+        let kinds = ["hidden", "array", "string", "object", "code", "closure", "regexp", "number", "native", "synthetic", "sliced string"];
+        let kinds: Vec<NodeKind> = kinds.iter().filter_map(|kind| NodeKind::from_name(kind)).collect();
+        let edge_kinds = ["context", "element", "property", "internal", "hidden", "shortcut", "weak"];
+        let edge_kinds: Vec<EdgeKind> = edge_kinds.iter().filter_map(|kind| EdgeKind::from_name(kind)).collect();
+        let mut builder = GraphBuilder::new();
+        for &(kind, name, id, size) in &self.nodes {
+            builder.node(Node::new(kinds[kind % kinds.len()], NAMES[name], id, size));
+        }
+        let ix = |at: usize| NodeIx((at % self.nodes.len()) as u32);
+        for &(from, kind, name, to) in &self.edges {
+            builder.edge(ix(from), edge_kinds[kind % edge_kinds.len()], NewName::Text(NAMES[name]), Target::Node(ix(to)));
+        }
+        for &(node, script_id, line) in &self.locations {
+            builder.location(Location { node: ix(node), script_id, line, column: line, script: None });
+        }
+        HeapAnalysis::new(builder.finish().0)
+    }
+}
+
+fn hostile() -> impl Strategy<Value = Hostile> {
+    let node = (0..64_usize, 0..NAMES.len(), 0..200_u64, prop_oneof![0..10_u64, Just(u64::from(u32::MAX)), Just(1 << 40)]);
+    let edge = (0..400_usize, 0..64_usize, 0..NAMES.len(), 0..400_usize);
+    let location = (0..400_usize, 0..3_u32, prop_oneof![0..4_u32, Just(u32::MAX)]);
+    (prop::collection::vec(node, 1..120), prop::collection::vec(edge, 0..500), prop::collection::vec(location, 0..20))
+        .prop_map(|(nodes, edges, locations)| Hostile { nodes, edges, locations })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn hostile_graphs_never_panic(a in hostile(), b in hostile()) {
+        let (a, b) = (a.build(), b.build());
+        let options = Options { limit: 100, files: &NoFiles };
+        let _ = find(&a, &options);
+        let _ = compare(&[&a, &b], &options);
+        let _ = compare(&[&a, &b, &a], &options);
+        let scene = Scene::new(&a, &NoFiles);
+        for node in a.graph().nodes() {
+            let story = tell(&scene, About { target: node, holder: Some(NodeIx(0)), times: 3 });
+            prop_assert!(story.hops.len() < 32);
+            for path in heap::paths::all_paths(&a, &scene.paths, node, heap::paths::PathLimits::default()) {
+                let _ = heap::story::tell_path(&scene, path.root, &path.steps, About { target: node, holder: None, times: 1 });
+            }
+            let _ = heap::paths::retaining_paths(&a, node, heap::paths::PathLimits::default());
+        }
+    }
+}
