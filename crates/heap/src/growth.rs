@@ -164,7 +164,7 @@ impl<'a> Comparison<'a> {
             .filter(|(name, (counts, _))| !name.starts_with('(') && counts.windows(2).all(|pair| pair[1] > pair[0]))
             .map(|(class, (counts, bytes))| {
                 let held = findings.iter().find(|finding| finding.class == class);
-                let held_by = held.map_or_else(String::new, |finding| held_by(finding));
+                let held_by = held.map_or_else(String::new, held_by);
                 ClassGrowth {
                     survived: counts.last().unwrap_or(&0) - counts.first().unwrap_or(&0),
                     place: held.and_then(|finding| finding.location.clone()),
@@ -187,7 +187,7 @@ impl<'a> Comparison<'a> {
         }
         let needs = if self.snapshots.len() == 2 { Some("a third snapshot would show whether it goes on") } else { None };
         if let Some(first) = findings.first() {
-            evidence.extend(findings.iter().take(3).map(|finding| evidence_of(finding)));
+            evidence.extend(findings.iter().take(3).map(evidence_of));
             let summary = format!("{} grew in every step", first.class);
             return verdict(VerdictKind::Growing, first.confidence, &summary, evidence, needs);
         }

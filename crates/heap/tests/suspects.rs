@@ -43,7 +43,9 @@ impl App {
         app.builder.location(Location { node: function, script_id: 7, line: 2, column: 0, script: None });
         let context = app.child(function, EdgeKind::INTERNAL, "context", NodeKind::OBJECT, "system / Context");
         let map = app.child(context, EdgeKind::CONTEXT, "cache", NodeKind::OBJECT, "Map");
-        app.table = app.child(map, EdgeKind::INTERNAL, "table", NodeKind::ARRAY, "");
+        // Two words of header, three counts, 512 buckets, 1024 entries of three words.
+        app.table = app.node(NodeKind::ARRAY, "", 8 * (2 + 3 + 512 + 3 * 1024));
+        app.builder.edge(map, EdgeKind::INTERNAL, NewName::Text("table"), Target::Node(app.table));
         app
     }
 

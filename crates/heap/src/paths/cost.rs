@@ -94,9 +94,9 @@ impl<'a> Coster<'a> {
         }
         Some(match source.role {
             Role::RootList => self.root_group(edge.to),
-            Role::RootGroup => self.from_root_group(edge),
+            Role::RootGroup => self.group_member(edge),
             Role::Internal => INTERNALS / 2 + self.plain(edge),
-            Role::NativeContext => self.from_native_context(edge),
+            Role::NativeContext => self.native_context_field(edge),
             Role::Context if edge.kind == EdgeKind::INTERNAL => match self.graph.edge_name(edge) {
                 EdgeName::Text(name) if self.names.previous.is(name) => SCOPE,
                 _ => INTERNALS,
@@ -135,7 +135,7 @@ impl<'a> Coster<'a> {
                 || names.main.is(name) || names.main_module.is(name) || names.cache.is(name))
     }
 
-    fn from_native_context(&self, edge: Edge) -> u32 {
+    fn native_context_field(&self, edge: Edge) -> u32 {
         let EdgeName::Text(name) = self.graph.edge_name(edge) else { return INTERNALS };
         // The global object and the tables of top-level `let` and `const` of scripts.
         match &*self.graph.strings().text(name) {
@@ -163,7 +163,7 @@ impl<'a> Coster<'a> {
     }
 
     /// Returns what an edge from a group of roots costs: V8 marks what DevTools' console keeps in the edge's name.
-    fn from_root_group(&self, edge: Edge) -> u32 {
+    fn group_member(&self, edge: Edge) -> u32 {
         match self.graph.edge_name(edge) {
             EdgeName::Text(name) if self.graph.strings().raw(name).ends_with(b" / DevTools console") => DEBUGGER,
             _ => PLUMBING,

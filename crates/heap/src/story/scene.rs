@@ -260,7 +260,7 @@ impl<'a> Scene<'a> {
         // Size = header of two words, three counts, b buckets, 2b entries.
         let words = graph.raw_self_size(table) / 8;
         let buckets = words.checked_sub(5)? / (1 + 2 * stride);
-        let place = at.checked_sub(3 + buckets)? % stride;
+        let place = at.checked_sub(3 + buckets).filter(|_| buckets.is_power_of_two())? % stride;
         (edge.kind == EdgeKind::INTERNAL && place < stride - 1).then_some(place == 0)
     }
 }
