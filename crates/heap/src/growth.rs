@@ -125,11 +125,17 @@ impl<'a> Comparison<'a> {
             holder: cluster.holder,
             example: cluster.example,
             count: cluster.count + old,
-            bytes: trend.cluster.bytes,
+            bytes: self.held(cluster),
             growth: Some(growth),
             why,
             confidence,
         }
+    }
+
+    /// Returns how much a holder's content is in all: what is new, and what was there before where the holder alone keeps it.
+    fn held(&self, cluster: Cluster) -> u64 {
+        let own = self.last.is_visible(cluster.holder) && self.last.paths.roots.at(cluster.holder).is_none();
+        if own { cluster.bytes.max(self.last.analysis.retained_size(cluster.holder)) } else { cluster.bytes }
     }
 
     /// Counts the objects like `example` that the holder had from the first snapshot on. O(nodes of that class).

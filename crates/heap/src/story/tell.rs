@@ -96,7 +96,10 @@ impl Teller<'_, '_> {
         let scene = self.scene;
         self.word(step);
         let to = step.edge.to;
-        if !is_last && !scene.is_visible(to) {
+        // An emitter's table of events is no object that people know: `._events.tick`.
+        let is_events = step.edge.kind == EdgeKind::PROPERTY
+            && matches!(scene.graph().edge_name(step.edge), EdgeName::Text(name) if scene.names.events.is(name));
+        if !is_last && (is_events || !scene.is_visible(to)) {
             return;
         }
         let file = scene.file(to);
