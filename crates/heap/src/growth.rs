@@ -11,8 +11,9 @@ use rustc_hash::FxHashMap;
 
 use crate::analysis::HeapAnalysis;
 use crate::graph::NodeIx;
+use crate::source::Owner;
 use crate::story::{Lineage, Scene};
-use crate::suspects::case::{Case, bytes, finding, grouped};
+use crate::suspects::case::{Case, bytes, finding, grouped, is_own};
 use crate::suspects::cohorts::Cohorts;
 use crate::suspects::{ClassGrowth, Finding, Growth, Matched, Options, Report, Verdict, VerdictKind, merge, score};
 
@@ -21,7 +22,9 @@ use volumes::{Cluster, Key, volumes};
 
 /// A finding whose growth is below this part of the heap in all is noise, unless its count says otherwise.
 const LEAST_SHARE: f64 = 0.0005;
-/// And below this many bytes in any case.
+/// What is Node.js's own and below this part of the heap is its business.
+const LEAST_CORE_SHARE: f64 = 0.02;
+/// A finding below this many bytes is noise in any case.
 const LEAST_BYTES: u64 = 1500;
 /// How many objects must come with every step.
 const LEAST_STEP: u64 = 4;
@@ -76,7 +79,7 @@ impl<'a> Comparison<'a> {
         let mut findings: Vec<Finding> = Vec::new();
         for trend in series.iter().filter(|trend| trend.is_growing(self.matched)).take(MAX_CASES) {
             let mut found = finding(&self.last, &self.case(trend));
-            if is_innocent(&found) {
+            if self.is_innocent(&found) {
                 continue;
             }
             found.why.extend(cohorts.like(&self.last, trend.cluster.example));
@@ -136,6 +139,17 @@ impl<'a> Comparison<'a> {
     fn held(&self, cluster: Cluster) -> u64 {
         let own = self.last.is_visible(cluster.holder) && self.last.paths.roots.at(cluster.holder).is_none();
         if own { cluster.bytes.max(self.last.analysis.retained_size(cluster.holder)) } else { cluster.bytes }
+    }
+
+    /// Says whether Node.js bounds what a finding is about, or it is a small matter of Node.js's or V8's own.
+    fn is_innocent(&self, finding: &Finding) -> bool {
+        // The timeline of resource timings is full at 250 entries.
+        let full = finding.class == "PerformanceResourceTiming" && finding.count <= 250;
+        // External strings are the sources of Node.js's modules, which it compiles when they are first used.
+        let sources = finding.rule == "engine-table" && finding.title.starts_with("Objects held by V8");
+        let own = finding.location.as_ref().is_some_and(is_own) || matches!(finding.owner, Owner::App | Owner::Package { .. });
+        let small = (finding.bytes as f64) < self.last.analysis.total_size() as f64 * LEAST_CORE_SHARE;
+        full || sources || (!own && small)
     }
 
     /// Counts the objects like `example` that the holder had from the first snapshot on. O(nodes of that class).
@@ -212,13 +226,6 @@ impl<'a> Comparison<'a> {
         }
         verdict(VerdictKind::LargeButFlat, 0.7, "nothing grows in every step", evidence, None)
     }
-}
-
-/// Says whether Node.js bounds what a finding is about: the timeline of resource timings is full at 250 entries.
-fn is_innocent(finding: &Finding) -> bool {
-    let full = finding.class == "PerformanceResourceTiming" && finding.count <= 250;
-    // External strings are the sources of Node.js's modules, which it compiles when they are first used.
-    full || (finding.rule == "engine-table" && finding.title.starts_with("Objects held by V8"))
 }
 
 /// How many trends are looked at closely.
