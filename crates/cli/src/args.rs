@@ -116,6 +116,8 @@ pub(crate) enum Command {
     Inspect(commands::inspect::InspectArgs),
     /// Who refers to an object, and by which edge
     Refs(commands::refs::RefsArgs),
+    /// Why objects are still there: the retaining path as a story
+    Why(commands::why::WhyArgs),
     /// The shortest retaining paths, edge by edge
     Path(commands::path::PathArgs),
     /// What would be freed with what: the dominator tree

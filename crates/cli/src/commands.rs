@@ -20,6 +20,7 @@ pub(crate) mod refs;
 pub(crate) mod report;
 pub(crate) mod strings;
 pub(crate) mod summary;
+pub(crate) mod why;
 
 use crate::answer::Answer;
 use crate::args::Command;
@@ -34,6 +35,7 @@ pub(crate) fn run(command: &Command, session: &Session) -> Result<Answer, Comman
         Command::Instances(args) => instances::run(args, session),
         Command::Inspect(args) => inspect::run(args, session),
         Command::Refs(args) => refs::run(args, session),
+        Command::Why(args) => why::run(args, session),
         Command::Path(args) => path::run(args, session),
         Command::Dominators(args) => dominators::run(args, session),
         Command::Strings(args) => strings::run(args, session),

@@ -133,7 +133,7 @@ fn hop_lines(lines: &mut Vec<Line>, mark: &str, hop: &Hop, is_last: bool) {
     if !hop.notes.is_empty() {
         words.push(Piece::Plain(format!("  {}", hop.notes.join(" · "))));
     }
-    let size = (is_last || hop.edge.as_ref().is_some_and(|edge| edge.cut)).then(|| format!("retains {}", number::bytes(hop.retained)));
+    let size = (is_last || hop.edge.as_ref().is_some_and(|edge| edge.cut)).then(|| number::bytes(hop.retained));
     lines.push(with_place(words, hop.place.as_ref(), size));
     let judged = match hop.leaking {
         Leaking::Yes => "leaking",
@@ -162,7 +162,7 @@ fn with_place(mut line: Line, place: Option<&Place>, size: Option<String>) -> Li
         line.push(Piece::Code(place.short()));
     }
     if let Some(size) = size {
-        line.push(Piece::Faint(if place.is_some() { format!(" · {size}") } else { size }));
+        line.push(Piece::Faint(if place.is_some() { format!(" · {size}") } else { format!("retains {size}") }));
     }
     line
 }

@@ -19,6 +19,7 @@ mod open;
 mod output;
 mod progress;
 mod render;
+mod rules;
 mod session;
 mod sources;
 mod usage;

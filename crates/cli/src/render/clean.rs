@@ -40,6 +40,27 @@ pub(crate) fn fit(text: &str, width: usize, ascii: bool) -> String {
     if ascii { to_ascii(&cut) } else { cut }
 }
 
+/// Returns clean text of at most `width` columns, cut at its start: `…/demo/1.heapsnapshot`. For paths, whose end tells more.
+pub(crate) fn fit_end(text: &str, width: usize, ascii: bool) -> String {
+    let whole = clean(text);
+    let shown = if columns(&whole) <= width {
+        whole
+    } else {
+        let mark = if ascii { "..." } else { "…" };
+        let mut kept: Vec<char> = Vec::new();
+        let mut used = columns(mark);
+        for character in whole.chars().rev() {
+            used += character.width().unwrap_or(0);
+            if used > width {
+                break;
+            }
+            kept.push(character);
+        }
+        format!("{mark}{}", kept.iter().rev().collect::<String>())
+    };
+    if ascii { to_ascii(&shown) } else { shown }
+}
+
 /// Returns how many columns clean text takes.
 pub(crate) fn columns(text: &str) -> usize {
     text.chars().map(|character| character.width().unwrap_or(0)).sum()
@@ -156,6 +177,7 @@ mod tests {
         assert_eq!(fit("世界世界世界", 7, false), "世界…界");
         assert_eq!(fit("abc", 1, false), "…");
         assert_eq!(fit("", 0, false), "");
+        assert_eq!(fit_end("/srv/demo/1.heapsnapshot", 16, false), "…/1.heapsnapshot");
         assert_eq!(fit("né", 9, true), "n\\u{e9}");
         let huge = "x".repeat(1 << 20);
         assert_eq!(columns(&fit(&huge, 40, false)), 40);

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::clean::{clean, columns, fit};
+use super::clean::{clean, columns, fit_end};
 use super::style::Style;
 use super::{number, report, table, tree};
 use crate::answer::{Answer, Section, Status, Target};
@@ -49,7 +49,7 @@ fn header(out: &mut dyn Write, target: &Target, status: Status, style: &Style) -
     let front = concat!("heapwhy ", env!("CARGO_PKG_VERSION"), " · ");
     let behind = format!(" · {}", facts.join(" · "));
     let room = style.width.saturating_sub(columns(front) + columns(&behind)).max(20);
-    let path = fit(&target.path.display().to_string(), room, style.ascii);
+    let path = fit_end(&target.path.display().to_string(), room, style.ascii);
     writeln!(out, "{}{}{}", style.dim(&style.own(front)), style.bold(&path), style.dim(&style.own(&behind)))
 }
 

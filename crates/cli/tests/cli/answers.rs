@@ -191,3 +191,32 @@ fn query() {
     @35  Session { user: 'user-2' }  Session           56 B      80 B
     ");
 }
+
+#[test]
+fn why() {
+    let ran = Fixture::new().run(&["why", "app.heapsnapshot", "Session", "--no-sources"]);
+    insta::assert_snapshot!(ran.out, @"
+    heapwhy 0.1.0 · app.heapsnapshot · node v24.21.0 · 1.7 kB · 19 nodes
+
+    3 of 4 this way
+       ┬─ globalThis  stays until exit
+       │    not leaking: a root
+       │    .cache
+       ├─ SessionCache
+       │    .byId
+       ├─ Map
+       │    [value]
+       ╰→ Session                                     retains 80 B
+
+    1 of 4 this way
+       ┬─ globalThis  stays until exit
+       │    not leaking: a root
+       │    .Session
+       ├─ Session()
+       │    .prototype
+       ╰→ Session                                     retains 40 B
+
+    next   heapwhy path app.heapsnapshot Session --all
+           heapwhy refs app.heapsnapshot Session
+    ");
+}

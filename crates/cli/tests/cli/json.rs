@@ -25,6 +25,7 @@ fn answers_fit_the_schema() {
         &["instances", "app.heapsnapshot", "-", "-q"],
         &["refs", "app.heapsnapshot", "@27"],
         &["dominators", "app.heapsnapshot", "--depth", "9"],
+        &["why", "app.heapsnapshot", "Session"],
         &["inspect", "app.heapsnapshot", "Session"],
         &["query", "later.heapsnapshot", "Session"],
         &["classes", "app.heapsnapshot", "--by", "shape"],
