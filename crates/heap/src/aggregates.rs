@@ -45,7 +45,7 @@ pub(crate) fn sum_up(analysis: &HeapAnalysis, tree: &DominatorTree, accept: impl
         let new = Aggregate { class: ClassIx(class), count: 0, self_size: 0, retained_size: 0, distance };
         let sum = sums[class as usize].get_or_insert(new);
         sum.count += 1;
-        sum.self_size += size;
+        sum.self_size = sum.self_size.saturating_add(size);
         // DevTools takes the least number, and "none" is -5.
         if distance.as_devtools() < sum.distance.as_devtools() {
             sum.distance = distance;
@@ -108,7 +108,7 @@ impl<F: Fn(NodeIx) -> bool> All<'_, F> {
     #[inline]
     fn add(&self, node: u32, sums: &mut [Option<Aggregate>]) {
         if let Some(sum) = &mut sums[self.classes[node as usize] as usize] {
-            sum.retained_size += self.retained.get(node as usize);
+            sum.retained_size = sum.retained_size.saturating_add(self.retained.get(node as usize));
         }
     }
 }

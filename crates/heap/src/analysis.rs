@@ -210,7 +210,7 @@ impl HeapAnalysis {
     /// Returns the size of everything in bytes: what the root retains, and native memory that belongs to no node.
     #[must_use]
     pub fn total_size(&self) -> u64 {
-        self.retained_size(self.graph.root()) + self.graph.extra_native_bytes()
+        self.retained_size(self.graph.root()).saturating_add(self.graph.extra_native_bytes())
     }
 
     /// Asks for something that was computed before.

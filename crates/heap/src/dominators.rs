@@ -197,7 +197,8 @@ impl Sums {
 
     #[inline]
     fn add(&mut self, at: usize, more: u64) {
-        let sum = self.get(at) + more;
+        // A damaged file can say anything of a size.
+        let sum = self.get(at).saturating_add(more);
         self.set(at, sum);
     }
 }

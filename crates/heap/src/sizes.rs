@@ -30,7 +30,7 @@ pub(crate) fn attributed_sizes(graph: &HeapGraph) -> Option<SizeColumn> {
             continue;
         }
         sizes.set(owned as u32, 0);
-        let total = sizes.get(owner) + size;
+        let total = sizes.get(owner).saturating_add(size);
         sizes.set(owner, total);
     }
     let Sizes { narrow, wide } = sizes;
