@@ -143,7 +143,7 @@ impl<'a> Stacks<'a> {
     fn count(&mut self, stack: u32, bytes: u64) {
         let stack = &mut self.stacks[stack as usize];
         stack.count += u64::from(bytes > 0);
-        stack.bytes += bytes;
+        stack.bytes = stack.bytes.saturating_add(bytes);
     }
 
     fn start(&mut self, root: Option<&Root>) -> u32 {
@@ -223,7 +223,7 @@ impl<'a> Stacks<'a> {
 
     /// Lets small stacks count with their parents.
     fn fold_small(&mut self, share: f64) {
-        let total: u64 = self.stacks.iter().map(|stack| stack.bytes).sum();
+        let total = self.stacks.iter().fold(0_u64, |total, stack| total.saturating_add(stack.bytes));
         let least = (total as f64 * share) as u64;
         // Children come behind their parents: going back, each is complete when it is met.
         let mut with_children: Vec<u64> = self.stacks.iter().map(|stack| stack.bytes).collect();
@@ -232,10 +232,10 @@ impl<'a> Stacks<'a> {
             if parent as usize == at {
                 continue;
             }
-            with_children[parent as usize] += with_children[at];
+            with_children[parent as usize] = with_children[parent as usize].saturating_add(with_children[at]);
             if with_children[at] < least {
                 self.stacks[parent as usize].count += count;
-                self.stacks[parent as usize].bytes += bytes;
+                self.stacks[parent as usize].bytes = self.stacks[parent as usize].bytes.saturating_add(bytes);
                 self.stacks[at].count = 0;
                 self.stacks[at].bytes = 0;
             }
@@ -314,7 +314,8 @@ impl Encoder {
             }
             profile.message(2, |sample| {
                 sample.packed(1, stacks.frames_of(at as u32).map(|frame| u64::from(frame) + 1));
-                sample.packed(2, [stack.count, stack.bytes].into_iter());
+                // Values are signed.
+                sample.packed(2, [stack.count, stack.bytes.min(i64::MAX as u64)].into_iter());
                 if class != 0 {
                     sample.message(3, |label| {
                         label.number(1, class_key);

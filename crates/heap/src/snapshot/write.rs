@@ -12,7 +12,7 @@ mod strings;
 
 use std::io::{self, Write};
 
-use crate::graph::{HeapGraph, NodeIx};
+use crate::graph::{HeapGraph, NodeIx, TARGET_BITS};
 use crate::kinds::{EdgeKind, NodeKind};
 use sink::Sink;
 use strings::OutStrings;
@@ -76,6 +76,8 @@ struct Layout {
     renumber: bool,
     node_kinds: Vec<String>,
     edge_kinds: Vec<String>,
+    /// The number of the kind of edges of which the source said no kind.
+    unnamed_edges: u8,
 }
 
 impl Layout {
@@ -85,7 +87,13 @@ impl Layout {
         let last_kind = last_kind.max(NodeKind::OBJECT_SHAPE.number());
         let node_kinds = (0..=last_kind).map(|kind| graph.node_kind_name(NodeKind::from_number(kind)).to_owned()).collect();
         let known = (0..EdgeKind::OTHER.number()).map(|kind| EdgeKind::from_number(kind).name().to_owned());
-        let edge_kinds = known.chain(graph.extras().edge_kinds.iter().cloned()).collect();
+        let mut edge_kinds: Vec<String> = known.chain(graph.extras().edge_kinds.iter().cloned()).collect();
+        let others = graph.columns().edges.iter().filter(|&&word| word >> TARGET_BITS == u32::from(EdgeKind::OTHER.number())).count();
+        // Edges of which the source did not say what kind they are: damage, where a kind has no name.
+        let unnamed_edges = edge_kinds.len() as u8;
+        if others > graph.extras().other_edges.len() {
+            edge_kinds.push(EdgeKind::OTHER.name().to_owned());
+        }
         Self {
             records: options.records,
             has_trace_ids: options.trace_ids == TraceIds::Always || !graph.allocations().node_stacks.is_empty(),
@@ -94,6 +102,7 @@ impl Layout {
             renumber: graph.nodes().any(|node| graph.id(node).0 > u64::from(u32::MAX)),
             node_kinds,
             edge_kinds,
+            unnamed_edges,
         }
     }
 
@@ -188,7 +197,7 @@ fn edges<W: Write>(sink: &mut Sink<'_, W>, graph: &HeapGraph, layout: &Layout) -
             if edge.kind == EdgeKind::OTHER {
                 // Both run in the order of edges.
                 while others.next_if(|other| other.0 < edge.ix.0).is_some() {}
-                kind += others.next_if(|other| other.0 == edge.ix.0).map_or(0, |other| other.1);
+                kind = others.next_if(|other| other.0 == edge.ix.0).map_or(layout.unnamed_edges, |other| kind + other.1);
             }
             if edge.ix.0 > 0 {
                 sink.text(",")?;
