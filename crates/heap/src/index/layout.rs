@@ -118,6 +118,7 @@ sections! {
     StringStarts = 11 "starts of strings";
     Extras = 12 "extras";
     NodeStacks = 13 "allocating stacks of nodes";
+    Problems = 14 "problems";
     Facts = 20 "facts";
     SpecialNodes = 21 "special nodes";
     ShapeNames = 22 "names of shapes";

@@ -30,7 +30,6 @@ pub(super) struct Mapped {
 /// What an index says in its extras.
 struct ReadExtras {
     extras: Extras,
-    problems: Problems,
     wraps: Vec<u32>,
 }
 
@@ -57,7 +56,7 @@ fn map(path: &Path, key: Option<&Key>) -> Result<Mapped, IndexError> {
 pub(super) fn glance(path: &Path, key: Option<&Key>) -> Result<Glance, IndexError> {
     let mapped = map(path, key)?;
     let look = || {
-        let problems = mapped.whole(Tag::Extras).and_then(|_| mapped.extras())?.problems;
+        let problems = mapped.whole(Tag::Problems).and_then(|bytes| blob::read_problems(&mut BlobReader(bytes)))?;
         let (classes, _) = read_classes(&mapped)?;
         let (total_size, aggregates) = read_sums(&mapped, classes.len())?;
         let (nodes, edges) = (u64::from(mapped.header.nodes), u64::from(mapped.header.edges));
@@ -166,6 +165,7 @@ impl Mapped {
         let starts = column(Tag::StringStarts, strings)?;
         Self::check(vec![
             self.checked(Tag::Extras, None),
+            self.checked(Tag::Problems, None),
             self.checked(Tag::Kinds, None),
             self.checked(Tag::Names, Some(check::below(&names, self.header.strings))),
             self.checked(Tag::Ids, None),
@@ -181,7 +181,9 @@ impl Mapped {
         let wide = |tag| self.bytes(tag).and_then(blob::read_wide).ok_or_else(missing(tag));
         let ids = WideColumn::new(ids, wide(Tag::WideIds)?);
         let self_sizes = WideColumn::new(sizes, wide(Tag::WideSelfSizes)?);
-        let ReadExtras { extras, problems, wraps } = self.extras().ok_or_else(missing(Tag::Extras))?;
+        let ReadExtras { extras, wraps } = self.extras().ok_or_else(missing(Tag::Extras))?;
+        let problems = self.bytes(Tag::Problems).and_then(|bytes| blob::read_problems(&mut BlobReader(bytes)));
+        let problems = problems.ok_or_else(missing(Tag::Problems))?;
         let strings = StringTable::new(self.string_bytes().ok_or_else(missing(Tag::StringBytes))?, starts, wraps);
         let columns = Columns { kinds, names, ids, self_sizes, first_edges, edges: words };
         Ok((HeapGraph::from_columns(columns, NodeIx(self.header.root), strings, Ok(edge_names), extras), problems))
@@ -203,13 +205,12 @@ impl Mapped {
         let header = blob.text()?;
         let locations = blob.list(|blob| blob::read_location(blob, nodes))?.into_iter().collect();
         let mut allocations = blob::read_allocations(blob)?;
-        let problems = blob::read_problems(blob)?;
         let wraps = blob.list(BlobReader::u32)?;
         if self.entry(Tag::NodeStacks).is_some() {
             Self::check(vec![self.checked(Tag::NodeStacks, None)]).ok()?;
             allocations.node_stacks = self.column_of(Tag::NodeStacks, nodes as usize)?;
         }
         let extras = Extras { node_kinds, edge_kinds, other_edges, has_detachedness, native_bytes, locations, allocations, header };
-        Some(ReadExtras { extras, problems, wraps })
+        Some(ReadExtras { extras, wraps })
     }
 }

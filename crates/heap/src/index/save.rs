@@ -96,7 +96,10 @@ impl<W: Write + Seek> Saver<'_, W> {
             self.column(Tag::NodeStacks, &graph.allocations().node_stacks)?;
         }
         let wraps = self.strings(graph.strings())?;
-        self.section(Tag::Extras, &extras(graph, problems, &wraps))
+        let mut blob = BlobWriter::default();
+        blob::write_problems(&mut blob, problems);
+        self.section(Tag::Problems, &blob.0)?;
+        self.section(Tag::Extras, &extras(graph, &wraps))
     }
 
     /// Adds the strings, and returns where their offsets pass multiples of 2^32.
@@ -214,7 +217,7 @@ fn wraps(count: usize, offset: impl Fn(u32) -> usize) -> Vec<u32> {
     wraps
 }
 
-fn extras(graph: &HeapGraph, problems: &Problems, wraps: &[u32]) -> Vec<u8> {
+fn extras(graph: &HeapGraph, wraps: &[u32]) -> Vec<u8> {
     let extras = graph.extras();
     let mut blob = BlobWriter::default();
     blob.list(extras.node_kinds.iter(), |blob, kind| blob.text(kind));
@@ -228,7 +231,6 @@ fn extras(graph: &HeapGraph, problems: &Problems, wraps: &[u32]) -> Vec<u8> {
     blob.text(&extras.header);
     blob.list(extras.locations.iter(), blob::write_location);
     blob::write_allocations(&mut blob, &extras.allocations);
-    blob::write_problems(&mut blob, problems);
     blob.list(wraps.iter(), |blob, &wrap| blob.u32(wrap));
     blob.0
 }
