@@ -10,7 +10,6 @@ mod volumes;
 use rustc_hash::FxHashMap;
 
 use crate::analysis::HeapAnalysis;
-use crate::graph::NodeIx;
 use crate::source::Owner;
 use crate::story::{Lineage, Scene};
 use crate::suspects::case::{Case, bytes, finding, grouped, is_own};
@@ -18,7 +17,7 @@ use crate::suspects::cohorts::Cohorts;
 use crate::suspects::{ClassGrowth, Finding, Growth, Matched, Options, Report, Verdict, VerdictKind, merge, score};
 
 use ids::IdSet;
-use volumes::{Cluster, Key, volumes};
+use volumes::{Cluster, Key, Old, volumes};
 
 /// A finding whose growth is below this part of the heap in all is noise, unless its count says otherwise.
 const LEAST_SHARE: f64 = 0.0005;
@@ -47,6 +46,8 @@ struct Comparison<'a> {
     last: Scene<'a>,
     lineage: Lineage,
     matched: Matched,
+    /// The identities of each snapshot.
+    ids: Vec<IdSet>,
     /// What each snapshot has besides the common ground, by holder and class.
     clusters: Vec<FxHashMap<Key, Cluster>>,
 }
@@ -69,7 +70,7 @@ impl<'a> Comparison<'a> {
             let lineage = Lineage::of(&scene);
             (scene, lineage)
         });
-        Self { snapshots: snapshots.to_vec(), last, lineage, matched, clusters }
+        Self { snapshots: snapshots.to_vec(), last, lineage, matched, ids, clusters }
     }
 
     fn report(&self, options: &Options<'_>) -> Report {
@@ -77,8 +78,10 @@ impl<'a> Comparison<'a> {
         let series = self.series();
         let cohorts = Cohorts::of(&self.last);
         let mut findings: Vec<Finding> = Vec::new();
-        for trend in series.iter().filter(|trend| trend.is_growing(self.matched)).take(MAX_CASES) {
-            let mut found = finding(&self.last, &self.case(trend));
+        let growing: Vec<&Trend> = series.iter().filter(|trend| trend.is_growing(self.matched)).take(MAX_CASES).collect();
+        let old = self.old_content(&growing);
+        for (trend, old) in growing.into_iter().zip(old) {
+            let mut found = finding(&self.last, &self.case(trend, old));
             if self.is_innocent(&found) {
                 continue;
             }
@@ -91,6 +94,16 @@ impl<'a> Comparison<'a> {
         let left_out = findings.len().saturating_sub(options.limit);
         findings.truncate(options.limit);
         Report { verdict, findings, left_out, classes }
+    }
+
+    /// Measures what the holders of these trends had from the first snapshot on.
+    fn old_content(&self, trends: &[&Trend]) -> Vec<Old> {
+        let clusters: Vec<Cluster> = trends.iter().map(|trend| trend.cluster).collect();
+        match self.matched {
+            Matched::ById => volumes::old_content(&self.last, &self.lineage, &self.ids, &clusters),
+            // Compared by path every object counts as it is: there is no common ground.
+            Matched::ByPath => vec![Old::default(); clusters.len()],
+        }
     }
 
     /// Returns the holders whose content changed, those with the largest last content first.
@@ -110,7 +123,7 @@ impl<'a> Comparison<'a> {
         trends
     }
 
-    fn case(&self, trend: &Trend) -> Case {
+    fn case(&self, trend: &Trend, old: Old) -> Case {
         let cluster = trend.cluster;
         let steps = trend.steps();
         let mut why = vec![format!("grew by {} in {} step{}", join(&steps), steps.len(), if steps.len() == 1 { "" } else { "s" })];
@@ -118,17 +131,19 @@ impl<'a> Comparison<'a> {
             let before = trend.counts.iter().rev().nth(1).copied().unwrap_or(0);
             why.push(format!("{} of the {} that were new one snapshot before are still there", grouped(cluster.survived), grouped(before)));
         }
-        let old = self.old_members(cluster.holder, cluster.example);
-        let growth =
-            Growth { counts: trend.counts.iter().map(|count| count + old).collect(), bytes: trend.bytes.clone(), matched: self.matched };
+        let growth = Growth {
+            counts: trend.counts.iter().map(|count| count + old.count).collect(),
+            bytes: trend.bytes.iter().map(|bytes| bytes.saturating_add(old.bytes)).collect(),
+            matched: self.matched,
+        };
         let evenness = steps.iter().min().copied().unwrap_or(0) as f64 / steps.iter().max().copied().unwrap_or(1).max(1) as f64;
         let base = if self.snapshots.len() > 2 { 0.8 } else { 0.55 };
         let confidence = base + 0.15 * evenness.clamp(0.0, 1.0);
         Case {
             holder: cluster.holder,
             example: cluster.example,
-            count: cluster.count + old,
-            bytes: self.held(cluster),
+            count: cluster.count + old.count,
+            bytes: self.held(cluster, old),
             growth: Some(growth),
             why,
             confidence,
@@ -136,9 +151,10 @@ impl<'a> Comparison<'a> {
     }
 
     /// Returns how much a holder's content is in all: what is new, and what was there before where the holder alone keeps it.
-    fn held(&self, cluster: Cluster) -> u64 {
+    fn held(&self, cluster: Cluster, old: Old) -> u64 {
         let own = self.last.is_visible(cluster.holder) && self.last.paths.roots.at(cluster.holder).is_none();
-        if own { cluster.bytes.max(self.last.analysis.retained_size(cluster.holder)) } else { cluster.bytes }
+        let content = cluster.bytes.saturating_add(old.bytes);
+        if own { content.max(self.last.analysis.retained_size(cluster.holder)) } else { content }
     }
 
     /// Says whether Node.js bounds what a finding is about, or it is a small matter of Node.js's or V8's own.
@@ -150,20 +166,6 @@ impl<'a> Comparison<'a> {
         let own = finding.location.as_ref().is_some_and(is_own) || matches!(finding.owner, Owner::App | Owner::Package { .. });
         let small = (finding.bytes as f64) < self.last.analysis.total_size() as f64 * LEAST_CORE_SHARE;
         full || sources || (!own && small)
-    }
-
-    /// Counts the objects like `example` that the holder had from the first snapshot on. O(nodes of that class).
-    fn old_members(&self, holder: NodeIx, example: NodeIx) -> u64 {
-        if self.matched != Matched::ById {
-            return 0;
-        }
-        let graph = self.last.graph();
-        let (kind, name) = (graph.kind(example), graph.name_ix(example));
-        let by_name = !kind.is_string() && kind != crate::kinds::NodeKind::CLOSURE;
-        let like = |node: &NodeIx| graph.kind(*node) == kind && (!by_name || graph.name_ix(*node) == name);
-        let first = IdSet::of(self.snapshots[0].graph());
-        let old = |node: &NodeIx| first.contains(graph.id(*node).0);
-        graph.nodes().filter(like).filter(old).filter(|&node| self.lineage.holder(&self.last, node) == Some(holder)).count() as u64
     }
 
     fn classes(&self, findings: &[Finding]) -> Vec<ClassGrowth> {

@@ -44,7 +44,8 @@ fn by_class(scene: &Scene<'_>, node: NodeIx) -> Option<(Leaking, String)> {
             return yes("a response that was sent and closed");
         }
         "IncomingMessage" if flag("complete") == Some(true) && flag("aborted") == Some(true) => return yes("a request that was aborted"),
-        "AbortSignal" if symbol_flag(graph, node, "kAborted") == Some(true) => return yes("was aborted already"),
+        // Node 20 and older make signals as an EventTarget whose prototype is exchanged: its class is that.
+        "AbortSignal" | "EventTarget" if symbol_flag(graph, node, "kAborted") == Some(true) => return yes("was aborted already"),
         "ChildProcess" if flag("_closesNeeded").is_none() && flag("killed") == Some(true) => return yes("a child process that was killed"),
         _ => {}
     }
@@ -63,7 +64,8 @@ fn by_class(scene: &Scene<'_>, node: NodeIx) -> Option<(Leaking, String)> {
     None
 }
 
-/// Returns a boolean property. V8 writes an edge to the oddball, whose own edge `to_string` leads to its name.
+/// Returns a boolean property. V8 writes an edge to the oddball: named `true` since Node 24, `system / Oddball` before, with an edge to
+/// the string of its name.
 fn boolean(graph: &HeapGraph, node: NodeIx, key: &str) -> Option<bool> {
     oddball(graph, graph.child(node, EdgeKind::PROPERTY, key)?)
 }

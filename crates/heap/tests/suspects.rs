@@ -116,6 +116,8 @@ fn growth_is_told_from_a_full_cache() {
         if expected == VerdictKind::Growing {
             let finding = &report.findings[0];
             assert_eq!(finding.growth.as_ref().map(|growth| growth.counts.clone()), Some(vec![300, 600, 900]));
+            let held = finding.growth.as_ref().map(|growth| growth.bytes.clone());
+            assert_eq!(held, Some(vec![1_200_000, 2_400_000, 3_600_000]), "what was there before has a size too");
             assert_eq!(report.classes.first().map(|class| class.held_by.as_str()), Some("const cache"));
         } else {
             assert!(report.findings.is_empty());
@@ -134,6 +136,50 @@ fn one_snapshot_shows_no_growth() {
 fn fingerprints_do_not_depend_on_numbers() {
     let id = |count| find(&App::new().sessions(0, count), &Options::default()).findings[0].id.clone();
     assert_eq!(id(400), id(777));
+}
+
+/// Returns the hops of a story as `edge>label`.
+fn told(analysis: &HeapAnalysis, target: NodeIx) -> Vec<String> {
+    let scene = Scene::new(analysis, &NoFiles);
+    let story = tell(&scene, About { target, holder: None, times: 1 });
+    story.hops.iter().map(|hop| format!("{}>{}", hop.edge.as_ref().map_or("", |edge| edge.text.as_str()), hop.label)).collect()
+}
+
+#[test]
+fn numbers_of_roots_are_told_in_words() {
+    for (group, edge, expected) in [
+        ("(Stack roots)", "25", [">stack of the running code", "(a local variable or temporary value)>Job"]),
+        ("(Global handles)", "3 / Node native", [">native handle", "(Node native)>Job"]),
+        ("(Global handles)", "3", [">native handle", "(root)>Job"]),
+        ("(Strong roots)", "undefined_value", [">V8", "(undefined_value)>Job"]),
+    ] {
+        let mut app = App::new();
+        let group = app.child(NodeIx(1), EdgeKind::ELEMENT, "7", NodeKind::SYNTHETIC, group);
+        let job = app.child(group, EdgeKind::INTERNAL, edge, NodeKind::OBJECT, "Job");
+        assert_eq!(told(&app.sessions(0, 1), job), expected);
+    }
+}
+
+#[test]
+fn booleans_are_read_as_each_node_writes_them() {
+    for (oddball, text, expected) in [
+        // Node 24 and 26 name oddballs, before they share one name.
+        ("true", None, Some(Leaking::Yes)),
+        ("false", None, None),
+        ("system / Oddball", Some("true"), Some(Leaking::Yes)),
+        ("system / Oddball", Some("false"), None),
+        ("undefined", None, None),
+    ] {
+        let mut app = App::new();
+        let socket = app.child(NodeIx(2), EdgeKind::PROPERTY, "socket", NodeKind::OBJECT, "Socket");
+        let value = app.child(socket, EdgeKind::PROPERTY, "destroyed", NodeKind::HIDDEN, oddball);
+        if let Some(text) = text {
+            app.child(value, EdgeKind::HIDDEN, "0", NodeKind::STRING, text);
+        }
+        let analysis = app.sessions(0, 1);
+        let scene = Scene::new(&analysis, &NoFiles);
+        assert_eq!(heap::inspectors::inspect(&scene, socket).map(|(leaking, _)| leaking), expected, "{oddball} {text:?}");
+    }
 }
 
 const NAMES: &[&str] = &[

@@ -2,7 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use rustc_hash::{FxHashMap, FxHasher};
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 
 use super::ids::IdSet;
 use crate::bitset::Bitset;
@@ -32,6 +32,43 @@ pub(super) struct Cluster {
     pub(super) bytes: u64,
     /// How many of them were there one snapshot before.
     pub(super) survived: u64,
+}
+
+/// What a holder has of one class that all snapshots share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Old {
+    /// How many such objects it holds directly.
+    pub(super) count: u64,
+    /// Their size with all of the common ground below them: what is new below them is another holder's growth.
+    pub(super) bytes: u64,
+}
+
+/// Measures for each cluster what its holder has of the same class in the common ground, as it is in the last snapshot. O(nodes).
+pub(super) fn old_content(scene: &Scene<'_>, lineage: &Lineage, ids: &[IdSet], clusters: &[Cluster]) -> Vec<Old> {
+    let graph = scene.graph();
+    let mut old = vec![Old::default(); clusters.len()];
+    let places: FxHashMap<(NodeIx, u64), u32> =
+        clusters.iter().zip(0..).map(|(cluster, at)| ((cluster.holder, class_key(scene, cluster.example)), at)).collect();
+    let holders: FxHashSet<NodeIx> = clusters.iter().map(|cluster| cluster.holder).collect();
+    let mut of_node = vec![NONE; graph.node_count()];
+    for node in scene.paths.order() {
+        let inherited = scene.paths.parent_node(node).map_or(NONE, |parent| of_node[parent.at()]);
+        let id = graph.id(node).0;
+        let holder = lineage.holder(scene, node).filter(|holder| holders.contains(holder) && is_payload(scene, node));
+        let own = holder.and_then(|holder| places.get(&(holder, class_key(scene, node)))).copied();
+        let own = own.filter(|_| ids.iter().all(|ids| ids.contains(id)));
+        of_node[node.at()] = own.unwrap_or(inherited);
+        if own.is_none() && inherited == NONE || !ids.iter().all(|ids| ids.contains(id)) {
+            continue;
+        }
+        for at in own.into_iter().chain(Some(inherited).filter(|&inherited| own != Some(inherited))) {
+            if let Some(old) = old.get_mut(at as usize) {
+                old.count += u64::from(own == Some(at));
+                old.bytes = old.bytes.saturating_add(scene.analysis.self_size(node));
+            }
+        }
+    }
+    old
 }
 
 /// No cluster.

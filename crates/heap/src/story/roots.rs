@@ -86,6 +86,19 @@ fn global(scene: &Scene<'_>, steps: &[Step]) -> (String, Vec<String>, usize) {
     (label.to_owned(), vec!["stays until exit".to_owned()], told)
 }
 
+/// Words a reference from a group of roots: V8 numbers them (`25`, of the stack), and writes behind the number what it knows of a handle
+/// (`3 / Node native`).
+pub(super) fn member(group: &str, edge: &str) -> String {
+    let (number, known) = edge.split_once(" / ").unwrap_or((edge, ""));
+    let is_numbered = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    match group {
+        _ if !is_numbered => format!("({edge})"),
+        "(Stack roots)" => "(a local variable or temporary value)".to_owned(),
+        _ if known.is_empty() => "(root)".to_owned(),
+        _ => format!("({known})"),
+    }
+}
+
 fn engine(scene: &Scene<'_>, steps: &[Step]) -> (String, Vec<String>, usize) {
     let graph = scene.graph();
     let is_group = |node: NodeIx| graph.kind(node) == NodeKind::SYNTHETIC;
@@ -95,7 +108,7 @@ fn engine(scene: &Scene<'_>, steps: &[Step]) -> (String, Vec<String>, usize) {
     };
     let (label, note) = match &*group {
         "(Global handles)" | "(Traced handles)" => ("native handle", "held by native code"),
-        "(Stack roots)" => ("stack", "a running function"),
+        "(Stack roots)" => ("stack of the running code", "a running function"),
         "(Microtasks)" => ("microtask queue", "jobs that wait to run"),
         "(Handle scope)" => ("native code", "a running native function"),
         "(Eternal handles)" => ("Node core", "an eternal handle"),

@@ -145,6 +145,7 @@ impl Teller<'_, '_> {
                 None => "[entry]".to_owned(),
             },
             _ if is_silent(&text) || !scene.is_visible(edge.to) => return,
+            EdgeKind::INTERNAL if graph.kind(from) == NodeKind::SYNTHETIC => roots::member(&graph.name(from), &text),
             EdgeKind::INTERNAL => format!("({text})"),
             _ => "(internal)".to_owned(),
         };
