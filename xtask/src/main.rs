@@ -5,6 +5,7 @@
 
 mod bench;
 mod csv;
+mod end_to_end;
 mod oracle;
 mod setup;
 mod snapshots;

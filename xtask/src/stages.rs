@@ -8,7 +8,7 @@ use std::process::{ExitCode, Stdio};
 use std::time::Instant;
 
 use crate::workspace::{NODE_LINES, Workspace, run};
-use crate::{oracle, setup, snapshots};
+use crate::{end_to_end, oracle, setup, snapshots};
 
 /// How many passed and failed.
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
@@ -54,6 +54,7 @@ const STAGES: &[Stage] = &[
     },
     Stage { name: "snapshots", about: "make snapshots on every Node.js; DevTools' engine reads each", run: make_snapshots },
     Stage { name: "oracle", about: "every node, class and change is what DevTools' engine says", run: oracle::stage },
+    Stage { name: "end-to-end", about: "the demo and the main questions, on every Node.js", run: end_to_end::stage },
 ];
 
 /// `cargo xtask test --list`.
