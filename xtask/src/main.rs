@@ -6,6 +6,7 @@
 mod bench;
 mod csv;
 mod end_to_end;
+mod fixtures;
 mod oracle;
 mod setup;
 mod snapshots;
@@ -24,6 +25,7 @@ usage: cargo xtask COMMAND
   test --list           the stages
   setup                 only fetch what the tests need
   snapshots             make the tests' snapshots, and what DevTools' engine says of them
+  fixtures              make fixtures/shop anew, on which the README's commands are run
   oracle FILE...        compare heapwhy with DevTools' engine on any snapshots; two or more are also compared with each other
   bench snapshots [--size small|medium|large|huge] [--peers] [--repeat N]
                         measure heapwhy, and with --peers other tools, on snapshots of real programs";
@@ -48,6 +50,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["test", "--only", stage] => return stages::run_one(&workspace, stage),
         ["setup"] => setup::tests(&workspace)?,
         ["snapshots"] => snapshots::all(&workspace).map(|made| println!("{} snapshots", made.len()))?,
+        ["fixtures"] => fixtures::make(&workspace)?,
         ["oracle", files @ ..] if !files.is_empty() => return oracle::compare_files(&workspace, files),
         ["bench", "snapshots", options @ ..] => bench::snapshots(&workspace, options)?,
         ["measure", out, "--", command @ ..] if !command.is_empty() => return bench::measure::measure_here(out, command),
