@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -12,7 +13,13 @@ use crate::snapshots;
 use crate::stages::Tally;
 use crate::workspace::{NODE_LINES, Profile, TOOL_LINE, Workspace, output, run, run_within};
 
-const LIMIT: Duration = Duration::from_secs(180);
+/// The same check of JSON that the tests of the commands use.
+#[allow(dead_code, reason = "those tests use more of it")]
+#[path = "../../crates/cli/tests/cli/schema.rs"]
+mod schema;
+
+/// How long the demo may take. People wait for it; it takes a tenth of this on a quiet machine.
+const LIMIT: Duration = Duration::from_secs(60);
 
 type Check = fn(&Case) -> Result<()>;
 
@@ -28,11 +35,13 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
         let files: Vec<PathBuf> = ["1", "2", "3"].into_iter().filter_map(grown).collect();
         let tool = workspace.node(TOOL_LINE);
         let case = Case { node: workspace.node(line), tool, heapwhy: heapwhy.clone(), scratch: scratch.clone(), line, files };
-        let checks: [(&str, Check); 5] = [
+        let checks: [(&str, Check); 7] = [
             ("demo", Case::demo),
             ("report on three snapshots", Case::growth),
             ("report on one snapshot", Case::report),
             ("why", Case::why),
+            ("diff", Case::diff),
+            ("classes", Case::classes),
             ("gzip", Case::gzip),
         ];
         for (name, check) in checks {
@@ -61,7 +70,7 @@ impl Case {
     fn ask<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Result<Value> {
         let mut command = Command::new(&self.heapwhy);
         let text = output(command.args(arguments).args(["--json", "--no-index"]).stdin(Stdio::null()))?;
-        serde_json::from_slice(&text).context("the answer is not JSON")
+        checked(&text)
     }
 
     fn last(&self) -> Result<&Path> {
@@ -79,7 +88,7 @@ impl Case {
         command.args(["demo", "--json", "--no-progress", "--node"]).arg(&self.node).arg("--dir").arg(&folder);
         command.stdin(Stdio::null()).stdout(fs::File::create(&answer)?).stderr(Stdio::null());
         run_within(&mut command, LIMIT)?;
-        let report: Value = serde_json::from_slice(&fs::read(answer)?).context("the answer is not JSON")?;
+        let report = checked(&fs::read(answer)?)?;
         check_verdict(&report, "growing")?;
         let findings = findings(&report)?;
         let session = finding_of(findings, "Session")?;
@@ -89,7 +98,7 @@ impl Case {
             "no finding about listeners"
         );
         check_innocent(findings, "Page")?;
-        ensure!(snapshots_in(&folder)? == 3, "not three snapshots in {}", folder.display());
+        check_snapshots(&folder)?;
         check_nothing_runs(&folder)
     }
 
@@ -113,6 +122,22 @@ impl Case {
         Ok(())
     }
 
+    fn diff(&self) -> Result<()> {
+        let words = std::iter::once(OsStr::new("diff")).chain(self.files.iter().map(|file| file.as_os_str()));
+        let told = self.ask(&words.collect::<Vec<_>>())?;
+        let session = row_of(&told["diff"], "Session")?;
+        ensure!(session["count_delta"].as_i64().is_some_and(|delta| delta > 0), "sessions do not grow in {session}");
+        Ok(())
+    }
+
+    fn classes(&self) -> Result<()> {
+        let told = self.ask(&["classes".as_ref(), self.last()?.as_os_str()])?;
+        let session = row_of(&told["classes"], "Session")?;
+        let sizes = ["count", "self_size", "retained_size"].map(|column| session[column].as_u64());
+        ensure!(sizes.iter().all(|size| size.is_some_and(|size| size > 0)), "no numbers in {session}");
+        Ok(())
+    }
+
     fn gzip(&self) -> Result<()> {
         let packed = self.scratch.join("packed.heapsnapshot.gz");
         let script =
@@ -122,6 +147,19 @@ impl Case {
         ensure!(plain?["classes"] == packed?["classes"], "another answer for the packed file");
         Ok(())
     }
+}
+
+/// Reads an answer, which must be as `schema/report-1.json` says.
+fn checked(text: &[u8]) -> Result<Value> {
+    let value = serde_json::from_slice(text).context("the answer is not JSON")?;
+    let faults = schema::faults(&value);
+    ensure!(faults.is_empty(), "the answer does not fit the schema: {}", faults.join("; "));
+    Ok(value)
+}
+
+fn row_of<'a>(table: &'a Value, class: &str) -> Result<&'a Value> {
+    let rows = table["rows"].as_array().context("no table in the answer")?;
+    rows.iter().find(|row| row["class"] == class).with_context(|| format!("no row about {class}"))
 }
 
 fn check_verdict(report: &Value, kind: &str) -> Result<()> {
@@ -155,20 +193,50 @@ fn names_file(finding: &Value, file: &str) -> bool {
     at(&finding["location"]) || hops.into_iter().any(|hop| at(&hop["location"]))
 }
 
-fn snapshots_in(folder: &Path) -> Result<usize> {
-    let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
-    Ok(names.iter().filter(|path| path.extension().is_some_and(|extension| extension == "heapsnapshot")).count())
+/// Heaps hold secrets: the three snapshots are for nobody else to read.
+fn check_snapshots(folder: &Path) -> Result<()> {
+    for number in 1..=3 {
+        let path = folder.join(format!("{number}.heapsnapshot"));
+        let mode = fs::metadata(&path).with_context(|| format!("no {}", path.display()))?.permissions().mode() & 0o777;
+        ensure!(mode == 0o600, "{} has the mode {mode:o}", path.display());
+    }
+    Ok(())
 }
 
-/// No process has `folder` in its command line.
+/// No process runs in `folder` or has it in its command line.
 fn check_nothing_runs(folder: &Path) -> Result<()> {
-    let folder = folder.to_string_lossy();
+    let folder = folder.canonicalize()?;
     for entry in fs::read_dir("/proc")? {
         let path = entry?.path();
         // Processes come and go while we look.
         let Ok(command) = fs::read(path.join("cmdline")) else { continue };
         let command = String::from_utf8_lossy(&command);
-        ensure!(!command.contains(&*folder), "process {} still runs: {}", path.display(), command.replace('\0', " "));
+        let there = fs::read_link(path.join("cwd")).is_ok_and(|cwd| cwd.starts_with(&folder));
+        ensure!(
+            !there && !command.contains(&*folder.to_string_lossy()),
+            "process {} still runs: {}",
+            path.display(),
+            command.replace('\0', " ")
+        );
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_left_behind_is_found() {
+        let folder = std::env::temp_dir().join(format!("xtask-left-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let mut left = Command::new("sleep").arg("60").current_dir(&folder).spawn().unwrap();
+        let found = check_nothing_runs(&folder);
+        left.kill().unwrap();
+        left.wait().unwrap();
+        let gone = check_nothing_runs(&folder);
+        fs::remove_dir(&folder).unwrap();
+        assert!(found.is_err());
+        gone.unwrap();
+    }
 }
