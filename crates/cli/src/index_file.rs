@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use heap::index::{IndexError, Key, Opened};
+use heap::index::{Glance, IndexError, Key, Opened};
 use heap::{HeapAnalysis, Problems};
 
 use crate::codes;
@@ -29,6 +29,15 @@ pub(crate) fn find(snapshot: &Path) -> Option<Opened> {
         return None;
     }
     heap::index::open(&place, Some(&Key::of(snapshot).ok()?)).ok()
+}
+
+/// Looks up the histogram in the index of a snapshot, where there is one that fits.
+pub(crate) fn glance(snapshot: &Path) -> Option<Glance> {
+    let place = beside(snapshot);
+    if !place.is_file() {
+        return None;
+    }
+    heap::index::glance(&place, Some(&Key::of(snapshot).ok()?)).ok()
 }
 
 /// Opens an index that the user named.

@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use heap::index::Glance;
 use heap::snapshot::{Found, ReadError};
 use heap::{HeapAnalysis, Problems};
 
@@ -46,11 +47,31 @@ impl Opened {
 
 /// Starts an answer about several files, the oldest first.
 pub(crate) fn about(files: &[&Opened], session: &Session) -> Answer {
-    let damaged = files.iter().any(|file| !file.problems.is_empty());
+    let targets = files.iter().map(|file| file.target.clone()).collect();
+    start(targets, &files.iter().map(|file| &file.problems).collect::<Vec<_>>(), session)
+}
+
+/// Looks up the histogram of a snapshot in its index, where there is one that fits, without opening the graph.
+pub(crate) fn glance(path: &Path, session: &Session) -> Option<(Answer, Glance)> {
+    let bytes = check(path).ok()?;
+    let glance = if is_index(path) { heap::index::glance(path, None).ok() } else { index_file::glance(path) }?;
+    let target = Target {
+        kind: if is_index(path) { "index" } else { "heapsnapshot" },
+        path: path.to_owned(),
+        bytes,
+        nodes: glance.nodes,
+        edges: glance.edges,
+        node: glance.node_version.clone(),
+    };
+    Some((start(vec![target], &[&glance.problems], session), glance))
+}
+
+fn start(targets: Vec<Target>, problems: &[&Problems], session: &Session) -> Answer {
+    let damaged = problems.iter().any(|problems| !problems.is_empty());
     Answer {
-        targets: files.iter().map(|file| file.target.clone()).collect(),
+        targets,
         status: if damaged { Status::Partial } else { Status::Complete },
-        warnings: files.iter().flat_map(|file| answer::warnings(&file.problems)).collect(),
+        warnings: problems.iter().flat_map(|problems| answer::warnings(problems)).collect(),
         exit: if damaged && !session.global.partial_ok { Exit::Unreadable } else { Exit::Fine },
         ..Answer::default()
     }
@@ -81,7 +102,7 @@ fn opened(kind: &'static str, path: &Path, bytes: u64, analysis: HeapAnalysis, p
         bytes,
         nodes: graph.node_count() as u64,
         edges: graph.edge_count() as u64,
-        node: node_version(graph),
+        node: heap::process::node_version(graph),
     };
     Opened { analysis: Arc::new(analysis), problems, target, wants_index }
 }
@@ -257,16 +278,4 @@ fn elf(path: &Path) -> CommandError {
     } else {
         CommandError::new(&codes::CORE_DUMP, format!("{name} is a program (ELF), not a heap snapshot")).hint(hint)
     }
-}
-
-/// Returns the version of Node.js whose process a graph shows, from `process.version`.
-fn node_version(graph: &heap::HeapGraph) -> Option<String> {
-    // `process` is reached from the global object early; the first object of that name with a version decides.
-    let is_process =
-        |node: &heap::NodeIx| graph.kind(*node) == heap::NodeKind::OBJECT && graph.strings().is(graph.name_ix(*node), "process");
-    let version = |node| graph.child(node, heap::EdgeKind::PROPERTY, "version").map(|version| graph.name(version).into_owned());
-    graph.nodes().filter(is_process).take(4).find_map(version).and_then(|version| {
-        let version = version.strip_prefix('v')?.to_owned();
-        version.starts_with(|first: char| first.is_ascii_digit()).then_some(version)
-    })
 }

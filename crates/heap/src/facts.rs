@@ -109,8 +109,8 @@ pub(crate) struct SpecialNames {
     native_context: Option<u32>,
     map_descriptors: Option<u32>,
     sloppy_function_map: Option<u32>,
-    /// For descriptors named by text: whether distances skip them. V8 names them by index, other writers may not.
     proto: Option<u32>,
+    process: Option<u32>,
 }
 
 /// What is to be gathered from a node's edges, besides WeakMap entries.
@@ -140,7 +140,7 @@ impl SpecialNames {
     /// Says whether a string that starts with that byte can matter.
     #[inline]
     pub(crate) fn may_matter(first: Option<u8>) -> bool {
-        matches!(first, Some(b'0'..=b'9' | b'O' | b's' | b'(' | b'_'))
+        matches!(first, Some(b'0'..=b'9' | b'O' | b's' | b'(' | b'_' | b'p'))
     }
 
     /// Looks at one string.
@@ -152,6 +152,7 @@ impl SpecialNames {
             (Some(b's'), _) if raw == b"system / NativeContext" => self.native_context = self.native_context.or(Some(ix)),
             (Some(b's'), _) if raw == b"sloppy_function_map" => self.sloppy_function_map = self.sloppy_function_map.or(Some(ix)),
             (Some(b'('), _) if raw == b"(map descriptors)" => self.map_descriptors = self.map_descriptors.or(Some(ix)),
+            (Some(b'p'), _) if raw == b"process" => self.process = self.process.or(Some(ix)),
             (Some(b'_'), _) if raw == b"__proto__" => self.proto = self.proto.or(Some(ix)),
             _ => {}
         }
@@ -167,6 +168,11 @@ impl SpecialNames {
             NodeKind::ARRAY if is(self.map_descriptors) => About::MapDescriptors,
             _ => About::Nothing,
         }
+    }
+
+    /// Returns the position of `process`.
+    pub(crate) fn process(&self) -> Option<u32> {
+        self.process
     }
 
     /// Returns the position of `__proto__`.

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use crate::allocations::Allocations;
 use crate::column::{Column, WideColumn};
@@ -159,12 +159,32 @@ pub(crate) struct Extras {
     pub(crate) locations: Locations,
     /// Allocation tracking.
     pub(crate) allocations: Allocations,
+    /// The string "process", where the source looked for it.
+    pub(crate) process_name: Option<StrIx>,
     /// The file's `snapshot` header as JSON, empty where there is none.
     pub(crate) header: String,
 }
 
-/// Edge names, read only when the first question needs them.
-pub(crate) type EdgeNameLoader = Box<dyn Fn() -> Column<u32> + Send + Sync>;
+/// Where edge names are until the first question needs them.
+pub(crate) trait EdgeNames: Send + Sync {
+    /// Reads all names. O(edges).
+    fn all(&self) -> Column<u32>;
+
+    /// Reads the names of some edges, that one among them. Returns the first edge and the names.
+    fn around(&self, edge: u32) -> (u32, Vec<u32>);
+}
+
+/// The names of a few edges, for questions about single nodes.
+#[derive(Default)]
+struct NamesAround {
+    first: u32,
+    names: Vec<u32>,
+    /// How often names had to be read so far.
+    reads: u32,
+}
+
+/// After so many readings of a few names, all are read.
+const FEW_READS: u32 = 32;
 
 /// Facts that were gathered before; `None` where they turn out to be damaged.
 pub(crate) type FactLoader = Box<dyn Fn() -> Option<EdgeFacts> + Send + Sync>;
@@ -175,7 +195,8 @@ pub struct HeapGraph {
     root: NodeIx,
     strings: StringTable,
     edge_names: OnceLock<Column<u32>>,
-    load_edge_names: Option<EdgeNameLoader>,
+    stored_edge_names: Option<Box<dyn EdgeNames>>,
+    names_around: Mutex<NamesAround>,
     facts: OnceLock<EdgeFacts>,
     load_facts: Option<FactLoader>,
     extras: Extras,
@@ -188,14 +209,24 @@ impl HeapGraph {
         columns: Columns,
         root: NodeIx,
         strings: StringTable,
-        edge_names: Result<Column<u32>, EdgeNameLoader>,
+        edge_names: Result<Column<u32>, Box<dyn EdgeNames>>,
         extras: Extras,
     ) -> Self {
-        let (loaded, load_edge_names) = match edge_names {
+        let (edge_names, stored_edge_names) = match edge_names {
             Ok(names) => (OnceLock::from(names), None),
-            Err(loader) => (OnceLock::new(), Some(loader)),
+            Err(stored) => (OnceLock::new(), Some(stored)),
         };
-        Self { columns, root, strings, edge_names: loaded, load_edge_names, facts: OnceLock::new(), load_facts: None, extras }
+        Self {
+            columns,
+            root,
+            strings,
+            edge_names,
+            stored_edge_names,
+            names_around: Mutex::default(),
+            facts: OnceLock::new(),
+            load_facts: None,
+            extras,
+        }
     }
 
     /// Returns the number of nodes.
@@ -327,10 +358,14 @@ impl HeapGraph {
         found.ok().and_then(|at| self.extras.edge_kinds.get(usize::from(self.extras.other_edges[at].1))).map_or("other", String::as_str)
     }
 
-    /// Returns an edge's name. The first call may read all names of a large file: O(edges), once.
+    /// Returns an edge's name. Of a large file that has just been read, names are still in the file: a few are read where they stand, and
+    /// after a few of those, all. O(edges), once.
     #[must_use]
     pub fn edge_name(&self, edge: Edge) -> EdgeName {
-        let name = self.edge_names()[edge.ix.0 as usize];
+        let name = match self.edge_names.get() {
+            Some(names) => names[edge.ix.0 as usize],
+            None => self.name_around(edge.ix.0),
+        };
         if edge.kind.has_index() { EdgeName::Index(name) } else { EdgeName::Text(StrIx(name)) }
     }
 
@@ -362,9 +397,27 @@ impl HeapGraph {
         self.edges(node).filter(|edge| edge.kind == kind).find(named).map(|edge| edge.to)
     }
 
+    #[cold]
+    fn name_around(&self, edge: u32) -> u32 {
+        if let (Some(stored), Ok(mut around)) = (&self.stored_edge_names, self.names_around.lock()) {
+            let known = |around: &NamesAround| around.names.get(edge.checked_sub(around.first)? as usize).copied();
+            if let Some(name) = known(&around) {
+                return name;
+            }
+            if around.reads < FEW_READS {
+                around.reads += 1;
+                (around.first, around.names) = stored.around(edge);
+                if let Some(name) = known(&around) {
+                    return name;
+                }
+            }
+        }
+        self.edge_names()[edge as usize]
+    }
+
     /// Returns all edge names: an index for element and hidden edges, a string position for the others.
     pub(crate) fn edge_names(&self) -> &Column<u32> {
-        self.edge_names.get_or_init(|| self.load_edge_names.as_ref().map_or_else(Column::default, |load| load()))
+        self.edge_names.get_or_init(|| self.stored_edge_names.as_ref().map_or_else(Column::default, |stored| stored.all()))
     }
 
     /// Returns what analyses need to know of edge names. O(edges) the first time, unless the source gathered it.

@@ -30,7 +30,7 @@ use crate::problems::Problems;
 pub use save::write;
 
 /// The version of the format. Every change of the layout, or of what a section means, makes it higher.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// What an index was made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,6 +147,10 @@ pub struct Glance {
     pub classes: Vec<Class>,
     /// The sums of all classes, the largest retained size first: `HeapAnalysis::aggregates`.
     pub aggregates: Vec<Aggregate>,
+    /// Where each class was written, `file:line:column`, by `ClassIx`.
+    pub locations: Vec<Option<String>>,
+    /// The version of Node.js, where the heap tells it.
+    pub node_version: Option<String>,
     /// The damage that was met when the source was read.
     pub problems: Problems,
 }

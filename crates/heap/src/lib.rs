@@ -45,6 +45,7 @@ mod names;
 pub mod paths;
 pub mod preview;
 pub mod problems;
+pub mod process;
 pub mod progress;
 pub mod questions;
 pub mod redact;

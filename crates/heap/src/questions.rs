@@ -18,7 +18,8 @@ mod summary;
 
 pub use changes::{diff_table, series};
 pub use dominators::dominators;
-pub use histogram::{Grouping, HistogramSort, histogram};
+pub(crate) use histogram::class_locations;
+pub use histogram::{Grouping, HistogramSort, histogram, histogram_at_a_glance};
 pub use inspect::inspect;
 pub use instances::{InstanceSort, instances};
 pub use paths::retainers_tree;

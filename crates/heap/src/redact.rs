@@ -226,7 +226,8 @@ impl<'a> Redactor<'a> {
             for edge in graph.edges(node).filter(|edge| !edge.kind.has_index()) {
                 let used_as = match edge.kind {
                     EdgeKind::CONTEXT => Use::Variable,
-                    EdgeKind::PROPERTY | EdgeKind::OTHER => Use::Property,
+                    // V8's own objects have no properties of anybody's; distances look at one of their names.
+                    EdgeKind::PROPERTY | EdgeKind::OTHER if graph.kind(node) != NodeKind::HIDDEN => Use::Property,
                     _ => Use::EngineEdge,
                 };
                 names[edge.ix.0 as usize] = self.string(used_as, StrIx(names[edge.ix.0 as usize]));
@@ -309,6 +310,8 @@ impl<'a> Redactor<'a> {
             locations: extras.locations.clone(),
             allocations: Allocations { functions, ..allocations.clone() },
             header: String::new(),
+            // Strings have moved.
+            process_name: None,
         }
     }
 

@@ -4,6 +4,7 @@
 //! the file, small optional sections, and the strings. Generic JSON parsers build a tree as large as the file; this reader maps the file
 //! and turns the text of the arrays straight into columns, on two threads.
 
+mod edge_names;
 mod edges;
 mod header;
 mod nodes;

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use heap::filters::Filter;
-use heap::questions::{Grouping, HistogramSort, histogram};
+use heap::questions::{Grouping, HistogramSort, histogram, histogram_at_a_glance};
 
 use crate::answer::Answer;
 use crate::args::FileArg;
@@ -61,6 +61,21 @@ enum Sort {
 
 /// Makes the histogram.
 pub(crate) fn run(args: &ClassesArgs, session: &Session) -> Result<Answer, CommandError> {
+    let sort = match args.sort {
+        Sort::Retained => HistogramSort::Retained,
+        Sort::SelfSize => HistogramSort::SelfSize,
+        Sort::Count => HistogramSort::Count,
+        Sort::Name => HistogramSort::Name,
+    };
+    let limit = session.limit(false);
+    // A filter of DevTools' needs the graph, and so do other groupings.
+    if args.by == By::Class
+        && args.filter.is_none()
+        && !session.global.no_index
+        && let Some((answer, glance)) = open::glance(&args.file.file, session)
+    {
+        return Ok(answer.headed().table(histogram_at_a_glance(&glance, sort, None, limit)));
+    }
     let file = open::read_prepared(&args.file.file, session)?;
     let analysis = &file.analysis;
     let by = match args.by {
@@ -70,14 +85,8 @@ pub(crate) fn run(args: &ClassesArgs, session: &Session) -> Result<Answer, Comma
         By::File => Grouping::File,
         By::Package => Grouping::Package,
     };
-    let sort = match args.sort {
-        Sort::Retained => HistogramSort::Retained,
-        Sort::SelfSize => HistogramSort::SelfSize,
-        Sort::Count => HistogramSort::Count,
-        Sort::Name => HistogramSort::Name,
-    };
     let named = args.filter.as_deref().and_then(|name| Filter::parse(analysis.graph(), name).ok());
     let only = named.as_ref().map(|filter| filter.apply(analysis));
     let text = args.filter.as_deref().filter(|_| named.is_none());
-    Ok(file.answer(session).headed().table(histogram(analysis, by, sort, only.as_ref(), text, session.limit(false))))
+    Ok(file.answer(session).headed().table(histogram(analysis, by, sort, only.as_ref(), text, limit)))
 }

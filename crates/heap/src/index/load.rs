@@ -10,14 +10,14 @@ use bytemuck::Pod;
 use super::blob::{self, BlobReader};
 use super::check::{self, Checked, Rule};
 use super::layout::{BYTE_ORDER, Entry, Header, MAGIC, MAX_SECTIONS, Tag};
-use super::stored::{StoredColumns, read_classes, read_sums};
+use super::stored::{StoredColumns, Sums, read_classes, read_sums};
 use super::{Glance, IndexError, Key, Opened, VERSION};
 use crate::analysis::HeapAnalysis;
 use crate::column::{Column, WideColumn};
 use crate::graph::{Columns, Extras, HeapGraph, MAX_NODES, NodeIx, TARGET_MASK};
 use crate::mapped::MappedFile;
 use crate::problems::Problems;
-use crate::strings::{Bytes, StringTable};
+use crate::strings::{Bytes, StrIx, StringTable};
 
 /// A mapped index whose header and table are sound.
 #[derive(Clone, Debug)]
@@ -58,9 +58,9 @@ pub(super) fn glance(path: &Path, key: Option<&Key>) -> Result<Glance, IndexErro
     let look = || {
         let problems = mapped.whole(Tag::Problems).and_then(|bytes| blob::read_problems(&mut BlobReader(bytes)))?;
         let (classes, _) = read_classes(&mapped)?;
-        let (total_size, aggregates) = read_sums(&mapped, classes.len())?;
+        let Sums { total_size, aggregates, locations, node_version } = read_sums(&mapped, classes.len())?;
         let (nodes, edges) = (u64::from(mapped.header.nodes), u64::from(mapped.header.edges));
-        Some(Glance { nodes, edges, total_size, classes, aggregates, problems })
+        Some(Glance { nodes, edges, total_size, classes, aggregates, locations, node_version, problems })
     };
     look().ok_or_else(|| IndexError::Damaged { path: path.to_owned(), what: "its sums of classes are not what was written".to_owned() })
 }
@@ -206,11 +206,13 @@ impl Mapped {
         let locations = blob.list(|blob| blob::read_location(blob, nodes))?.into_iter().collect();
         let mut allocations = blob::read_allocations(blob)?;
         let wraps = blob.list(BlobReader::u32)?;
+        let process_name = blob.option()?.and_then(|name| u32::try_from(name).ok()).filter(|&name| name < self.header.strings).map(StrIx);
         if self.entry(Tag::NodeStacks).is_some() {
             Self::check(vec![self.checked(Tag::NodeStacks, None)]).ok()?;
             allocations.node_stacks = self.column_of(Tag::NodeStacks, nodes as usize)?;
         }
-        let extras = Extras { node_kinds, edge_kinds, other_edges, has_detachedness, native_bytes, locations, allocations, header };
+        let extras =
+            Extras { node_kinds, edge_kinds, other_edges, has_detachedness, native_bytes, locations, allocations, header, process_name };
         Some(ReadExtras { extras, wraps })
     }
 }

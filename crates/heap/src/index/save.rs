@@ -232,6 +232,7 @@ fn extras(graph: &HeapGraph, wraps: &[u32]) -> Vec<u8> {
     blob.list(extras.locations.iter(), blob::write_location);
     blob::write_allocations(&mut blob, &extras.allocations);
     blob.list(wraps.iter(), |blob, &wrap| blob.u32(wrap));
+    blob.option(extras.process_name.map(|name| u64::from(name.0)));
     blob.0
 }
 
@@ -271,5 +272,7 @@ fn aggregates(analysis: &HeapAnalysis) -> Vec<u8> {
         blob.u32(form);
         blob.u32(number);
     });
+    blob.list(crate::questions::class_locations(analysis).iter(), |blob, location| blob.text(location.as_deref().unwrap_or_default()));
+    blob.text(&crate::process::node_version(analysis.graph()).unwrap_or_default());
     blob.0
 }

@@ -126,7 +126,7 @@ impl Stored for StoredColumns {
     fn aggregates(&self) -> Option<Vec<Aggregate>> {
         // Positions of classes that are taken from the index too. Where those had to be computed anew, they are the same.
         let (classes, _) = read_classes(&self.mapped)?;
-        read_sums(&self.mapped, classes.len()).map(|(_, sums)| sums)
+        read_sums(&self.mapped, classes.len()).map(|sums| sums.aggregates)
     }
 }
 
@@ -144,15 +144,26 @@ pub(super) fn read_classes(mapped: &Mapped) -> Option<(Vec<Class>, Vec<Interface
 }
 
 /// Reads the size of everything and the sums of all classes, of which there are `classes`.
-pub(super) fn read_sums(mapped: &Mapped, classes: usize) -> Option<(u64, Vec<Aggregate>)> {
+pub(super) fn read_sums(mapped: &Mapped, classes: usize) -> Option<Sums> {
     let blob = &mut BlobReader(mapped.whole(Tag::Aggregates)?);
     let total_size = blob.u64()?;
-    let sums = blob.list(|blob| {
+    let aggregates = blob.list(|blob| {
         let class = blob.u32().filter(|&class| (class as usize) < classes)?;
         let (count, self_size, retained_size) = (blob.u64()?, blob.u64()?, blob.u64()?);
         Some(Aggregate { class: ClassIx(class), count, self_size, retained_size, distance: read_distance(blob)? })
     })?;
-    Some((total_size, sums))
+    let some = |text: String| Some(text).filter(|text| !text.is_empty());
+    let locations = blob.list(|blob| blob.text().map(some))?;
+    let node_version = some(blob.text()?);
+    Some(Sums { total_size, aggregates, locations, node_version })
+}
+
+/// The histogram as an index keeps it.
+pub(super) struct Sums {
+    pub(super) total_size: u64,
+    pub(super) aggregates: Vec<Aggregate>,
+    pub(super) locations: Vec<Option<String>>,
+    pub(super) node_version: Option<String>,
 }
 
 fn read_distance(blob: &mut BlobReader<'_>) -> Option<Distance> {

@@ -1,13 +1,17 @@
 //! The histogram: how many of what, how large, how much they retain.
 
+use std::cell::RefCell;
+
 use rustc_hash::FxHashMap;
 
 use super::distance_cell;
 use crate::aggregates::{self, Aggregate};
 use crate::analysis::HeapAnalysis;
+use crate::classes::ClassIx;
 use crate::distance::Distance;
 use crate::filters::NodeSet;
 use crate::graph::{HeapGraph, NodeIx};
+use crate::index::Glance;
 use crate::kinds::{EdgeKind, NodeKind};
 use crate::names;
 use crate::source::{Owner, Place};
@@ -57,8 +61,45 @@ pub fn histogram(
     filter: Option<&str>,
     limit: usize,
 ) -> Table {
+    let rows = match by {
+        Grouping::Class => by_class(analysis, only),
+        _ => by_group(analysis, by, only),
+    };
+    let scripts = ScriptNames::of(analysis.graph());
+    let place = |row: &Row| {
+        let (script, line, column) = row.class.and_then(|class| analysis.classes().get(class).place)?;
+        scripts.place(script, line, column)
+    };
+    table(title(by), rows, sort, filter, limit, place)
+}
+
+/// As `histogram` by class, from what an index says at a glance.
+#[must_use]
+pub fn histogram_at_a_glance(glance: &Glance, sort: HistogramSort, filter: Option<&str>, limit: usize) -> Table {
+    let name = |class: ClassIx| glance.classes[class.0 as usize].name.clone();
+    let rows = glance.aggregates.iter().map(|sum| Row::of(name(sum.class), sum)).collect();
+    let place = |row: &Row| row.class.and_then(|class| glance.locations.get(class.0 as usize).cloned().flatten());
+    table(title(Grouping::Class), rows, sort, filter, limit, place)
+}
+
+/// Returns `file:line:column` of every class that was written in a script, by `ClassIx`.
+pub(crate) fn class_locations(analysis: &HeapAnalysis) -> Vec<Option<String>> {
+    let scripts = ScriptNames::of(analysis.graph());
+    let place = |(script, line, column)| scripts.place(script, line, column);
+    analysis.classes().iter().map(|(_, class)| class.place.and_then(place)).collect()
+}
+
+/// Sorts and cuts rows; the place of those that are left is looked up.
+fn table(
+    title: &'static str,
+    mut rows: Vec<Row>,
+    sort: HistogramSort,
+    filter: Option<&str>,
+    limit: usize,
+    place: impl Fn(&Row) -> Option<String>,
+) -> Table {
     let columns = [
-        ("class", title(by), ColumnKind::Text),
+        ("class", title, ColumnKind::Text),
         ("count", "count", ColumnKind::Count),
         ("self_size", "self size", ColumnKind::Bytes),
         ("retained_size", "retained", ColumnKind::Bytes),
@@ -66,10 +107,6 @@ pub fn histogram(
         ("location", "location", ColumnKind::Location),
     ];
     let mut table = Table::new("classes", &columns);
-    let mut rows = match by {
-        Grouping::Class => by_class(analysis, only),
-        _ => by_group(analysis, by, only),
-    };
     if let Some(filter) = filter.map(str::to_lowercase) {
         rows.retain(|row| row.name.to_lowercase().contains(&filter));
     }
@@ -81,7 +118,8 @@ pub fn histogram(
     }
     table.total_rows = rows.len() as u64;
     for row in rows.into_iter().take(limit) {
-        let Row { name, count, size, retained, distance, location } = row;
+        let location = place(&row);
+        let Row { name, count, size, retained, distance, .. } = row;
         table.rows.push(vec![name.into(), count.into(), size.into(), retained.into(), distance_cell(distance), location.into()]);
     }
     table
@@ -103,18 +141,23 @@ struct Row {
     size: u64,
     retained: u64,
     distance: Distance,
-    location: Option<String>,
+    /// The class, where rows are classes.
+    class: Option<ClassIx>,
+}
+
+impl Row {
+    fn of(name: String, sum: &Aggregate) -> Self {
+        let Aggregate { class, count, self_size, retained_size, distance } = *sum;
+        Self { name, count, size: self_size, retained: retained_size, distance, class: Some(class) }
+    }
 }
 
 fn by_class(analysis: &HeapAnalysis, only: Option<&NodeSet>) -> Vec<Row> {
-    let scripts = ScriptNames::of(analysis.graph());
-    let sums = aggregates::aggregates(analysis, |node| only.is_none_or(|only| only.contains(node)));
-    let row = |Aggregate { class, count, self_size, retained_size, distance }| {
-        let class = analysis.classes().get(class);
-        let location = class.place.and_then(|(script, line, column)| scripts.place(script, line, column));
-        Row { name: class.name.clone(), count, size: self_size, retained: retained_size, distance, location }
-    };
-    sums.into_iter().map(row).collect()
+    let row = |sum: &Aggregate| Row::of(analysis.classes().get(sum.class).name.clone(), sum);
+    match only {
+        None => analysis.aggregates().iter().map(row).collect(),
+        Some(only) => aggregates::aggregates(analysis, |node| only.contains(node)).iter().map(row).collect(),
+    }
 }
 
 fn by_group(analysis: &HeapAnalysis, by: Grouping, only: Option<&NodeSet>) -> Vec<Row> {
@@ -122,7 +165,7 @@ fn by_group(analysis: &HeapAnalysis, by: Grouping, only: Option<&NodeSet>) -> Ve
     let mut namer = GroupNamer::new(analysis, by);
     let groups: Vec<u32> = graph.nodes().map(|node| namer.group(node)).collect();
     let counted = |node: NodeIx| analysis.self_size(node) > 0 && only.is_none_or(|only| only.contains(node));
-    let empty = |name: String| Row { name, count: 0, size: 0, retained: 0, distance: Distance::None, location: None };
+    let empty = |name: String| Row { name, count: 0, size: 0, retained: 0, distance: Distance::None, class: None };
     let mut rows: Vec<Row> = namer.names.into_iter().map(empty).collect();
     let mut covered_until = vec![0_u32; rows.len()];
     let spans = analysis.dominator_spans();
@@ -149,7 +192,7 @@ fn by_group(analysis: &HeapAnalysis, by: Grouping, only: Option<&NodeSet>) -> Ve
 struct GroupNamer<'a> {
     analysis: &'a HeapAnalysis,
     by: Grouping,
-    scripts: ScriptNames,
+    scripts: ScriptNames<'a>,
     names: Vec<String>,
     numbers: FxHashMap<String, u32>,
     /// Groups of shapes by class and sequence of property names.
@@ -179,16 +222,16 @@ impl<'a> GroupNamer<'a> {
             return self.shape(node);
         }
         let Some(location) = self.analysis.graph().location(node) else { return 0 };
-        let Some(script) = self.scripts.by_id.get(&location.script_id).filter(|name| !name.is_empty()) else { return 0 };
+        let Some(script) = self.scripts.name(location.script_id).filter(|name| !name.is_empty()) else { return 0 };
         let name = match self.by {
-            Grouping::Package => match Owner::of_script(script) {
+            Grouping::Package => match Owner::of_script(&script) {
                 Owner::Unknown => UNKNOWN.to_owned(),
                 owner => owner.to_string(),
             },
             // Several of Node's own are called `utils`.
-            Grouping::File if script.starts_with("node:") => script.clone(),
-            Grouping::File => Place::new(script.clone(), 0, 0).file_name().to_owned(),
-            _ => script.clone(),
+            Grouping::File if script.starts_with("node:") => script,
+            Grouping::File => Place::new(script, 0, 0).file_name().to_owned(),
+            _ => script,
         };
         self.number(name)
     }
@@ -223,30 +266,51 @@ impl<'a> GroupNamer<'a> {
     }
 }
 
-/// The names of scripts by V8's numbers.
-pub(super) struct ScriptNames {
-    by_id: FxHashMap<u32, String>,
+/// The names of scripts by V8's numbers, looked up when asked for: each costs a walk from one of its functions.
+pub(super) struct ScriptNames<'a> {
+    graph: &'a HeapGraph,
+    /// One function of every script, or the script itself where the file tells.
+    witnesses: FxHashMap<u32, Witness>,
+    known: RefCell<FxHashMap<u32, Option<String>>>,
 }
 
-impl ScriptNames {
-    /// Looks up one function of every script. O(locations).
-    pub(super) fn of(graph: &HeapGraph) -> Self {
-        let mut by_id: FxHashMap<u32, String> = FxHashMap::default();
+#[derive(Clone, Copy)]
+enum Witness {
+    Script(NodeIx),
+    Closure(NodeIx),
+}
+
+impl<'a> ScriptNames<'a> {
+    /// Finds one function of every script. O(locations).
+    pub(super) fn of(graph: &'a HeapGraph) -> Self {
+        let mut witnesses: FxHashMap<u32, Witness> = FxHashMap::default();
         for location in graph.locations().iter() {
-            if by_id.contains_key(&location.script_id) {
-                continue;
-            }
-            let closure = (graph.kind(location.node) == NodeKind::CLOSURE).then_some(location.node);
-            let script = location.script.or_else(|| closure.and_then(|closure| names::script_of(graph, closure)));
-            if let Some(script) = script {
-                by_id.insert(location.script_id, graph.name(script).into_owned());
-            }
+            let witness = match location.script {
+                Some(script) => Witness::Script(script),
+                None if graph.kind(location.node) == NodeKind::CLOSURE => Witness::Closure(location.node),
+                None => continue,
+            };
+            witnesses.entry(location.script_id).or_insert(witness);
         }
-        Self { by_id }
+        Self { graph, witnesses, known: RefCell::default() }
+    }
+
+    /// Returns the name of a script: a path or URL, or nothing for code without one.
+    fn name(&self, script: u32) -> Option<String> {
+        if let Some(known) = self.known.borrow().get(&script) {
+            return known.clone();
+        }
+        let node = self.witnesses.get(&script).and_then(|witness| match *witness {
+            Witness::Script(script) => Some(script),
+            Witness::Closure(closure) => names::script_of(self.graph, closure),
+        });
+        let name = node.map(|script| self.graph.name(script).into_owned());
+        self.known.borrow_mut().insert(script, name.clone());
+        name
     }
 
     /// Returns `file:line:column`, counted from 1.
     pub(super) fn place(&self, script: u32, line: u32, column: u32) -> Option<String> {
-        self.by_id.get(&script).map(|name| Place::new(name.clone(), line + 1, column + 1).to_string())
+        self.name(script).map(|name| Place::new(name, line + 1, column + 1).to_string())
     }
 }

@@ -5,7 +5,7 @@ use crate::analysis::HeapAnalysis;
 use crate::contexts::{NativeContexts, Owner};
 use crate::graph::{Detachedness, HeapGraph, NodeIx};
 use crate::kinds::{EdgeKind, NodeKind};
-use crate::names;
+use crate::process;
 use crate::statistics::{Part, Statistics, statistics};
 use crate::view::{Cell, ColumnKind, Table};
 
@@ -42,23 +42,13 @@ pub fn summary(analysis: &HeapAnalysis) -> Table {
 
 /// Tells what the `process` object says of the program.
 fn program(graph: &HeapGraph) -> Vec<(&'static str, String)> {
-    let [process] = names::find(graph.strings(), ["process"]);
-    let text = |object: NodeIx, name: &str| {
-        graph
-            .child(object, EdgeKind::PROPERTY, name)
-            .filter(|&text| graph.kind(text).is_string())
-            .map(|text| crate::duplicates::string_text(graph, text))
-    };
+    let text = |object: NodeIx, name: &str| process::text(graph, object, name);
     let list = |object: NodeIx, name: &str| {
         let list = graph.child(object, EdgeKind::PROPERTY, name)?;
         let words = graph.edges(list).filter(|edge| edge.kind == EdgeKind::ELEMENT && graph.kind(edge.to).is_string());
         Some(words.map(|edge| crate::duplicates::string_text(graph, edge.to)).collect::<Vec<_>>().join(" ")).filter(|text| !text.is_empty())
     };
-    let found = graph
-        .nodes()
-        .filter(|&node| graph.kind(node) == NodeKind::OBJECT && Some(graph.name_ix(node)) == process)
-        .find(|&node| text(node, "version").is_some());
-    let Some(process) = found else { return Vec::new() };
+    let Some(process) = process::process(graph) else { return Vec::new() };
     let platform = text(process, "platform").zip(text(process, "arch")).map(|(platform, arch)| format!("{platform} {arch}"));
     let facts = [
         ("node_version", text(process, "version")),

@@ -17,9 +17,6 @@ use crate::snapshot::nodes::{narrow, report_break};
 use crate::snapshot::numbers::{Numbers, Stop};
 use crate::snapshot::section::{Piece, Pieces};
 
-/// Up to so many edges, names are read along with everything else: 16 MB.
-const NAMES_AT_ONCE: usize = 4_000_000;
-
 /// What the edges are read for: the nodes that were read before.
 pub(super) struct Nodes<'a> {
     pub(super) first_edges: &'a [u32],
@@ -27,6 +24,8 @@ pub(super) struct Nodes<'a> {
     pub(super) names: &'a [u32],
     pub(super) special_names: &'a SpecialNames,
     pub(super) string_count: u32,
+    /// Up to so many edges, names are read along with everything else.
+    pub(super) names_at_once: usize,
 }
 
 /// What came of reading the array.
@@ -38,6 +37,8 @@ pub(super) struct EdgesRead {
     /// Edges of kinds that this build does not know.
     pub(super) other_edges: Vec<(u32, u8)>,
     pub(super) facts: Vec<GatheredFacts>,
+    /// The pieces that the array was read in, each with the number of its first edge.
+    pub(super) pieces: Vec<(u32, Piece)>,
     /// The place of the `]`, or of what could not be read.
     pub(super) end: usize,
     /// Whether the array ends as it should.
@@ -49,6 +50,7 @@ struct Shared<'a> {
     words: &'a mut [u32],
     names: &'a mut [u32],
     next_node: usize,
+    taken: Vec<(u32, Piece)>,
     found: Found,
     facts: Vec<GatheredFacts>,
 }
@@ -92,12 +94,13 @@ pub(super) fn read_edges(
 ) -> EdgesRead {
     let total = nodes.first_edges.last().map_or(0, |&end| end as usize);
     let mut words = Buffer::zeroed(total);
-    let mut names = Buffer::zeroed(if total <= NAMES_AT_ONCE { total } else { 0 });
+    let mut names = Buffer::zeroed(if total <= nodes.names_at_once { total } else { 0 });
     let shared = Shared {
         pieces: Pieces::new(file, at),
         words: &mut words,
         names: &mut names,
         next_node: 0,
+        taken: Vec::new(),
         found: Found::default(),
         facts: Vec::new(),
     };
@@ -108,8 +111,8 @@ pub(super) fn read_edges(
         scope.spawn(|| reader.work(report));
         reader.work(report);
     });
-    let Ok(Shared { pieces, mut found, facts, .. }) = reader.shared.into_inner() else {
-        return EdgesRead { words, names: None, other_edges: vec![], facts: vec![], end: at, is_whole: false };
+    let Ok(Shared { pieces, taken, mut found, facts, .. }) = reader.shared.into_inner() else {
+        return EdgesRead { words, names: None, other_edges: vec![], facts: vec![], pieces: vec![], end: at, is_whole: false };
     };
     let end = pieces.end().unwrap_or(file.len());
     let actual = pieces.value_count() / header.edge.count;
@@ -121,8 +124,8 @@ pub(super) fn read_edges(
     }
     found.other_edges.sort_unstable();
     let is_whole = found.broken.is_none() && file.get(end) == Some(&b']');
-    let names = (total <= NAMES_AT_ONCE).then_some(names);
-    EdgesRead { words, names, other_edges: found.other_edges, facts, end, is_whole }
+    let names = (total <= nodes.names_at_once).then_some(names);
+    EdgesRead { words, names, other_edges: found.other_edges, facts, pieces: taken, end, is_whole }
 }
 
 /// Returns for each kind number of the file our kind, and for kinds that this build does not know their place among the new names.
@@ -171,6 +174,8 @@ impl<'a> EdgeReader<'a> {
             (start + first_edges[start..].partition_point(|&first| first < started)).min(self.nodes.kinds.len())
         };
         shared.next_node = end;
+        let first = piece.values.start.div_ceil(self.header.edge.count);
+        shared.taken.push((narrow(first as u64), piece.clone()));
         let len = (first_edges[end] - first_edges[start]) as usize;
         let named = if shared.names.is_empty() { 0 } else { len };
         let (words, rest) = std::mem::take(&mut shared.words).split_at_mut(len);
@@ -241,7 +246,7 @@ impl<'a> EdgeReader<'a> {
 
 /// Reads one record: kind, name and target as they stand in the file.
 #[inline]
-fn next_edge(numbers: &mut Numbers<'_>, fields: EdgeFields) -> Result<(u64, u64, u64), Stop> {
+pub(super) fn next_edge(numbers: &mut Numbers<'_>, fields: EdgeFields) -> Result<(u64, u64, u64), Stop> {
     if fields.count == 3 {
         let record = [numbers.next()?, numbers.next()?, numbers.next()?];
         return Ok((record[fields.kind], record[fields.name], record[fields.to]));
@@ -312,60 +317,6 @@ impl Found {
             problems.add(ProblemKind::WrongCount, at, format!("the nodes announce {total} edges, the file has {actual}"));
         }
     }
-}
-
-/// What is needed to read edge names once the header is gone.
-pub(super) struct NameFields {
-    edge: EdgeFields,
-    /// For each kind of the file, whether its names are indexes.
-    has_index: Vec<bool>,
-}
-
-impl NameFields {
-    pub(super) fn of(header: &Header) -> Self {
-        Self { edge: header.edge, has_index: header.edge_kinds.iter().map(|kind| kind.has_index()).collect() }
-    }
-}
-
-/// Reads only the names of the edges, `count` of them: what `read_edges` left in the file. Names that are no strings become 0.
-pub(super) fn read_edge_names(file: &MappedFile, at: usize, header: &NameFields, count: usize, string_count: u32) -> Buffer<u32> {
-    struct Left<'a> {
-        pieces: Pieces<'a>,
-        names: &'a mut [u32],
-        handed_out: usize,
-    }
-    let mut names = Buffer::zeroed(count);
-    let left = Mutex::new(Left { pieces: Pieces::new(file, at), names: &mut names, handed_out: 0 });
-    let take = || {
-        let mut left = left.lock().ok()?;
-        let piece = left.pieces.next()?;
-        let first = left.handed_out;
-        let len = piece.values.end.div_ceil(header.edge.count).saturating_sub(first).min(left.names.len());
-        left.handed_out += len;
-        let (mine, rest) = std::mem::take(&mut left.names).split_at_mut(len);
-        left.names = rest;
-        Some((piece, first, mine))
-    };
-    let work = || {
-        while let Some((piece, first, mine)) = take() {
-            let mut numbers = Numbers::new(file, piece.first_at);
-            numbers.skip((first * header.edge.count).saturating_sub(piece.values.start));
-            for slot in mine {
-                let Ok((kind, name, _)) = next_edge(&mut numbers, header.edge) else { break };
-                let has_index = header.has_index.get(kind as usize).copied().unwrap_or(false);
-                *slot = narrow(name);
-                if !has_index && *slot >= string_count {
-                    *slot = 0;
-                }
-            }
-            file.forget(piece.range);
-        }
-    };
-    std::thread::scope(|scope| {
-        scope.spawn(work);
-        work();
-    });
-    names
 }
 
 #[cfg(test)]

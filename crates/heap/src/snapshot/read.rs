@@ -7,20 +7,25 @@ use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
 use crate::buffer::Buffer;
+use crate::column::Column;
 use crate::facts::EdgeFacts;
-use crate::graph::{Columns, Extras, HeapGraph, MAX_NODES, NodeIx};
+use crate::graph::{Columns, EdgeNames, Extras, HeapGraph, MAX_NODES, NodeIx};
 use crate::mapped::MappedFile;
 use crate::problems::{ProblemKind, Problems};
 use crate::progress::{Phase, Progress};
+use crate::snapshot::edge_names::NamesInFile;
 use crate::snapshot::edges::{self, EdgesRead};
 use crate::snapshot::header::Header;
 use crate::snapshot::nodes::{NodeColumns, read_nodes};
 use crate::snapshot::text::{StringsRead, find_strings, next_key, read_strings, skip_value};
 use crate::snapshot::{Found, ReadError, numbers::skip_space, small};
-use crate::strings::{Bytes, StringTable};
+use crate::strings::{Bytes, StrIx, StringTable};
 
 /// How often the reader asks whether to stop and says how far it is: after so many bytes.
 const REPORT_EVERY: usize = 8 << 20;
+
+/// Up to so many edges, names are read along with everything else: 16 MB.
+const NAMES_AT_ONCE: usize = 4_000_000;
 
 /// Reads a snapshot, unpacking it first if it is compressed with gzip. Takes about 30 bytes of memory a node and 4 an edge; the file's
 /// own pages are given back to the system as they are read.
@@ -54,7 +59,7 @@ pub fn read(path: &Path, progress: &dyn Progress) -> Result<(HeapGraph, Problems
         }
     }
     let mapped = MappedFile::of(&file).map_err(io_error)?;
-    read_into(path, mapped, progress, problems)
+    read_into(path, mapped, progress, problems, NAMES_AT_ONCE)
 }
 
 /// Reads a snapshot from a file that is mapped already. `path` is only for messages.
@@ -62,7 +67,15 @@ pub fn read(path: &Path, progress: &dyn Progress) -> Result<(HeapGraph, Problems
 /// # Errors
 /// As `read`.
 pub fn read_mapped(path: &Path, file: MappedFile, progress: &dyn Progress) -> Result<(HeapGraph, Problems), ReadError> {
-    read_into(path, file, progress, Problems::default())
+    read_into(path, file, progress, Problems::default(), NAMES_AT_ONCE)
+}
+
+/// Reads a snapshot and leaves all edge names in the file, as is done for large ones.
+#[cfg(test)]
+pub(super) fn read_leaving_names(path: &Path) -> Result<(HeapGraph, Problems), ReadError> {
+    let io_error = |source| ReadError::Io { path: path.to_owned(), source };
+    let file = MappedFile::of(&File::open(path).map_err(io_error)?).map_err(io_error)?;
+    read_into(path, file, &crate::Silent, Problems::default(), 0)
 }
 
 /// Copies a stream into a nameless file, so that it can be mapped. A stream that breaks off is damage, not an error.
@@ -93,11 +106,17 @@ fn spool(path: &Path, mut from: impl Read, progress: &dyn Progress, problems: &m
     Ok(spool)
 }
 
-fn read_into(path: &Path, file: MappedFile, progress: &dyn Progress, problems: Problems) -> Result<(HeapGraph, Problems), ReadError> {
+fn read_into(
+    path: &Path,
+    file: MappedFile,
+    progress: &dyn Progress,
+    problems: Problems,
+    names_at_once: usize,
+) -> Result<(HeapGraph, Problems), ReadError> {
     let header_at = find_header(&file).map_err(|found| ReadError::NotASnapshot { path: path.to_owned(), found })?;
     let header =
         Header::read(&file, header_at).map_err(|what| ReadError::BadHeader { path: path.to_owned(), offset: header_at as u64, what })?;
-    let mut reader = Reader { path, file, header, progress, problems, extras: Extras::default() };
+    let mut reader = Reader { path, file, header, progress, problems, extras: Extras::default(), names_at_once };
     let graph = reader.read()?;
     Ok((graph, reader.problems))
 }
@@ -140,6 +159,7 @@ struct Reader<'a> {
     progress: &'a dyn Progress,
     problems: Problems,
     extras: Extras,
+    names_at_once: usize,
 }
 
 impl Reader<'_> {
@@ -165,7 +185,7 @@ impl Reader<'_> {
         }
         // Strings have been read once; what is asked for later comes back by itself.
         self.file.forget(0..self.file.len());
-        Ok(self.graph(nodes, edges, edges_at.unwrap_or(0), string_count, table))
+        Ok(self.graph(nodes, edges, strings.special.process().map(StrIx), string_count, table))
     }
 
     fn too_large(&self, what: &'static str, count: u64, limit: u64) -> ReadError {
@@ -263,7 +283,15 @@ impl Reader<'_> {
     fn edges(&mut self, at: Option<usize>, nodes: &NodeColumns, strings: &StringsRead) -> Result<EdgesRead, ReadError> {
         let Some(at) = at else {
             let (words, facts) = (Buffer::default(), Vec::new());
-            return Ok(EdgesRead { words, names: Some(Buffer::default()), other_edges: vec![], facts, end: 0, is_whole: false });
+            return Ok(EdgesRead {
+                words,
+                names: Some(Buffer::default()),
+                other_edges: vec![],
+                facts,
+                pieces: vec![],
+                end: 0,
+                is_whole: false,
+            });
         };
         let context = edges::Nodes {
             first_edges: &nodes.edge_counts,
@@ -271,6 +299,7 @@ impl Reader<'_> {
             names: &nodes.names,
             special_names: &strings.special,
             string_count: strings.count,
+            names_at_once: self.names_at_once,
         };
         let report = Ticker::new(self.progress, self.file.len());
         let read = edges::read_edges(&self.file, at, &self.header, &context, &mut self.problems, &|done| report.tick(done));
@@ -303,7 +332,14 @@ impl Reader<'_> {
         }
     }
 
-    fn graph(&mut self, nodes: NodeColumns, edges: EdgesRead, edges_at: usize, string_count: u32, table: StringTable) -> HeapGraph {
+    fn graph(
+        &mut self,
+        nodes: NodeColumns,
+        edges: EdgesRead,
+        process_name: Option<StrIx>,
+        string_count: u32,
+        table: StringTable,
+    ) -> HeapGraph {
         let NodeColumns { kinds, names, ids, sizes, edge_counts: mut first_edges, traces, wide_ids, wide_sizes, .. } = nodes;
         let edge_count = edges.words.len();
         if first_edges.last().is_some_and(|&end| end as usize > edge_count) {
@@ -320,6 +356,7 @@ impl Reader<'_> {
         extras.has_detachedness = self.header.node.detachedness.is_some();
         extras.native_bytes = self.header.extra_native_bytes;
         extras.header = std::mem::take(&mut self.header.text);
+        extras.process_name = process_name;
         extras.allocations.node_stacks = traces.into();
         let node_count = kinds.len();
         let columns = Columns {
@@ -330,7 +367,9 @@ impl Reader<'_> {
             first_edges: first_edges.into(),
             edges: edges.words.into(),
         };
-        let names = self.edge_names(edges.names, edges_at, edge_count, string_count);
+        let names = edges.names.map(Column::from).ok_or_else(|| -> Box<dyn EdgeNames> {
+            Box::new(NamesInFile::new(&self.file, &self.header, edges.pieces, edge_count as u32, string_count))
+        });
         let graph = HeapGraph::from_columns(columns, root, table, names, extras);
         let source = |edge| graph.edge_source(crate::graph::EdgeIx(edge)).0;
         let id = |node| graph.id(NodeIx(node)).0;
@@ -346,24 +385,6 @@ impl Reader<'_> {
         }
         self.problems.add(ProblemKind::BadTarget, None, format!("root_index {} is no node", self.header.root_index));
         NodeIx(0)
-    }
-
-    /// Returns the edge names that were read, or what reads them when they are needed.
-    fn edge_names(
-        &self,
-        names: Option<Buffer<u32>>,
-        at: usize,
-        count: usize,
-        string_count: u32,
-    ) -> Result<crate::column::Column<u32>, crate::graph::EdgeNameLoader> {
-        match names {
-            Some(names) => Ok(names.into()),
-            None => {
-                let file = self.file.clone();
-                let fields = edges::NameFields::of(&self.header);
-                Err(Box::new(move || edges::read_edge_names(&file, at, &fields, count, string_count).into()))
-            }
-        }
     }
 }
 

@@ -1,0 +1,29 @@
+//! What the `process` object of Node.js says of the program whose heap a graph is.
+
+use crate::graph::{HeapGraph, NodeIx};
+use crate::kinds::{EdgeKind, NodeKind};
+use crate::strings::StrIx;
+
+/// Finds the `process` object: the first object of that name with a version. O(nodes); O(strings) too where the source did not note the
+/// name.
+#[must_use]
+pub fn process(graph: &HeapGraph) -> Option<NodeIx> {
+    let name = graph.extras().process_name.or_else(|| graph.strings().find("process"))?;
+    let is_process = |node: &NodeIx| graph.kind(*node) == NodeKind::OBJECT && graph.name_ix(*node) == StrIx(name.0);
+    graph.nodes().filter(is_process).take(8).find(|&node| text(graph, node, "version").is_some())
+}
+
+/// Returns the version of Node.js, without the `v`: `22.23.3`.
+#[must_use]
+pub fn node_version(graph: &HeapGraph) -> Option<String> {
+    let version = text(graph, process(graph)?, "version")?;
+    let version = version.strip_prefix('v')?;
+    version.starts_with(|first: char| first.is_ascii_digit()).then(|| version.to_owned())
+}
+
+/// Returns a property of an object that is a string.
+#[must_use]
+pub fn text(graph: &HeapGraph, object: NodeIx, name: &str) -> Option<String> {
+    let text = graph.child(object, EdgeKind::PROPERTY, name).filter(|&text| graph.kind(text).is_string())?;
+    Some(crate::duplicates::string_text(graph, text))
+}
