@@ -1,3 +1,5 @@
+//! The index: what is written is read back equal, and damaged, stale or foreign files are refused.
+
 use std::path::PathBuf;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Redaction: what must go is gone, what must stay (structure, names, duplicates, numbers) stays.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! pprof: profiles are unpacked and read back, field by field.
+
 use std::collections::HashMap;
 use std::io::Read;
 
