@@ -153,7 +153,7 @@ pub(super) fn classes(ours: &Value, theirs: &Value) -> Result<Differences> {
 
 /// Compares `heapwhy diff --json` with the engine's.
 pub(super) fn diff(ours: &Value, theirs: &Value) -> Result<Differences> {
-    let columns = ["added", "removed", "added_size", "removed_size"];
+    let columns = ["added_count", "removed_count", "added_size", "removed_size"];
     let ours = our_rows(ours, "diff", &columns)?;
     let rows = theirs.as_array().context("the oracle gave no diff")?;
     let theirs = collect(rows, "name", &["addedCount", "removedCount", "addedSize", "removedSize"])?;
