@@ -19,7 +19,6 @@ mod open;
 mod output;
 mod progress;
 mod render;
-mod rules;
 mod session;
 mod sources;
 mod usage;

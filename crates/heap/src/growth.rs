@@ -9,12 +9,13 @@ mod volumes;
 
 use rustc_hash::FxHashMap;
 
-use crate::analysis::HeapAnalysis;
+use crate::analysis::{Cancelled, HeapAnalysis};
+use crate::progress::Progress;
 use crate::source::Owner;
 use crate::story::{Lineage, Scene};
 use crate::suspects::case::{Case, bytes, finding, grouped, is_own};
 use crate::suspects::cohorts::Cohorts;
-use crate::suspects::{ClassGrowth, Finding, Growth, Matched, Options, Report, Verdict, VerdictKind, merge, score};
+use crate::suspects::{ClassGrowth, Finding, Growth, Matched, Options, Report, Verdict, VerdictKind, merge, score, step};
 
 use ids::IdSet;
 use volumes::{Cluster, Key, Old, volumes};
@@ -31,14 +32,15 @@ const LEAST_STEP: u64 = 4;
 const STEADY: f64 = 0.35;
 
 /// Compares two or more snapshots, oldest first. O(edges) for each snapshot.
-#[must_use]
-pub fn compare(snapshots: &[&HeapAnalysis], options: &Options<'_>) -> Report {
+///
+/// # Errors
+/// `Cancelled` when `progress` asked to stop.
+pub fn compare(snapshots: &[&HeapAnalysis], options: &Options<'_>, progress: &dyn Progress) -> Result<Report, Cancelled> {
     if snapshots.len() < 2 {
         let verdict = verdict(VerdictKind::NotEnoughEvidence, 1.0, "growth needs at least two snapshots", vec![], Some("another snapshot"));
-        return Report { verdict, findings: vec![], left_out: 0, classes: vec![] };
+        return Ok(Report { verdict, findings: vec![], left_out: 0, classes: vec![] });
     }
-    let comparison = Comparison::new(snapshots, options);
-    comparison.report(options)
+    Comparison::new(snapshots, options, progress)?.report(options, progress)
 }
 
 struct Comparison<'a> {
@@ -53,13 +55,17 @@ struct Comparison<'a> {
 }
 
 impl<'a> Comparison<'a> {
-    fn new(snapshots: &[&'a HeapAnalysis], options: &Options<'a>) -> Self {
+    fn new(snapshots: &[&'a HeapAnalysis], options: &Options<'a>, progress: &dyn Progress) -> Result<Self, Cancelled> {
+        snapshots.iter().try_for_each(|analysis| analysis.prepare(progress))?;
+        let steps = snapshots.len() as u64 + 1;
         let ids: Vec<IdSet> = snapshots.iter().map(|analysis| IdSet::of(analysis.graph())).collect();
         let matched = if ids::are_comparable(snapshots) { Matched::ById } else { Matched::ByPath };
         let mut clusters = Vec::new();
         let mut last = None;
         for (nth, &analysis) in snapshots.iter().enumerate() {
+            step(progress, nth as u64, steps)?;
             let scene = Scene::new(analysis, options.files);
+            step(progress, nth as u64, steps)?;
             let lineage = Lineage::of(&scene);
             let before = nth.checked_sub(1).and_then(|before| ids.get(before));
             clusters.push(volumes(&scene, &lineage, &ids, before, matched));
@@ -70,10 +76,11 @@ impl<'a> Comparison<'a> {
             let lineage = Lineage::of(&scene);
             (scene, lineage)
         });
-        Self { snapshots: snapshots.to_vec(), last, lineage, matched, ids, clusters }
+        Ok(Self { snapshots: snapshots.to_vec(), last, lineage, matched, ids, clusters })
     }
 
-    fn report(&self, options: &Options<'_>) -> Report {
+    fn report(&self, options: &Options<'_>, progress: &dyn Progress) -> Result<Report, Cancelled> {
+        let steps = self.snapshots.len() as u64 + 1;
         let sizes: Vec<u64> = self.snapshots.iter().map(|analysis| analysis.total_size()).collect();
         let series = self.series();
         let cohorts = Cohorts::of(&self.last);
@@ -81,6 +88,7 @@ impl<'a> Comparison<'a> {
         let growing: Vec<&Trend> = series.iter().filter(|trend| trend.is_growing(self.matched)).take(MAX_CASES).collect();
         let old = self.old_content(&growing);
         for (trend, old) in growing.into_iter().zip(old) {
+            step(progress, steps - 1, steps)?;
             let mut found = finding(&self.last, &self.case(trend, old));
             if self.is_innocent(&found) {
                 continue;
@@ -93,7 +101,8 @@ impl<'a> Comparison<'a> {
         let verdict = self.verdict(&sizes, &series, &findings);
         let left_out = findings.len().saturating_sub(options.limit);
         findings.truncate(options.limit);
-        Report { verdict, findings, left_out, classes }
+        step(progress, steps, steps)?;
+        Ok(Report { verdict, findings, left_out, classes })
     }
 
     /// Measures what the holders of these trends had from the first snapshot on.

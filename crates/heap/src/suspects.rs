@@ -14,15 +14,19 @@ mod listeners;
 mod modules;
 mod patterns;
 mod promises;
+mod rules;
 mod strings;
 mod timers;
 mod wrappers;
 
-use crate::analysis::HeapAnalysis;
+use crate::analysis::{Cancelled, HeapAnalysis};
 use crate::graph::NodeId;
+use crate::progress::{Phase, Progress};
 use crate::source::{NoFiles, Owner, Place, SourceFiles, SourceLine};
 use crate::story::{Lineage, Scene, Story};
 use cohorts::Cohorts;
+
+pub use rules::{RULES, Rule};
 
 /// What a report says in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -219,31 +223,54 @@ impl Default for Options<'_> {
 ///
 /// A pile of objects is a suspect where it holds a good part of the heap, or is of a kind that no program needs many of (listeners of
 /// one event, timers). What Node.js and V8 keep for themselves is none.
-#[must_use]
-pub fn find(analysis: &HeapAnalysis, options: &Options<'_>) -> Report {
+///
+/// # Errors
+/// `Cancelled` when `progress` asked to stop.
+pub fn find(analysis: &HeapAnalysis, options: &Options<'_>, progress: &dyn Progress) -> Result<Report, Cancelled> {
+    analysis.prepare(progress)?;
+    step(progress, 0, STEPS)?;
     let scene = Scene::new(analysis, options.files);
+    step(progress, 1, STEPS)?;
     let lineage = Lineage::of(&scene);
-    let total = analysis.total_size();
-    let cohorts = Cohorts::of(&scene);
+    step(progress, 2, STEPS)?;
+    let mut findings = judged(&scene, &lineage, progress)?;
+    findings.sort_by(|a, b| score(b).total_cmp(&score(a)));
+    let verdict = single_verdict(&findings, analysis.total_size());
+    let left_out = findings.len().saturating_sub(options.limit);
+    findings.truncate(options.limit);
+    step(progress, STEPS, STEPS)?;
+    Ok(Report { verdict, findings, left_out, classes: vec![] })
+}
+
+/// How many steps the search in one snapshot reports.
+const STEPS: u64 = 4;
+
+/// Tells how far the search is, and asks whether to go on.
+pub(crate) fn step(progress: &dyn Progress, done: u64, total: u64) -> Result<(), Cancelled> {
+    progress.report(Phase::Suspects, done, total);
+    if progress.is_cancelled() { Err(Cancelled) } else { Ok(()) }
+}
+
+/// Gathers piles and accumulation points and keeps those that are suspicious.
+fn judged(scene: &Scene<'_>, lineage: &Lineage, progress: &dyn Progress) -> Result<Vec<Finding>, Cancelled> {
+    let total = scene.analysis.total_size();
+    let cohorts = Cohorts::of(scene);
     let mut findings: Vec<Finding> = Vec::new();
-    let piles = census::candidates(&scene, &lineage);
+    let piles = census::candidates(scene, lineage);
     let large = piles.iter().filter(|case| is_large(case, total)).take(MAX_CASES);
     let numerous = piles.iter().filter(|case| !is_large(case, total) && case.count >= NUMEROUS).take(MAX_CASES);
-    let points = accumulation::candidates(&scene, &lineage, LEAST_BYTES);
+    let points = accumulation::candidates(scene, lineage, LEAST_BYTES);
     for case in large.chain(numerous).chain(points.iter().take(MAX_CASES)) {
-        let mut found = case::finding(&scene, case);
+        step(progress, 3, STEPS)?;
+        let mut found = case::finding(scene, case);
         if !is_suspicious(&found, case, total) {
             continue;
         }
         found.confidence = (found.confidence + share(found.bytes, total) * 0.5).min(MOST);
-        found.why.extend(cohorts.like(&scene, case.example));
+        found.why.extend(cohorts.like(scene, case.example));
         merge(&mut findings, found);
     }
-    findings.sort_by(|a, b| score(b).total_cmp(&score(a)));
-    let verdict = single_verdict(&findings, total);
-    let left_out = findings.len().saturating_sub(options.limit);
-    findings.truncate(options.limit);
-    Report { verdict, findings, left_out, classes: vec![] }
+    Ok(findings)
 }
 
 /// How many cases of each kind are looked at closely.

@@ -1,12 +1,23 @@
 //! Stories, suspects and growth on small graphs, and on hostile ones.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use heap::builder::{NewName, Node, Target};
-use heap::growth::compare;
 use heap::source::{NoFiles, Owner};
 use heap::story::{About, Leaking, Scene, tell};
-use heap::suspects::{Options, VerdictKind, find};
-use heap::{EdgeKind, GraphBuilder, HeapAnalysis, Location, NodeIx, NodeKind};
+use heap::suspects::{Options, Report, Rule, VerdictKind};
+use heap::{Cancelled, EdgeKind, GraphBuilder, HeapAnalysis, Location, NodeIx, NodeKind, Phase, Progress, Silent};
 use proptest::prelude::*;
+
+fn find(analysis: &HeapAnalysis, options: &Options<'_>) -> Report {
+    let report = heap::suspects::find(analysis, options, &Silent).expect("nobody stops it");
+    assert!(report.findings.iter().all(|finding| Rule::of(finding.rule).is_some()), "every rule is explained");
+    report
+}
+
+fn compare(snapshots: &[&HeapAnalysis], options: &Options<'_>) -> Report {
+    heap::growth::compare(snapshots, options, &Silent).expect("nobody stops it")
+}
 
 /// A module with a Map of sessions, as V8 writes it:
 ///
@@ -136,6 +147,32 @@ fn one_snapshot_shows_no_growth() {
 fn fingerprints_do_not_depend_on_numbers() {
     let id = |count| find(&App::new().sessions(0, count), &Options::default()).findings[0].id.clone();
     assert_eq!(id(400), id(777));
+}
+
+/// Stops in the search at the `n`th report.
+struct StopAt(AtomicU64);
+
+impl Progress for StopAt {
+    fn report(&self, phase: Phase, _done: u64, _total: u64) {
+        if phase == Phase::Suspects {
+            self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(1))).ok();
+        }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+}
+
+#[test]
+fn the_search_stops_when_asked() {
+    let (a, b) = (App::new().sessions(0, 500), App::new().sessions(0, 900));
+    let options = Options::default();
+    for reports in 1..=4 {
+        assert_eq!(heap::suspects::find(&a, &options, &StopAt(reports.into())).err(), Some(Cancelled), "at report {reports}");
+        assert_eq!(heap::growth::compare(&[&a, &b], &options, &StopAt(reports.into())).err(), Some(Cancelled), "at report {reports}");
+    }
+    assert!(heap::suspects::find(&a, &options, &StopAt(100.into())).is_ok());
 }
 
 /// Returns the hops of a story as `edge>label`.

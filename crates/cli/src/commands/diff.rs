@@ -59,7 +59,9 @@ pub(crate) fn run(args: &DiffArgs, session: &Session) -> Result<Answer, CommandE
         By::Numbers => Match::Numbers,
     };
     let changes = diff(&first.analysis, &last.analysis, wanted);
-    let report = super::report::compared(&files, &args.judge);
+    let Ok(report) = super::report::compared(&files, &args.judge, session) else {
+        return Ok(super::report::stopped(&opened, session));
+    };
     let growth = findings::growth_section(&report.verdict, &report.classes);
     let answer = super::report::with_report(open::about(&opened, session).headed(), &report, &args.judge).section(growth);
     let title = match changes.matching {

@@ -1,12 +1,12 @@
 //! `heapwhy explain`: what an error code, a rule of the leak search or an exit code means.
 
 use clap::Args;
+use heap::suspects::{RULES, Rule};
 
 use crate::answer::{Answer, Section};
 use crate::codes;
 use crate::error::CommandError;
 use crate::exit::MEANINGS;
-use crate::rules;
 use crate::what::closest;
 
 /// Options of `explain`.
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Answer, CommandError> {
 fn explanation(subject: &str) -> Option<String> {
     let code =
         codes::find(subject).map(|code| format!("{}: {} (exit {})\n\n{}", code.id, code.title, code.exit.number(), folded(code.text)));
-    code.or_else(|| rules::find(subject).map(|rule| format!("{}: {}\n\n{}", rule.name, rule.title, folded(rule.text))))
+    code.or_else(|| Rule::of(subject).map(|rule| format!("{}: {}\n\n{}", rule.id, rule.title, folded(rule.text))))
 }
 
 fn listing() -> String {
@@ -43,8 +43,8 @@ fn listing() -> String {
         text.push_str(&format!("  {}  {} (exit {})\n", code.id, code.title, code.exit.number()));
     }
     text.push_str("\nRules of the leak search\n");
-    for rule in rules::ALL {
-        text.push_str(&format!("  {:<22}{}\n", rule.name, rule.title));
+    for rule in RULES {
+        text.push_str(&format!("  {:<22}{}\n", rule.id, rule.title));
     }
     text + "\nExit codes\n" + &exits()
 }
@@ -54,7 +54,7 @@ fn exits() -> String {
 }
 
 fn unknown(subject: &str) -> CommandError {
-    let names: Vec<&str> = codes::ALL.iter().map(|code| code.id).chain(rules::ALL.iter().map(|rule| rule.name)).collect();
+    let names: Vec<&str> = codes::ALL.iter().map(|code| code.id).chain(RULES.iter().map(|rule| rule.id)).collect();
     let close = closest(subject, names.into_iter());
     let error = CommandError::new(&codes::USAGE, format!("there is no error code or rule called {subject}"));
     match close.first() {

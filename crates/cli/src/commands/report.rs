@@ -5,8 +5,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use heap::HeapAnalysis;
 use heap::suspects::{Options, Report, VerdictKind};
+use heap::{Cancelled, HeapAnalysis};
 
 use crate::answer::{Answer, Section, Status};
 use crate::error::CommandError;
@@ -89,7 +89,9 @@ fn single(path: &Path, judge: &Judge, session: &Session) -> Result<Answer, Comma
     if file.prepare(session).is_err() {
         return Ok(stopped(&[&file], session));
     }
-    let report = searched(judge, |options| heap::suspects::find(&file.analysis, options));
+    let Ok(report) = searched(judge, |options| heap::suspects::find(&file.analysis, options, &session.progress)) else {
+        return Ok(stopped(&[&file], session));
+    };
     let name = path.display();
     let class = report.findings.first().map_or_else(|| "CLASS".to_owned(), |finding| shell_word(&finding.class));
     let answer = with_report(file.answer(session).headed().section(memory::section(&file.analysis)), &report, judge)
@@ -106,7 +108,7 @@ pub(crate) fn growth(paths: &[PathBuf], judge: &Judge, session: &Session) -> Res
     if prepare_all(&files, session).is_err() {
         return Ok(stopped(&opened, session));
     }
-    let report = compared(&files, judge);
+    let Ok(report) = compared(&files, judge, session) else { return Ok(stopped(&opened, session)) };
     let Some(last) = files.last() else { return Ok(open::about(&opened, session)) };
     let classes = findings::growth_section(&report.verdict, &report.classes);
     let answer = open::about(&opened, session).headed().section(memory::section(&last.analysis));
@@ -125,17 +127,17 @@ pub(crate) fn read_all(paths: &[PathBuf], session: &Session) -> Result<Vec<Opene
 }
 
 /// Computes all that a comparison needs.
-pub(crate) fn prepare_all(files: &[Opened], session: &Session) -> Result<(), heap::Cancelled> {
+pub(crate) fn prepare_all(files: &[Opened], session: &Session) -> Result<(), Cancelled> {
     files.iter().try_for_each(|file| file.prepare(session))
 }
 
 /// Judges what grew.
-pub(crate) fn compared(files: &[Opened], judge: &Judge) -> Report {
+pub(crate) fn compared(files: &[Opened], judge: &Judge, session: &Session) -> Result<Report, Cancelled> {
     let analyses: Vec<&HeapAnalysis> = files.iter().map(|file| &*file.analysis).collect();
-    searched(judge, |options| heap::growth::compare(&analyses, options))
+    searched(judge, |options| heap::growth::compare(&analyses, options, &session.progress))
 }
 
-fn searched(judge: &Judge, search: impl FnOnce(&Options<'_>) -> Report) -> Report {
+fn searched<T>(judge: &Judge, search: impl FnOnce(&Options<'_>) -> T) -> T {
     let limit = if judge.all { usize::MAX } else { SUSPECTS };
     if judge.no_sources {
         search(&Options { limit, ..Options::default() })

@@ -1,85 +1,97 @@
-//! The rules of the leak search in words, as `heapwhy explain RULE` prints them.
+//! The rules of the leak search in words, one table: what front-ends explain, and what SARIF and JSON name.
 //!
-//! The rules themselves stand in `heap::suspects`, one a file; here is only what a person wants to know of a finding: what was seen, when it
+//! How a rule is recognised stands in the pattern's own file; here is only what a person wants to know of a finding: what was seen, when it
 //! is no leak, what to do.
 
 /// A rule in words.
-#[derive(Debug)]
-pub(crate) struct Rule {
-    /// Its stable name, as findings carry it.
-    pub(crate) name: &'static str,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Its stable name, as `Finding::rule` carries it.
+    pub id: &'static str,
     /// What it finds, in a few words.
-    pub(crate) title: &'static str,
+    pub title: &'static str,
     /// The long explanation.
-    pub(crate) text: &'static str,
+    pub text: &'static str,
 }
 
 /// All rules, by name.
-pub(crate) static ALL: &[Rule] = &[
+pub static RULES: &[Rule] = &[
     Rule {
-        name: "accumulation",
+        id: "accumulation",
         title: "much memory behind one object",
         text: "One object dominates a large part of the heap, made of many objects of one class. This is Eclipse MAT's accumulation point: the \
 place where memory collects, not proof that it should not. Compare two snapshots to see whether it grows.",
     },
     Rule {
-        name: "buffer-pile",
+        id: "buffer-pile",
         title: "many Buffers or ArrayBuffers in one place",
         text: "One holder keeps many Buffers. Their bytes are outside V8's heap: heapUsed stays flat while RSS rises. A small Buffer made by \
-Buffer.from or by a slice may keep the whole slab that it was cut from: copy what must live long with Buffer.alloc and copy.",
+Buffer.from or by a slice may keep the whole slab that it was cut from: copy what must live long with Buffer.alloc and copy. Where many views of the \
+pile keep one ArrayBuffer alive, or each one of Node.js's pool (8 kB, 64 kB since Node 26), the finding says so; how much of it they use is not in a \
+snapshot.",
     },
     Rule {
-        name: "closure-pile",
+        id: "closure-pile",
         title: "many functions of one line in one place",
         text: "One holder keeps many functions that were written at one place, each with its own variables. Usually callbacks that are registered and \
 never taken back. All functions of one scope share its variables: a small callback may keep a large neighbour's data.",
     },
     Rule {
-        name: "unbounded-collection",
+        id: "unbounded-collection",
         title: "a Map, Set, array or object that only grows",
         text: "A collection holds many entries of one class that nothing else holds. A cache without a bound is a leak with a nicer name: bound it by \
 size (LRU) or age, delete entries when they are done, or key a WeakMap by the object whose life the entry shares. It is no leak where the number of keys \
 is bounded by nature; compare two snapshots under load to see.",
     },
     Rule {
-        name: "engine-table",
+        id: "engine-table",
         title: "many objects in a table of Node.js or V8",
         text: "A table of the engine holds many objects: global handles, compilation or string caches, weak tables. Seldom the program's own doing; \
 what the entries are made from tells which API fills the table.",
     },
     Rule {
-        name: "listener-pile",
+        id: "listener-pile",
         title: "many listeners of one event",
         text: "An emitter holds many listeners made at one line. Each request, connection or component adds one and none is removed. Use once(), \
 removeListener() where the work ends, or AbortSignal. setMaxListeners(0) hides Node.js's warning, not the leak.",
     },
     Rule {
-        name: "module-pile",
+        id: "module-pile",
         title: "one module loaded many times",
         text: "The module cache, or a loader, holds many copies of code. Hot reloading, require with a changing query, vm contexts and test \
 runners that reset modules do that.",
     },
     Rule {
-        name: "native-handle",
+        id: "native-handle",
         title: "many native handles that are still open",
         text: "Sockets, streams, watchers, workers or add-on objects are held from C++ until they are closed. Each keeps its JavaScript object and all \
 that it holds. Close or destroy them on every path, errors and time-outs too.",
     },
     Rule {
-        name: "pending-promise",
+        id: "pending-promise",
         title: "promises that never settle",
-        text: "A pending promise holds many reactions, or many pending promises wait. Promise.race with a promise that never settles adds a reaction \
+        text: "A pending promise holds many reactions, or many pending promises wait: the finding names the async function or the reaction that they have in common. Promise.race with a promise that never settles adds a reaction \
 each time and keeps what it holds. Settle it, or race against something that can be taken back.",
     },
     Rule {
-        name: "timer-pile",
+        id: "pinned-string",
+        title: "short strings that keep long ones",
+        text: "A slice of 13 characters or more (substring, split, match, JSON keys cut from a body) refers to the string that it was cut from and keeps all of \
+it. A string joined from pieces with + keeps the pieces until it is first read. Copy what must live long: Buffer.from(text).toString() makes a string of \
+its own. V8 writes no lengths of slices into snapshots: what is counted are the bytes of the long strings.",
+    },
+    Rule {
+        id: "timer-pile",
         title: "many timers",
         text: "Timers hold their callbacks and what those use until they fire or are cleared. Clear intervals and timeouts when the work that made \
 them ends.",
     },
 ];
 
-/// Returns the rule of that name.
-pub(crate) fn find(name: &str) -> Option<&'static Rule> {
-    ALL.iter().find(|rule| rule.name == name)
+impl Rule {
+    /// Returns the rule of that name.
+    #[must_use]
+    pub fn of(id: &str) -> Option<&'static Self> {
+        RULES.iter().find(|rule| rule.id == id)
+    }
 }
