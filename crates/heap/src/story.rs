@@ -11,7 +11,7 @@ use crate::source::Place;
 pub use lineage::Lineage;
 pub use scene::Scene;
 pub use tell::{About, tell, tell_path};
-pub(crate) use tell::{is_indexed, owner};
+pub(crate) use tell::{is_indexed, owner, property_word};
 
 /// Whether an object still has a purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -149,6 +149,110 @@ fn fingerprints_do_not_depend_on_numbers() {
     assert_eq!(id(400), id(777));
 }
 
+/// Makes an array `list` in the module's scope, and fills it by `fill`, which gets the array and each number.
+fn pile(count: usize, mut fill: impl FnMut(&mut App, NodeIx, usize)) -> HeapAnalysis {
+    let mut app = App::new();
+    // The context of the module's function is the node before the Map and its table.
+    let context = NodeIx(app.table.0 - 2);
+    let list = app.child(context, EdgeKind::CONTEXT, "list", NodeKind::OBJECT, "Array");
+    for nth in 0..count {
+        fill(&mut app, list, nth);
+    }
+    app.sessions(0, 1)
+}
+
+impl App {
+    fn element(&mut self, list: NodeIx, nth: usize, node: NodeIx) {
+        self.builder.edge(list, EdgeKind::ELEMENT, NewName::Index(nth as u32), Target::Node(node));
+    }
+
+    fn sized(&mut self, from: NodeIx, name: &str, kind: NodeKind, class: &str, size: u64) -> NodeIx {
+        let node = self.node(kind, class, size);
+        self.builder.edge(from, EdgeKind::INTERNAL, NewName::Text(name), Target::Node(node));
+        node
+    }
+}
+
+/// Checks the rule of the only finding, and that some reason contains the text.
+fn check_pile(analysis: &HeapAnalysis, rule: &str, reason: &str) {
+    let report = find(analysis, &Options::default());
+    let found = report.findings.first().map(|finding| (finding.rule, finding.why.join("; ")));
+    assert!(found.as_ref().is_some_and(|(found, why)| *found == rule && why.contains(reason)), "{rule}, {reason}: {found:?}");
+}
+
+#[test]
+fn slices_keep_their_parents() {
+    let slices = pile(200, |app, list, nth| {
+        let slice = app.node(NodeKind::SLICED_STRING, "(sliced string)", 32);
+        app.element(list, nth, slice);
+        app.sized(slice, "parent", NodeKind::STRING, "long", 50_000);
+    });
+    check_pile(&slices, "pinned-string", "200 slices that were looked at keep 200 long strings of 10.0 MB");
+    let ropes = pile(200, |app, list, nth| {
+        let rope = app.node(NodeKind::CONS_STRING, "(concatenated string)", 32);
+        app.element(list, nth, rope);
+        app.sized(rope, "first", NodeKind::STRING, "long", 50_000);
+        app.sized(rope, "second", NodeKind::STRING, "short", 24);
+    });
+    check_pile(&ropes, "pinned-string", "200 strings joined by + that were looked at keep 200 long strings");
+    let plain = pile(200, |app, list, nth| {
+        let string = app.node(NodeKind::STRING, "long", 50_000);
+        app.element(list, nth, string);
+    });
+    check_pile(&plain, "unbounded-collection", "");
+    let fields = pile(200, |app, list, nth| {
+        let object = app.node(NodeKind::OBJECT, "Header", 32);
+        app.element(list, nth, object);
+        let slice = app.child(object, EdgeKind::PROPERTY, "token", NodeKind::SLICED_STRING, "(sliced string)");
+        app.sized(slice, "parent", NodeKind::STRING, "long", 50_000);
+    });
+    check_pile(&fields, "unbounded-collection", ".token is a slice that keeps the whole string of 50.0 kB");
+}
+
+#[test]
+fn promises_wait_for_one_function() {
+    let pending = |settled: bool| {
+        pile(200, move |app, list, nth| {
+            let promise = app.node(NodeKind::OBJECT, "Promise", 5000);
+            app.element(list, nth, promise);
+            let class = if settled { "Answer" } else { "system / PromiseReaction" };
+            let kind = if settled { NodeKind::OBJECT } else { NodeKind::HIDDEN };
+            let reaction = app.child(promise, EdgeKind::INTERNAL, "reactions_or_result", kind, class);
+            let closure = app.child(reaction, EdgeKind::HIDDEN, "2", NodeKind::CLOSURE, "onRow");
+            let shared = NodeIx(app.table.0 - 6);
+            app.builder.edge(closure, EdgeKind::INTERNAL, NewName::Text("shared"), Target::Node(shared));
+        })
+    };
+    check_pile(&pending(false), "pending-promise", "200 of 200 that were looked at wait; 200 of them for the same function: onRow()");
+    check_pile(&pending(true), "unbounded-collection", "");
+}
+
+#[test]
+fn views_keep_slabs() {
+    let views = |slabs: usize, size: u64| {
+        let mut buffers = Vec::new();
+        pile(200, move |app, list, nth| {
+            let view = app.node(NodeKind::OBJECT, "Buffer", 96);
+            app.element(list, nth, view);
+            if nth < slabs {
+                let buffer = app.sized(view, "buffer", NodeKind::OBJECT, "ArrayBuffer", 88);
+                app.sized(buffer, "backing_store", NodeKind::NATIVE, "system / JSArrayBufferData", size);
+                buffers.push(buffer);
+            } else {
+                app.builder.edge(view, EdgeKind::INTERNAL, NewName::Text("buffer"), Target::Node(buffers[nth % slabs]));
+            }
+        })
+    };
+    for (slabs, size, expected) in [
+        (200, 8192, "each of 200 views that were looked at keeps a slab of Node.js's pool of its own, 1.6 MB together"),
+        (100, 65_600, "200 views that were looked at keep 100 slabs of Node.js's pool, 6.6 MB: one small view keeps a whole slab"),
+        (150, 20_000, "200 views that were looked at share 150 ArrayBuffers of 3.0 MB"),
+        (200, 20_000, "about 20"),
+    ] {
+        check_pile(&views(slabs, size), "buffer-pile", expected);
+    }
+}
+
 /// Stops in the search at the `n`th report.
 struct StopAt(AtomicU64);
 

@@ -9,7 +9,7 @@ use crate::kinds::{EdgeKind, NodeKind};
 use crate::paths::{Step, is_number};
 use crate::source::{Owner, Place};
 use crate::story::{About, Scene, Story, owner, tell};
-use crate::suspects::{Finding, Growth, Severity, patterns};
+use crate::suspects::{Finding, Growth, Severity, patterns, strings};
 
 /// Objects of one class that one object holds.
 #[derive(Clone, Debug)]
@@ -63,6 +63,25 @@ impl Exhibit<'_, '_> {
         self.steps.iter().map(|step| (step, self.scene.graph().edge_text(step.edge).into_owned()))
     }
 
+    /// Returns some of the objects of the case: those of the example's kind and class that stand beside it. At least the example.
+    pub(crate) fn sample(&self) -> Vec<NodeIx> {
+        self.beside(self.case.example, self.steps.last())
+    }
+
+    /// Returns nodes of a node's kind and class that stand beside it, where `step` leads to it; the node itself in any case.
+    pub(crate) fn beside(&self, node: NodeIx, step: Option<&Step>) -> Vec<NodeIx> {
+        const SAMPLE: usize = 256;
+        const LOOKED_AT: usize = 4096;
+        let graph = self.scene.graph();
+        let (kind, name) = (graph.kind(node), graph.name_ix(node));
+        let is_like = |node: &NodeIx| graph.kind(*node) == kind && (kind.is_string() || graph.name_ix(*node) == name);
+        let beside = step.into_iter().flat_map(|step| graph.edges(step.from).take(LOOKED_AT)).map(|edge| edge.to);
+        let mut sample: Vec<NodeIx> = beside.filter(is_like).take(SAMPLE).chain([node]).collect();
+        sample.sort_unstable();
+        sample.dedup();
+        sample
+    }
+
     /// Returns the name of a node's class.
     pub(crate) fn name(&self, node: NodeIx) -> String {
         self.scene.graph().name(node).chars().take(200).collect()
@@ -90,6 +109,7 @@ pub(crate) fn finding(scene: &Scene<'_>, case: &Case) -> Finding {
     let severity = if case.growth.is_some() { Severity::Error } else { Severity::Warning };
     let mut why = case.why.clone();
     why.extend(described.why);
+    why.extend(strings::pinned_below(scene, case.example));
     Finding {
         id: fingerprint(&exhibit, described.rule, &owner, location.as_ref()),
         rule: described.rule,
