@@ -89,9 +89,10 @@ fn single(path: &Path, judge: &Judge, session: &Session) -> Result<Answer, Comma
     if file.prepare(session).is_err() {
         return Ok(stopped(&[&file], session));
     }
-    let Ok(report) = searched(judge, |options| heap::suspects::find(&file.analysis, options, &session.progress)) else {
+    let Ok(mut report) = searched(judge, |options| heap::suspects::find(&file.analysis, options, &session.progress)) else {
         return Ok(stopped(&[&file], session));
     };
+    doubt(&mut report, &[&file]);
     let name = path.display();
     let class = report.findings.first().map_or_else(|| "CLASS".to_owned(), |finding| shell_word(&finding.class));
     let answer = with_report(file.answer(session).headed().section(memory::section(&file.analysis)), &report, judge)
@@ -108,7 +109,8 @@ pub(crate) fn growth(paths: &[PathBuf], judge: &Judge, session: &Session) -> Res
     if prepare_all(&files, session).is_err() {
         return Ok(stopped(&opened, session));
     }
-    let Ok(report) = compared(&files, judge, session) else { return Ok(stopped(&opened, session)) };
+    let Ok(mut report) = compared(&files, judge, session) else { return Ok(stopped(&opened, session)) };
+    doubt(&mut report, &opened);
     let Some(last) = files.last() else { return Ok(open::about(&opened, session)) };
     let classes = findings::growth_section(&report.verdict, &report.classes);
     let answer = open::about(&opened, session).headed().section(memory::section(&last.analysis));
@@ -119,6 +121,23 @@ pub(crate) fn growth(paths: &[PathBuf], judge: &Judge, session: &Session) -> Res
     }
     let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     Ok(answer.next(format!("heapwhy diff {}", names.join(" "))).next(format!("heapwhy classes {name}")))
+}
+
+/// Takes back what a damaged file cannot show: that nothing is wrong, and where references are missing, what holds what.
+fn doubt(report: &mut Report, files: &[&Opened]) {
+    let Some(damaged) = files.iter().find(|file| !file.problems.is_empty()) else { return };
+    let lacks_edges = files.iter().any(|file| file.problems.is_truncated());
+    let verdict = &mut report.verdict;
+    if lacks_edges {
+        report.findings.clear();
+    } else if verdict.kind.is_bad() {
+        return;
+    }
+    verdict.kind = VerdictKind::NotEnoughEvidence;
+    verdict.confidence = 0.0;
+    verdict.summary = format!("{} is damaged: what is missing may be what holds the memory", damaged.target.path.display());
+    verdict.evidence.clear();
+    verdict.needs = Some("a whole snapshot".to_owned());
 }
 
 /// Reads snapshots, the oldest first.

@@ -20,6 +20,9 @@ pub(super) struct Numbers<'a> {
     at: usize,
 }
 
+/// Longer numbers are no numbers: nothing that a snapshot counts has more digits.
+const LONGEST: usize = 40;
+
 /// The bytes of `0000 0000`.
 const ZEROS: u64 = 0x3030_3030_3030_3030;
 
@@ -111,7 +114,7 @@ impl<'a> Numbers<'a> {
     fn slow(&mut self) -> Result<u64, Stop> {
         let start = skip_space(self.bytes, self.at);
         let rest = self.bytes.get(start..).unwrap_or_default();
-        let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let length = rest.iter().take(LONGEST + 1).take_while(|byte| byte.is_ascii_digit()).count();
         if length == 0 && rest.len() > 1 && rest[0] == b'-' && rest[1].is_ascii_digit() {
             return self.wrapped(start + 1);
         }
@@ -122,6 +125,10 @@ impl<'a> Numbers<'a> {
                 Some(b']') => Stop::End,
                 Some(_) => Stop::NotANumber,
             });
+        }
+        if length > LONGEST {
+            self.at = start;
+            return Err(Stop::NotANumber);
         }
         let add = |value: u64, byte: &u8| value.saturating_mul(10).saturating_add(u64::from(byte - b'0'));
         let value = rest[..length].iter().fold(0, add);
@@ -207,6 +214,7 @@ mod tests {
         check("1,2.5,3]", &[1], Stop::NotANumber);
         check("1,\"2\"]", &[1], Stop::NotANumber);
         check("1 2,3,4,5,6,7]", &[], Stop::NotANumber);
+        check(&format!("1,{}", "7".repeat(5_000_000)), &[1], Stop::NotANumber);
     }
 
     #[test]

@@ -223,6 +223,10 @@ impl Reader<'_> {
         let (read, strings) = read_nodes(&self.file, at, &self.header, &mut self.problems, &|done| report.tick(done), read_strings);
         self.check_cancelled()?;
         let strings = strings.unwrap_or_else(StringsRead::none);
+        if let Some(damage) = strings.damage {
+            let what = "something that is no string stands among the strings; they are told apart by their lines";
+            self.problems.add(ProblemKind::BadString, Some(damage as u64), what);
+        }
         if !strings.is_whole {
             self.problems.add(ProblemKind::Truncated, Some(self.file.len() as u64), "the file ends inside or before its strings");
         }

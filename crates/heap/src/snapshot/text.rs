@@ -22,12 +22,22 @@ pub(super) struct StringsRead {
     pub(super) special: SpecialNames,
     /// Whether the array ends as it should.
     pub(super) is_whole: bool,
+    /// The place of the first byte that does not belong there.
+    pub(super) damage: Option<usize>,
 }
 
 impl StringsRead {
     /// Returns no strings at all.
     pub(super) fn none() -> Self {
-        Self { range: 0..0, starts: Buffer::default(), count: 0, wraps: Vec::new(), special: SpecialNames::with_room(0), is_whole: false }
+        Self {
+            range: 0..0,
+            starts: Buffer::default(),
+            count: 0,
+            wraps: Vec::new(),
+            special: SpecialNames::with_room(0),
+            is_whole: false,
+            damage: None,
+        }
     }
 }
 
@@ -48,9 +58,9 @@ pub(super) fn find_strings(bytes: &[u8]) -> Option<usize> {
 
 /// Finds every string of the array that starts behind `[` at `at`. O(bytes).
 pub(super) fn read_strings(bytes: &[u8], at: usize) -> StringsRead {
-    let mut starts = Growing::default();
-    let mut wraps = Vec::new();
+    let mut starts = Starts { base: at, starts: Growing::default(), wraps: Vec::new() };
     let mut next = at;
+    let mut damage = None;
     let is_whole = loop {
         next = skip_space(bytes, next);
         match bytes.get(next) {
@@ -60,19 +70,58 @@ pub(super) fn read_strings(bytes: &[u8], at: usize) -> StringsRead {
                 next += 1;
                 continue;
             }
-            _ => break false,
+            Some(_) => {
+                // V8 writes a string a line, and no string holds a line break: lines still tell them apart.
+                starts = Starts { base: at, starts: Growing::default(), wraps: Vec::new() };
+                damage = Some(next);
+                next = read_lines(bytes, at, &mut starts);
+                break bytes.get(next) == Some(&b']');
+            }
+            None => break false,
         }
-        let start = next + 1;
-        if (start - at) >> 32 > wraps.len() {
-            wraps.push(starts.len() as u32);
-        }
-        let Some(end) = closing_quote(bytes, start) else { break false };
-        starts.push((start - at) as u32);
+        let Some(end) = closing_quote(bytes, next + 1) else { break false };
+        starts.push(next + 1);
         next = end + 1;
     };
+    let Starts { starts, wraps, .. } = starts;
     let (count, starts) = (starts.len() as u32, starts.into_buffer());
     let special = special_names(bytes, at, &starts, &wraps);
-    StringsRead { range: at..next.min(bytes.len()), starts, count, wraps, special, is_whole }
+    StringsRead { range: at..next.min(bytes.len()), starts, count, wraps, special, is_whole, damage }
+}
+
+/// Where strings start, as offsets from the start of their section.
+struct Starts {
+    base: usize,
+    starts: Growing<u32>,
+    wraps: Vec<u32>,
+}
+
+impl Starts {
+    #[inline]
+    fn push(&mut self, start: usize) {
+        if (start - self.base) >> 32 > self.wraps.len() {
+            self.wraps.push(self.starts.len() as u32);
+        }
+        self.starts.push((start - self.base) as u32);
+    }
+}
+
+/// Takes every line for a string. Returns the place of the `]` behind the last, or of the end.
+fn read_lines(bytes: &[u8], at: usize, starts: &mut Starts) -> usize {
+    let mut next = at;
+    loop {
+        let line = bytes.get(next..).unwrap_or_default();
+        let length = memchr(b'\n', line);
+        let quoted = usize::from(line.first() == Some(&b'"'));
+        if length.is_some() || quoted == 1 {
+            starts.push(next + quoted);
+        }
+        match length {
+            Some(length) => next += length + 1,
+            // Behind the last string: `"]}`.
+            None => return next + memmem::rfind(line, b"]").unwrap_or(line.len()),
+        }
+    }
 }
 
 /// Looks for the strings that matter. Each ends before its closing quote, which the search above has found once already; finding it
@@ -148,4 +197,34 @@ pub(super) fn next_key(bytes: &[u8], at: usize) -> Option<(&str, usize)> {
     let key = std::str::from_utf8(&bytes[at + 1..at + 1 + length]).ok()?;
     let colon = skip_space(bytes, at + length + 2);
     (bytes.get(colon) == Some(&b':')).then(|| (key, skip_space(bytes, colon + 1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(section: &str, expect: &[&str], is_whole: bool, damaged: bool) {
+        let text = format!("\"strings\":[{section}");
+        let read = read_strings(text.as_bytes(), "\"strings\":[".len());
+        let body = |&start: &u32| {
+            let rest = &section[start as usize..];
+            rest[..closing_quote(rest.as_bytes(), 0).unwrap_or(rest.len())].to_owned()
+        };
+        let found: Vec<String> = read.starts.iter().map(body).collect();
+        assert_eq!(
+            (found.iter().map(String::as_str).collect::<Vec<_>>(), read.is_whole, read.damage.is_some()),
+            (expect.to_vec(), is_whole, damaged)
+        );
+    }
+
+    #[test]
+    fn finds_strings_also_among_damage() {
+        check("\"a\",\n\"b\\\"c\",\n\"\"]}", &["a", "b\\\"c", ""], true, false);
+        check("\"a\",\"b\"]}", &["a", "b"], true, false);
+        check("\"a\",\n\"b", &["a"], false, false);
+        // A quote where there was none: the string is cut, those behind it keep their places.
+        check("\"a\",\n\"one\"two\",\n\"c\",\n\"d\"]}", &["a", "one", "c", "d"], true, true);
+        // No quote where there was one.
+        check("\"a\",\n\"onex,\n\"c\",\n\"d\"]}", &["a", "onex,\n", "c", "d"], true, true);
+    }
 }
