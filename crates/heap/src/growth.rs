@@ -10,6 +10,8 @@ mod volumes;
 use rustc_hash::FxHashMap;
 
 use crate::analysis::{Cancelled, HeapAnalysis};
+use crate::graph::HeapGraph;
+use crate::process;
 use crate::progress::Progress;
 use crate::source::Owner;
 use crate::story::{Lineage, Scene};
@@ -82,6 +84,12 @@ impl<'a> Comparison<'a> {
     fn report(&self, options: &Options<'_>, progress: &dyn Progress) -> Result<Report, Cancelled> {
         let steps = self.snapshots.len() as u64 + 1;
         let sizes: Vec<u64> = self.snapshots.iter().map(|analysis| analysis.total_size()).collect();
+        if let Some(why) = self.unrelated() {
+            let evidence = vec![why, in_all(&sizes)];
+            let needs = Some("snapshots of one process, taken one after the other");
+            let verdict = verdict(VerdictKind::NotEnoughEvidence, 0.9, "the snapshots are of different processes", evidence, needs);
+            return Ok(Report { verdict, findings: vec![], left_out: 0, classes: vec![] });
+        }
         let series = self.series();
         let cohorts = Cohorts::of(&self.last);
         let mut findings: Vec<Finding> = Vec::new();
@@ -103,6 +111,18 @@ impl<'a> Comparison<'a> {
         findings.truncate(options.limit);
         step(progress, steps, steps)?;
         Ok(Report { verdict, findings, left_out, classes })
+    }
+
+    /// Says why two snapshots have nothing to do with each other: other versions of Node.js, or, where identities do not agree either,
+    /// other main scripts. A program may change its `argv`, so that it says nothing where identities agree.
+    fn unrelated(&self) -> Option<String> {
+        let differ = |what: &str, of: &dyn Fn(&HeapGraph) -> Option<String>| {
+            let known: Vec<String> = self.snapshots.iter().filter_map(|analysis| of(analysis.graph())).collect();
+            let pair = known.windows(2).find(|pair| pair[0] != pair[1])?;
+            Some(format!("{what} differ: {} and {}", pair[0], pair[1]))
+        };
+        differ("the versions of Node.js", &process::node_version)
+            .or_else(|| (self.matched == Matched::ByPath).then(|| differ("the main scripts", &process::main_script)).flatten())
     }
 
     /// Measures what the holders of these trends had from the first snapshot on.
@@ -173,7 +193,7 @@ impl<'a> Comparison<'a> {
         // External strings are the sources of Node.js's modules, which it compiles when they are first used.
         let sources = finding.rule == "engine-table" && finding.title.starts_with("Objects held by V8");
         let own = finding.location.as_ref().is_some_and(is_own) || matches!(finding.owner, Owner::App | Owner::Package { .. });
-        let small = (finding.bytes as f64) < self.last.analysis.total_size() as f64 * LEAST_CORE_SHARE;
+        let small = self.matched == Matched::ByPath || (finding.bytes as f64) < self.last.analysis.total_size() as f64 * LEAST_CORE_SHARE;
         full || sources || (!own && small)
     }
 
@@ -212,7 +232,7 @@ impl<'a> Comparison<'a> {
     }
 
     fn verdict(&self, sizes: &[u64], series: &[Trend], findings: &[Finding]) -> Verdict {
-        let mut evidence = vec![format!("{} in all", sizes.iter().map(|&size| bytes(size)).collect::<Vec<_>>().join(" → "))];
+        let mut evidence = vec![in_all(sizes)];
         if self.matched == Matched::ByPath {
             evidence.push("the snapshots are of different processes: compared by the shape of paths, not by identity".to_owned());
         }
@@ -281,6 +301,10 @@ impl Trend {
         let steps = self.steps();
         let largest = steps.iter().max().copied().unwrap_or(0);
         let steady = steps.iter().all(|&step| step >= LEAST_STEP && step as f64 >= largest as f64 * STEADY);
+        // Of another process, what is not there at all may only have another path.
+        if matched == Matched::ByPath && self.counts.contains(&0) {
+            return false;
+        }
         let before = self.counts.iter().rev().nth(1).copied().unwrap_or(0);
         let stayed = matched == Matched::ByPath || self.counts.len() < 3 || self.cluster.survived as f64 >= before as f64 * 0.6;
         steady && stayed
@@ -291,6 +315,10 @@ impl Trend {
         let steps = self.steps();
         steps.len() >= 2 && steps.first() > Some(&16) && steps.windows(2).all(|pair| pair[1] as f64 <= pair[0] as f64 * 0.6)
     }
+}
+
+fn in_all(sizes: &[u64]) -> String {
+    format!("{} in all", sizes.iter().map(|&size| bytes(size)).collect::<Vec<_>>().join(" → "))
 }
 
 fn join(numbers: &[u64]) -> String {

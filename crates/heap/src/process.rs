@@ -1,7 +1,8 @@
 //! What the `process` object of Node.js says of the program whose heap a graph is.
 
-use crate::graph::{HeapGraph, NodeIx};
+use crate::graph::{Edge, EdgeName, HeapGraph, NodeIx};
 use crate::kinds::{EdgeKind, NodeKind};
+use crate::source::Place;
 use crate::strings::StrIx;
 
 /// Finds the `process` object: the first object of that name with a version. O(nodes); O(strings) too where the source did not note the
@@ -19,6 +20,19 @@ pub fn node_version(graph: &HeapGraph) -> Option<String> {
     let version = text(graph, process(graph)?, "version")?;
     let version = version.strip_prefix('v')?;
     version.starts_with(|first: char| first.is_ascii_digit()).then(|| version.to_owned())
+}
+
+/// Returns the file name of the program's main script, without its folders: `server.js`.
+#[must_use]
+pub fn main_script(graph: &HeapGraph) -> Option<String> {
+    let argv = graph.child(process(graph)?, EdgeKind::PROPERTY, "argv")?;
+    let is_first = |edge: &Edge| edge.kind == EdgeKind::ELEMENT && matches!(graph.edge_name(*edge), EdgeName::Index(1));
+    // The array's content may be a store of its own.
+    let elements = graph.child(argv, EdgeKind::INTERNAL, "elements");
+    let found = elements.into_iter().chain(Some(argv)).find_map(|from| graph.edges(from).find(is_first));
+    let path = found.map(|edge| edge.to).filter(|&text| graph.kind(text).is_string())?;
+    let path = crate::duplicates::string_text(graph, path);
+    Some(Place::new(path, 0, 0).file_name().to_owned()).filter(|name| !name.is_empty())
 }
 
 /// Returns a property of an object that is a string.

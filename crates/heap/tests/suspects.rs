@@ -137,6 +137,35 @@ fn growth_is_told_from_a_full_cache() {
 }
 
 #[test]
+fn snapshots_of_different_programs_show_no_growth() {
+    for (programs, expected) in [
+        ([("v24.1.0", "/a/app.js"), ("v24.1.0", "/b/app.js")], VerdictKind::Growing),
+        ([("v24.1.0", "/a/app.js"), ("v22.1.0", "/a/app.js")], VerdictKind::NotEnoughEvidence),
+        ([("v24.1.0", "/a/app.js"), ("v24.1.0", "/a/other.js")], VerdictKind::NotEnoughEvidence),
+    ] {
+        let snapshots =
+            [(0, 300), (100_000, 100_900)].into_iter().zip(programs).zip([0, 50]).map(|(((from, to), (version, script)), more)| {
+                let mut app = App::new();
+                app.next_id += more;
+                let process = app.child(NodeIx(2), EdgeKind::PROPERTY, "process", NodeKind::OBJECT, "process");
+                app.child(process, EdgeKind::PROPERTY, "version", NodeKind::STRING, version);
+                let argv = app.child(process, EdgeKind::PROPERTY, "argv", NodeKind::OBJECT, "Array");
+                let main = app.node(NodeKind::STRING, script, 64);
+                app.builder.edge(argv, EdgeKind::ELEMENT, NewName::Index(1), Target::Node(main));
+                // The number of something else is taken: the identities of the two disagree.
+                for nth in 0..50 {
+                    app.child(process, EdgeKind::PROPERTY, &format!("p{nth}"), NodeKind::OBJECT, if more == 0 { "A" } else { "B" });
+                }
+                app.sessions(from, to)
+            });
+        let snapshots: Vec<HeapAnalysis> = snapshots.collect();
+        let report = compare(&snapshots.iter().collect::<Vec<_>>(), &Options::default());
+        assert_eq!(report.verdict.kind, expected, "{programs:?}: {:?}", report.verdict);
+        assert_eq!(report.findings.is_empty(), expected == VerdictKind::NotEnoughEvidence);
+    }
+}
+
+#[test]
 fn one_snapshot_shows_no_growth() {
     let report = compare(&[&App::new().sessions(0, 9)], &Options::default());
     assert_eq!(report.verdict.kind, VerdictKind::NotEnoughEvidence);
