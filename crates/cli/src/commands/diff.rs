@@ -68,12 +68,11 @@ pub(crate) fn run(args: &DiffArgs, session: &Session) -> Result<Answer, CommandE
         Matching::Ids(_) => "Every class, first to last",
         Matching::Numbers(_) => "Every class, first to last (different processes: counts only)",
     };
-    let name = last.target.path.display();
-    Ok(answer
-        .section(Section::Table {
-            title: title.to_owned(),
-            table: diff_table(&changes, session.limit(false)),
-            only_json: &["added_size", "removed_size"],
-        })
-        .next(format!("heapwhy why {name} CLASS")))
+    let answer = answer.section(Section::Table {
+        title: title.to_owned(),
+        table: diff_table(&changes, session.limit(false)),
+        only_json: &["added_size", "removed_size"],
+    });
+    let why = super::report::why_command(&last.target.path, &last.analysis, &report);
+    Ok(why.into_iter().fold(answer, Answer::next))
 }

@@ -5,7 +5,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use heap::suspects::{Options, Report, VerdictKind};
+use heap::questions::Selector;
+use heap::suspects::{Finding, Options, Report, VerdictKind};
 use heap::{Cancelled, HeapAnalysis};
 
 use crate::answer::{Answer, Section, Status};
@@ -94,12 +95,11 @@ fn single(path: &Path, judge: &Judge, session: &Session) -> Result<Answer, Comma
     };
     doubt(&mut report, &[&file]);
     let name = path.display();
-    let class = report.findings.first().map_or_else(|| "CLASS".to_owned(), |finding| shell_word(&finding.class));
-    let answer = with_report(file.answer(session).headed().section(memory::section(&file.analysis)), &report, judge)
-        .next(format!("heapwhy why {name} {class}"))
-        .next(format!("heapwhy classes {name}"))
-        .next(format!("heapwhy {name} LATER.heapsnapshot"));
-    Ok(answer)
+    let mut answer = with_report(file.answer(session).headed().section(memory::section(&file.analysis)), &report, judge);
+    if let Some(why) = why_command(path, &file.analysis, &report) {
+        answer = answer.next(why);
+    }
+    Ok(answer.next(format!("heapwhy classes {name}")).next(format!("heapwhy {name} LATER.heapsnapshot")))
 }
 
 /// Reports on what grew between snapshots, the oldest first.
@@ -116,8 +116,8 @@ pub(crate) fn growth(paths: &[PathBuf], judge: &Judge, session: &Session) -> Res
     let answer = open::about(&opened, session).headed().section(memory::section(&last.analysis));
     let mut answer = with_report(answer, &report, judge).section(classes);
     let name = last.target.path.display();
-    if let Some(finding) = report.findings.first() {
-        answer = answer.next(format!("heapwhy why {name} {}", shell_word(&finding.class)));
+    if let Some(why) = why_command(&last.target.path, &last.analysis, &report) {
+        answer = answer.next(why);
     }
     let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     Ok(answer.next(format!("heapwhy diff {}", names.join(" "))).next(format!("heapwhy classes {name}")))
@@ -182,8 +182,54 @@ pub(crate) fn stopped(files: &[&Opened], session: &Session) -> Answer {
     last.into_iter().fold(answer, Answer::section)
 }
 
+/// Returns the command that explains the worst finding; `None` where there is none.
+pub(crate) fn why_command(path: &Path, analysis: &HeapAnalysis, report: &Report) -> Option<String> {
+    let what = selector(analysis, report.findings.first()?)?;
+    Some(format!("heapwhy why {} {what}", path.display()))
+}
+
+/// Returns what stands for a finding's objects on a command line: their class where it has a name of its own (`strings` and functions
+/// have not, and long names are cut), else one of them, with the name as a comment.
+fn selector(analysis: &HeapAnalysis, finding: &Finding) -> Option<String> {
+    let stands_for = |what: &str| crate::what::nodes(analysis, what).is_ok_and(|nodes| !nodes.is_empty());
+    let class = &finding.class;
+    if matches!(Selector::parse(class), Selector::Class(_)) && !class.starts_with('-') && stands_for(class) {
+        return Some(shell_word(class));
+    }
+    let id = format!("@{}", finding.example.0);
+    let name: String = class.chars().take(40).collect();
+    stands_for(&id).then(|| format!("{id}   # {name}"))
+}
+
 /// Returns a word as a shell needs it written.
 pub(crate) fn shell_word(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/@+=:,".contains(&byte);
     if !word.is_empty() && word.bytes().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_finding_has_a_selector_that_stands_for_something() {
+        let mut findings = 0;
+        for name in ["1", "2"] {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../fixtures/shop/{name}.heapsnapshot.gz"));
+            let (graph, _) = heap::snapshot::read(&path, &heap::Silent).unwrap();
+            let analysis = HeapAnalysis::new(graph);
+            let report = heap::suspects::find(&analysis, &Options { limit: usize::MAX, ..Options::default() }, &heap::Silent).unwrap();
+            for finding in &report.findings {
+                // As named by the report, and under names that are no classes.
+                for class in [finding.class.as_str(), "strings", "anonymous function", "native_bind()", "Sess…ion", "7", "-x"] {
+                    let finding = Finding { class: class.to_owned(), ..finding.clone() };
+                    let selector = selector(&analysis, &finding).unwrap();
+                    let word = selector.split("   # ").next().unwrap().trim_matches('\'');
+                    assert!(crate::what::nodes(&analysis, word).is_ok_and(|nodes| !nodes.is_empty()), "{class}: {selector}");
+                    findings += 1;
+                }
+            }
+        }
+        assert!(findings > 0);
+    }
 }
