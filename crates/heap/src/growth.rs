@@ -231,6 +231,16 @@ impl<'a> Comparison<'a> {
         grown
     }
 
+    /// Says whether the snapshots seem to stand newest first: V8's numbers rise, so that a later snapshot has higher ones.
+    fn is_reversed(&self, first: u64, last: u64) -> bool {
+        let newest = |analysis: &&HeapAnalysis| {
+            let graph = analysis.graph();
+            graph.nodes().map(|node| graph.id(node).0).filter(|id| id % 2 == 1).max()
+        };
+        let (before, after) = (self.snapshots.first().and_then(newest), self.snapshots.last().and_then(newest));
+        self.matched == Matched::ById && last < first && after < before
+    }
+
     fn verdict(&self, sizes: &[u64], series: &[Trend], findings: &[Finding]) -> Verdict {
         let mut evidence = vec![in_all(sizes)];
         if self.matched == Matched::ByPath {
@@ -239,10 +249,15 @@ impl<'a> Comparison<'a> {
         let needs = if self.snapshots.len() == 2 { Some("a third snapshot would show whether it goes on") } else { None };
         if let Some(first) = findings.first() {
             evidence.extend(findings.iter().take(3).map(evidence_of));
-            let summary = format!("{} grew in every step", first.class);
+            let summary = format!("{} grew{}", first.class, if sizes.len() > 2 { " in every step" } else { "" });
             return verdict(VerdictKind::Growing, first.confidence, &summary, evidence, needs);
         }
         let (first, last) = (sizes.first().copied().unwrap_or(0), sizes.last().copied().unwrap_or(0));
+        if self.is_reversed(first, last) {
+            evidence.push("the last snapshot is smaller and has no object that is newer than all of the first".to_owned());
+            let needs = Some("the oldest snapshot first: the order may be reversed");
+            return verdict(VerdictKind::NotEnoughEvidence, 0.8, "the snapshots seem to be in reverse order", evidence, needs);
+        }
         let peak = sizes.iter().copied().max().unwrap_or(0);
         if let Some(filling) = series.iter().find(|trend| trend.is_filling()) {
             evidence.push(format!("a collection went {} and slows down", join(&filling.counts)));
@@ -280,7 +295,8 @@ fn held_by(finding: &Finding) -> String {
     let hop = &finding.story.hops[at];
     let above = at.checked_sub(1).and_then(|above| finding.story.hops.get(above)).filter(|_| at > 1).map_or("", |hop| &hop.label);
     let edge = hop.edge.as_ref().map_or("", |edge| &edge.text);
-    format!("{above}{edge}")
+    // A property follows its object; a variable is named with its function.
+    if above.is_empty() || edge.starts_with(['.', '[']) { format!("{above}{edge}") } else { format!("{edge} in {above}") }
 }
 
 /// How one holder's content changed.

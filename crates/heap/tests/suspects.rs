@@ -91,7 +91,7 @@ fn one_large_map_is_a_suspect_with_a_story() {
     assert_eq!(report.findings.len(), 1, "{:?}", report.findings);
     let finding = &report.findings[0];
     assert_eq!(finding.rule, "unbounded-collection");
-    assert_eq!(finding.title, "Unbounded Map · 500 Session · 2.0 MB");
+    assert_eq!(finding.title, "Large Map · 500 Session · 2.0 MB");
     assert_eq!(finding.owner, Owner::App);
     assert_eq!(finding.location.as_ref().map(ToString::to_string).as_deref(), Some("/srv/app.js:2:7"));
     assert_eq!(finding.look.as_ref().map(|look| look.text.as_str()), Some("const cache = new Map();"));
@@ -129,6 +129,8 @@ fn growth_is_told_from_a_full_cache() {
             assert_eq!(finding.growth.as_ref().map(|growth| growth.counts.clone()), Some(vec![300, 600, 900]));
             let held = finding.growth.as_ref().map(|growth| growth.bytes.clone());
             assert_eq!(held, Some(vec![1_200_000, 2_400_000, 3_600_000]), "what was there before has a size too");
+            assert!(finding.title.starts_with("Unbounded Map") && finding.limits.is_empty(), "{finding:?}");
+            assert_eq!(report.verdict.summary, "Session grew in every step");
             assert_eq!(report.classes.first().map(|class| class.held_by.as_str()), Some("const cache"));
         } else {
             assert!(report.findings.is_empty());
@@ -163,6 +165,14 @@ fn snapshots_of_different_programs_show_no_growth() {
         assert_eq!(report.verdict.kind, expected, "{programs:?}: {:?}", report.verdict);
         assert_eq!(report.findings.is_empty(), expected == VerdictKind::NotEnoughEvidence);
     }
+}
+
+#[test]
+fn the_order_of_two_snapshots_shows() {
+    let [small, large] = [300, 600].map(|to| App::new().sessions(0, to));
+    assert_eq!(compare(&[&small, &large], &Options::default()).verdict.summary, "Session grew");
+    let reversed = compare(&[&large, &small], &Options::default()).verdict;
+    assert!(reversed.needs.is_some_and(|needs| needs.contains("reversed")));
 }
 
 #[test]

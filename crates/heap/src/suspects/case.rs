@@ -126,7 +126,8 @@ pub(crate) fn finding(scene: &Scene<'_>, case: &Case) -> Finding {
         frees: (frees > 0).then_some((frees, described.remedy)),
         look,
         advice: described.advice,
-        limits: described.limits,
+        // Several snapshots show what one cannot.
+        limits: if case.growth.is_some() && described.limits.starts_with("one snapshot") { "" } else { described.limits },
         growth: case.growth.clone(),
         holder: graph.id(case.holder),
         example: graph.id(case.example),

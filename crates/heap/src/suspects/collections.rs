@@ -15,13 +15,15 @@ pub(super) fn describe(exhibit: &Exhibit<'_, '_>) -> Option<Described> {
     let graph = scene.graph();
     let holder = exhibit.case.holder;
     let name = exhibit.name(holder);
+    // One snapshot shows how large it is, several that it grows.
+    let size = if exhibit.case.growth.is_some() { "Unbounded" } else { "Large" };
     let what = match (graph.kind(holder), &*name) {
-        (NodeKind::OBJECT, "Map" | "Set" | "Array" | "SafeMap" | "SafeSet") => format!("Unbounded {name}"),
+        (NodeKind::OBJECT, "Map" | "Set" | "Array" | "SafeMap" | "SafeSet") => format!("{size} {name}"),
         (NodeKind::OBJECT, "WeakMap") => "WeakMap whose keys stay alive".to_owned(),
         // Node 26 calls the global object "global (global*)".
         (NodeKind::OBJECT, name) if name.starts_with("global") => "Ever more globals".to_owned(),
         (NodeKind::OBJECT, "Object") => "Object used as a dictionary".to_owned(),
-        (NodeKind::OBJECT, _) if through_index(exhibit) => format!("Unbounded {name}"),
+        (NodeKind::OBJECT, _) if through_index(exhibit) => format!("{size} {name}"),
         _ => return None,
     };
     let remedy = remedy(exhibit);
