@@ -4,6 +4,7 @@
 //! for the nearest object of the common ground on its best path. A leak shows as a number that rises in every step; a full cache, whose
 //! new entries replace old ones, as one that stays. Snapshots of different processes are compared by the shape of paths instead.
 
+mod chain;
 mod ids;
 mod volumes;
 
@@ -105,6 +106,9 @@ impl<'a> Comparison<'a> {
             merge(&mut findings, found);
         }
         findings.sort_by(|a, b| score(b).total_cmp(&score(a)));
+        if findings.is_empty() && self.matched == Matched::ById && sizes.windows(2).all(|pair| pair[1] > pair[0]) {
+            findings.extend(chain::longest(&self.last, &self.classes(&[])).map(|case| finding(&self.last, &case)));
+        }
         let classes = self.classes(&findings);
         let verdict = self.verdict(&sizes, &series, &findings);
         let left_out = findings.len().saturating_sub(options.limit);
@@ -269,6 +273,16 @@ impl<'a> Comparison<'a> {
         }
         if self.snapshots.len() == 2 && last > first + first / 20 {
             return verdict(VerdictKind::NotEnoughEvidence, 0.5, "it grew, but nothing stands out", evidence, needs);
+        }
+        if last > first + first / 20 && sizes.windows(2).all(|pair| pair[1] > pair[0]) {
+            let summary = "it grew in every step, but nothing was found that holds what came";
+            return verdict(
+                VerdictKind::NotEnoughEvidence,
+                0.5,
+                summary,
+                evidence,
+                Some("a look at the classes that grew, with `heapwhy why`"),
+            );
         }
         verdict(VerdictKind::LargeButFlat, 0.7, "nothing grows in every step", evidence, None)
     }

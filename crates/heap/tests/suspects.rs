@@ -138,6 +138,37 @@ fn growth_is_told_from_a_full_cache() {
     }
 }
 
+/// The last of so many things, each of which is kept by the next through a closure's variable, as Node 16 to 26 write it:
+/// `cache` holds the last; its `method` closes over the variable that holds the one before.
+fn chain(links: u64) -> HeapAnalysis {
+    let mut app = App::new();
+    let mut holder = app.table;
+    let mut name = "516".to_owned();
+    let mut edge = EdgeKind::INTERNAL;
+    for nth in (0..links).rev() {
+        // Identities depend on the number alone: older links are the same in every snapshot.
+        let mut add = |class: &str, kind, size, at: u64| app.builder.node(Node::new(kind, class, 1001 + nth * 8 + at, size));
+        let thing = add("Thing", NodeKind::OBJECT, 400, 0);
+        let method = add("method", NodeKind::CLOSURE, 64, 2);
+        let context = add("system / Context", NodeKind::OBJECT, 32, 4);
+        app.builder.edge(holder, edge, NewName::Text(&name), Target::Node(thing));
+        app.builder.edge(thing, EdgeKind::PROPERTY, NewName::Text("method"), Target::Node(method));
+        app.builder.edge(method, EdgeKind::INTERNAL, NewName::Text("context"), Target::Node(context));
+        (holder, edge, name) = (context, EdgeKind::CONTEXT, "original".to_owned());
+    }
+    HeapAnalysis::new(app.builder.finish().0)
+}
+
+#[test]
+fn a_chain_that_grows_is_found() {
+    let snapshots = [chain(300), chain(600), chain(900)];
+    let report = compare(&snapshots.each_ref(), &Options::default());
+    assert_eq!(report.verdict.kind, VerdictKind::Growing, "{:?}", report.verdict);
+    let finding = &report.findings[0];
+    assert_eq!((finding.class.as_str(), finding.count), ("Thing", 900));
+    assert!(finding.why.iter().any(|why| why.contains("in a chain")), "{:?}", finding.why);
+}
+
 #[test]
 fn snapshots_of_different_programs_show_no_growth() {
     for (programs, expected) in [
