@@ -37,21 +37,13 @@ pub fn aggregates(analysis: &HeapAnalysis, accept: impl Fn(NodeIx) -> bool) -> V
 pub(crate) fn sum_up(analysis: &HeapAnalysis, tree: &DominatorTree, accept: impl Fn(NodeIx) -> bool) -> Vec<Aggregate> {
     let all =
         All { sizes: analysis.sizes().values(), retained: analysis.retained().values(), classes: analysis.classes().of_nodes(), accept };
-    let mut sums: Vec<Option<Aggregate>> = vec![None; analysis.classes().len()];
-    for node in 0..all.classes.len() as u32 {
-        let Some(size) = all.counted(node) else { continue };
-        let class = all.classes[node as usize];
-        let distance = analysis.distance(NodeIx(node));
-        let new = Aggregate { class: ClassIx(class), count: 0, self_size: 0, retained_size: 0, distance };
-        let sum = sums[class as usize].get_or_insert(new);
-        sum.count += 1;
-        sum.self_size = sum.self_size.saturating_add(size);
-        // DevTools takes the least number, and "none" is -5.
-        if distance.as_devtools() < sum.distance.as_devtools() {
-            sum.distance = distance;
-        }
-    }
-    all.retain(tree, &mut sums);
+    let class_count = analysis.classes().len();
+    let (mut sums, inner) = std::thread::scope(|scope| {
+        let inner = scope.spawn(|| InnerSpans::of(tree));
+        let sums = all.count(class_count, |node| analysis.distance(node));
+        (sums, inner.join().unwrap_or_else(|_| InnerSpans::of(tree)))
+    });
+    all.retain(tree, &inner, &mut sums);
     let mut result: Vec<Aggregate> = sums.into_iter().flatten().collect();
     result.sort_by(|a, b| b.retained_size.cmp(&a.retained_size).then(a.class.cmp(&b.class)));
     result
@@ -73,9 +65,27 @@ impl<F: Fn(NodeIx) -> bool> All<'_, F> {
         (size > 0 && (self.accept)(NodeIx(node))).then_some(size)
     }
 
+    /// Counts nodes and sums up their sizes, by class.
+    fn count(&self, class_count: usize, distance: impl Fn(NodeIx) -> Distance) -> Vec<Option<Aggregate>> {
+        let mut sums: Vec<Option<Aggregate>> = vec![None; class_count];
+        for node in 0..self.classes.len() as u32 {
+            let Some(size) = self.counted(node) else { continue };
+            let class = self.classes[node as usize];
+            let distance = distance(NodeIx(node));
+            let new = Aggregate { class: ClassIx(class), count: 0, self_size: 0, retained_size: 0, distance };
+            let sum = sums[class as usize].get_or_insert(new);
+            sum.count += 1;
+            sum.self_size = sum.self_size.saturating_add(size);
+            // DevTools takes the least number, and "none" is -5.
+            if distance.as_devtools() < sum.distance.as_devtools() {
+                sum.distance = distance;
+            }
+        }
+        sums
+    }
+
     /// Adds up the retained sizes of the topmost nodes of each class: those that no other counted node of the class dominates.
-    fn retain(&self, tree: &DominatorTree, sums: &mut [Option<Aggregate>]) {
-        let inner = InnerSpans::of(tree);
+    fn retain(&self, tree: &DominatorTree, inner: &InnerSpans, sums: &mut [Option<Aggregate>]) {
         let (order, idoms): (&[u32], &[u32]) = (&tree.order, &tree.idoms);
         // For each class the spans of its topmost inner nodes: rising and disjoint.
         let mut covered: Vec<Vec<(u32, u32)>> = vec![Vec::new(); sums.len()];

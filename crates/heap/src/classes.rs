@@ -98,10 +98,10 @@ impl Classes {
     pub(crate) fn of_graph(graph: &HeapGraph, shapes: &Shapes, detached: &[u32], interfaces: Option<&[Interface]>) -> Self {
         let interfaces = interfaces.map_or_else(|| infer(graph, shapes), <[Interface]>::to_vec);
         let mut namer = Namer { graph, classes: Vec::new(), by_class: FxHashMap::default(), by_name: FxHashMap::default() };
-        let mut located = graph.locations().nodes().iter().copied().peekable();
+        let mut located = graph.locations().iter().peekable();
         let mut of_node = Buffer::from_fn(graph.node_count(), |node| {
-            let is_located = located.next_if_eq(&(node as u32)).is_some();
-            namer.by_kind(NodeIx(node as u32), is_located)
+            let location = located.next_if(|location| location.node.at() == node);
+            namer.by_kind(NodeIx(node as u32), location)
         });
         for &node in detached {
             of_node[node as usize] = namer.detached(NodeIx(node));
@@ -142,9 +142,9 @@ struct Namer<'a> {
 }
 
 impl Namer<'_> {
-    fn by_kind(&mut self, node: NodeIx, is_located: bool) -> u32 {
+    fn by_kind(&mut self, node: NodeIx, location: Option<Location>) -> u32 {
         let kind = self.graph.kind(node);
-        let place = if is_located { self.place(node) } else { None };
+        let place = location.filter(|_| kind == NodeKind::OBJECT).map(place_of);
         let name = match kind {
             NodeKind::OBJECT | NodeKind::NATIVE => self.graph.name_ix(node).0,
             _ => 0,
@@ -175,10 +175,7 @@ impl Namer<'_> {
 
     /// Returns where the class of an object was written. Functions have a location too, but go by one class.
     fn place(&self, node: NodeIx) -> Option<(u32, u32, u32)> {
-        if self.graph.kind(node) != NodeKind::OBJECT {
-            return None;
-        }
-        self.graph.location(node).map(|Location { script_id, line, column, .. }| (script_id, line, column))
+        self.graph.location(node).filter(|_| self.graph.kind(node) == NodeKind::OBJECT).map(place_of)
     }
 
     fn class(&mut self, name: &str, place: Option<(u32, u32, u32)>) -> u32 {
@@ -191,6 +188,10 @@ impl Namer<'_> {
             }
         }
     }
+}
+
+fn place_of(location: Location) -> (u32, u32, u32) {
+    (location.script_id, location.line, location.column)
 }
 
 /// Returns the class of an object of that name: DOM elements go by their tag.

@@ -65,11 +65,6 @@ impl Locations {
             Location { node: NodeIx(node), script_id, line, column, script }
         })
     }
-
-    /// Returns the nodes that have a location, rising.
-    pub(crate) fn nodes(&self) -> &[u32] {
-        &self.nodes
-    }
 }
 
 impl PartialEq for Locations {
