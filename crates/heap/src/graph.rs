@@ -381,20 +381,21 @@ impl HeapGraph {
     /// Returns the first edge of a node with that name, whatever its kind.
     #[must_use]
     pub fn edge_named(&self, node: NodeIx, name: &str) -> Option<Edge> {
-        self.edges(node).find(|&edge| match self.edge_name(edge) {
-            EdgeName::Text(ix) => self.strings.is(ix, name),
-            EdgeName::Index(index) => name.parse() == Ok(index),
-        })
+        self.edges(node).find(|&edge| self.is_named(edge, name))
     }
 
     /// Returns the target of a node's first edge with that kind and name.
     #[must_use]
     pub fn child(&self, node: NodeIx, kind: EdgeKind, name: &str) -> Option<NodeIx> {
-        let named = |edge: &Edge| match self.edge_name(*edge) {
+        self.edges(node).find(|&edge| edge.kind == kind && self.is_named(edge, name)).map(|edge| edge.to)
+    }
+
+    /// Says whether an edge has that name, an index being a name in decimal.
+    fn is_named(&self, edge: Edge, name: &str) -> bool {
+        match self.edge_name(edge) {
             EdgeName::Text(ix) => self.strings.is(ix, name),
             EdgeName::Index(index) => name.parse() == Ok(index),
-        };
-        self.edges(node).filter(|edge| edge.kind == kind).find(named).map(|edge| edge.to)
+        }
     }
 
     #[cold]

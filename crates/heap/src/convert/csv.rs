@@ -6,6 +6,7 @@
 use std::io::{self, Write};
 
 use crate::analysis::HeapAnalysis;
+use crate::decimal::digits;
 use crate::graph::NodeIx;
 
 /// How many bytes are gathered before they are handed on.
@@ -70,18 +71,7 @@ fn quoted(text: &str) -> Vec<u8> {
 }
 
 fn push_number(buffer: &mut Vec<u8>, number: u64) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    let mut left = number;
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (left % 10) as u8;
-        left /= 10;
-        if left == 0 {
-            break;
-        }
-    }
-    buffer.extend_from_slice(&digits[at..]);
+    digits(number, |text| buffer.extend_from_slice(text));
 }
 
 #[cfg(test)]

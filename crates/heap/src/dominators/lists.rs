@@ -63,12 +63,12 @@ impl Lists {
         let Self { joins, ends, sources } = self;
         let middle = ends.len() / 2;
         let middle_source = if middle == 0 { 0 } else { ends[middle - 1] as usize };
-        let nodes: Vec<u32> = [0, joins.nth(middle), numbers.len() as u32].into();
+        let (middle_node, nodes) = (joins.nth(middle), numbers.len() as u32);
         let (first, second) = sources.split_at_mut(middle_source);
         let (joins, ends): (&RankedBits, &[u32]) = (joins, ends);
         std::thread::scope(|scope| {
-            scope.spawn(|| number_range(rule, numbers, joins, nodes[0]..nodes[1], &ends[..middle], 0, first));
-            number_range(rule, numbers, joins, nodes[1]..nodes[2], &ends[middle..], middle_source as u32, second);
+            scope.spawn(|| number_range(rule, numbers, joins, 0..middle_node, &ends[..middle], 0, first));
+            number_range(rule, numbers, joins, middle_node..nodes, &ends[middle..], middle_source as u32, second);
         });
     }
 

@@ -1,5 +1,6 @@
 //! Text on its way out: a buffer, and numbers in decimal faster than `write!` makes them.
 
+use crate::decimal::digits;
 use std::io::{self, Write};
 
 /// How many bytes are gathered before they are handed on.
@@ -32,18 +33,7 @@ impl<'a, W: Write> Sink<'a, W> {
     /// Adds a number in decimal.
     #[inline]
     pub(super) fn number(&mut self, number: u64) -> io::Result<()> {
-        let mut digits = [0_u8; 20];
-        let mut at = digits.len();
-        let mut left = number;
-        loop {
-            at -= 1;
-            digits[at] = b'0' + (left % 10) as u8;
-            left /= 10;
-            if left == 0 {
-                break;
-            }
-        }
-        self.bytes(&digits[at..])
+        digits(number, |text| self.bytes(text))
     }
 
     /// Adds a comma and a number.
