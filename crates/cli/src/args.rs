@@ -90,7 +90,7 @@ pub(crate) struct Globals {
 /// One snapshot file.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct FileArg {
-    /// A .heapsnapshot file, plain or .gz
+    /// A .heapsnapshot file, plain or .gz, or - for one on standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
 }
@@ -98,7 +98,7 @@ pub(crate) struct FileArg {
 /// What a question is about.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct WhatArg {
-    /// An id (@123 or 123), a class name, or - to read ids from standard input
+    /// An id (@123 or 123), a class name, or - to read ids from standard input (if FILE does not)
     #[arg(value_name = "WHAT", allow_hyphen_values = true)]
     pub(crate) what: String,
 }

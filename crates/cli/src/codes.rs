@@ -47,6 +47,9 @@ HeapProfiler.takeHeapSnapshot write: JSON that starts with {\"snapshot\":{\"meta
 heapwhy reads snapshots only. Take one with v8.writeHeapSnapshot().";
     BAD_GZIP "HW1007" Unreadable "damaged gzip"
         "The gzip stream is damaged, or what it holds is not a heap snapshot. Test it with: gzip -t FILE";
+    GZIP_BOMB "HW1017" Refused "it unpacks to suspiciously much"
+        "Gzip can pack zeros a thousand times over, so that a small file fills a disk. heapwhy stops where more than 200 times the packed size comes out; \
+real snapshots unpack to 5 to 15 times. A file that you trust can be unpacked by hand: gunzip -c FILE.gz > FILE";
     PACKED "HW1008" Unsupported "packed in a way that this version does not read"
         "heapwhy reads plain and gzip files. Unpack zstd, xz, bzip2 or zip first.";
     CORE_DUMP "HW1009" Unsupported "a core dump or program"
@@ -86,7 +89,8 @@ searches.";
     WRITE_FAILED "HW1201" Unreadable "the output cannot be written"
         "Output files are written under a temporary name and renamed when complete: nothing half-written is left. The message after the colon is the system's own.";
     DISK_FULL "HW1202" Unreadable "no space left on the device"
-        "Nothing half-written is left behind. Free some space, or write elsewhere with -o.";
+        "Nothing half-written is left behind. Free some space, or write elsewhere with -o. Packed and piped snapshots are unpacked in the folder that TMPDIR \
+names (/tmp), where some room is always left.";
     SAME_FILE "HW1203" Refused "the output is the input"
         "heapwhy never overwrites the file that it reads. Choose another name with -o.";
     NO_MEMORY "HW1204" Unreadable "not enough memory"

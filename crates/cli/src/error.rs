@@ -60,7 +60,7 @@ impl CommandError {
     }
 }
 
-/// Returns a path as an error names it.
+/// Returns a path as people are told of it.
 pub(crate) fn shown(path: &Path) -> String {
-    path.display().to_string()
+    if crate::open::is_stdin(path) { "standard input".to_owned() } else { path.display().to_string() }
 }

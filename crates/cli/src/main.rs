@@ -21,6 +21,7 @@ mod progress;
 mod render;
 mod session;
 mod sources;
+mod typed;
 mod usage;
 mod what;
 

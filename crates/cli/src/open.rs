@@ -2,12 +2,13 @@
 //!
 //! Knows which reader a file needs and what to say when there is none, nothing of the formats themselves: those are `heap`'s.
 
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use heap::index::Glance;
-use heap::snapshot::{Found, ReadError};
+use heap::snapshot::{Found, Input, ReadError};
 use heap::{HeapAnalysis, Problems};
 
 use crate::answer::{self, Answer, Status, Target};
@@ -15,7 +16,9 @@ use crate::codes;
 use crate::error::{CommandError, shown};
 use crate::exit::Exit;
 use crate::index_file;
+use crate::render::number;
 use crate::session::Session;
+use crate::typed::{looks_like_snapshot, shell_path};
 
 /// An opened file.
 pub(crate) struct Opened {
@@ -53,7 +56,7 @@ pub(crate) fn about(files: &[&Opened], session: &Session) -> Answer {
 
 /// Looks up the histogram of a snapshot in its index, where there is one that fits, without opening the graph.
 pub(crate) fn glance(path: &Path, session: &Session) -> Option<(Answer, Glance)> {
-    let bytes = check(path).ok()?;
+    let bytes = if is_stdin(path) { return None } else { check(path).ok()? };
     let glance = if is_index(path) { heap::index::glance(path, None).ok() } else { index_file::glance(path) }?;
     let target = Target {
         kind: if is_index(path) { "index" } else { "heapsnapshot" },
@@ -79,6 +82,9 @@ fn start(targets: Vec<Target>, problems: &[&Problems], session: &Session) -> Ans
 
 /// Reads a file. Distances, dominators and classes are computed when a question needs them.
 pub(crate) fn read(path: &Path, session: &Session) -> Result<Opened, CommandError> {
+    if is_stdin(path) {
+        return read_input(path, stdin(session)?, false, session);
+    }
     let bytes = check(path)?;
     if is_index(path) {
         let index = index_file::named(path)?;
@@ -87,11 +93,41 @@ pub(crate) fn read(path: &Path, session: &Session) -> Result<Opened, CommandErro
     if let Some(index) = (!session.global.no_index).then(|| index_file::find(path)).flatten() {
         return Ok(opened("heapsnapshot", path, bytes, index.analysis, index.problems, false));
     }
-    let (graph, problems) = heap::snapshot::read(path, &session.progress).map_err(|error| unreadable(path, error))?;
+    let input = Input::open(path, &session.progress).map_err(|error| unreadable(path, error))?;
+    read_input(path, input, true, session)
+}
+
+/// Says whether a path stands for standard input.
+pub(crate) fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// Returns standard input: mapped where it is a file, copied where it is a pipe.
+fn stdin(session: &Session) -> Result<Input, CommandError> {
+    let path = Path::new("-");
+    session.take_stdin()?;
+    let stdin = io::stdin();
+    if stdin.is_terminal() {
+        let what = "- is a snapshot on standard input, but nothing is piped into it";
+        return Err(CommandError::new(&codes::USAGE, what).hint("ssh HOST cat app.heapsnapshot | heapwhy -"));
+    }
+    #[cfg(unix)]
+    let owned = std::os::fd::AsFd::as_fd(&stdin).try_clone_to_owned();
+    #[cfg(windows)]
+    let owned = std::os::windows::io::AsHandle::as_handle(&stdin).try_clone_to_owned();
+    let file = owned.map(File::from).map_err(|error| io_error(path, &error))?;
+    // Nothing is lost if a second of waiting for a pipe is ended at once: the copy has no name.
+    crate::progress::while_waiting(|| Input::of(path, file, &session.progress)).map_err(|error| unreadable(path, error))
+}
+
+/// Reads what was opened. `beside` says whether an index may stand beside it.
+fn read_input(path: &Path, input: Input, beside: bool, session: &Session) -> Result<Opened, CommandError> {
+    let bytes = input.bytes();
+    let (graph, problems) = input.read(&session.progress).map_err(|error| unreadable(path, error))?;
     if graph.node_count() == 0 {
         return Err(nothing_left(path, bytes, &problems));
     }
-    Ok(opened("heapsnapshot", path, bytes, HeapAnalysis::new(graph), problems, bytes >= index_file::SMALLEST))
+    Ok(opened("heapsnapshot", path, bytes, HeapAnalysis::new(graph), problems, beside && bytes >= index_file::SMALLEST))
 }
 
 fn opened(kind: &'static str, path: &Path, bytes: u64, analysis: HeapAnalysis, problems: Problems, wants_index: bool) -> Opened {
@@ -116,7 +152,7 @@ fn is_index(path: &Path) -> bool {
 fn nothing_left(path: &Path, bytes: u64, problems: &Problems) -> CommandError {
     let code = if problems.is_truncated() { &codes::TRUNCATED } else { &codes::DAMAGED };
     let what = if problems.is_truncated() { "ends before its first object" } else { "holds no object that can be read" };
-    let mut error = CommandError::new(code, format!("{} {what} ({} bytes)", shown(path), crate::render::number::count(bytes)));
+    let mut error = CommandError::new(code, format!("{} {what} ({} bytes)", shown(path), number::count(bytes)));
     for problem in problems.kept().iter().take(3) {
         error = error.note("found", problem.what.clone());
     }
@@ -158,7 +194,7 @@ fn io_error(path: &Path, error: &io::Error) -> CommandError {
         }
         io::ErrorKind::PermissionDenied => CommandError::new(&codes::DENIED, format!("cannot read {name}: permission denied"))
             .why("Node.js writes snapshots that only the user of the process may read (mode 0600)")
-            .hint(format!("sudo heapwhy {name}")),
+            .hint(format!("sudo heapwhy {}", shell_path(path))),
         io::ErrorKind::IsADirectory => directory(path),
         io::ErrorKind::OutOfMemory => {
             CommandError::new(&codes::NO_MEMORY, format!("not enough memory to read {name}")).why(error.to_string()).retryable()
@@ -176,7 +212,7 @@ fn process(path: &Path) -> CommandError {
     CommandError::new(&codes::PROCESS_ID, format!("cannot read process {pid}: running processes are not supported by this version yet"))
         .why(format!("{pid} is all digits and no file of that name is here, so it is taken for a process id"))
         .hint(format!("start Node.js with --heapsnapshot-signal=SIGUSR2, then: kill -USR2 {pid}"))
-        .hint("heapwhy FILE.heapsnapshot   with the file that it writes")
+        .hint(format!("heapwhy Heap.*.{pid}.*.heapsnapshot   (it writes that into its working directory)"))
 }
 
 fn directory(path: &Path) -> CommandError {
@@ -188,16 +224,11 @@ fn directory(path: &Path) -> CommandError {
     let error = CommandError::new(&codes::IS_DIRECTORY, format!("{name} is a directory"));
     match inside.as_slice() {
         [] => error.why("there is no .heapsnapshot file in it"),
-        [one] => error.hint(format!("heapwhy {}", shown(one))),
+        [one] => error.hint(format!("heapwhy {}", shell_path(one))),
         [first, .., last] => {
-            error.note("inside", format!("{} snapshots", inside.len())).hint(format!("heapwhy {} {}", shown(first), shown(last)))
+            error.note("inside", format!("{} snapshots", inside.len())).hint(format!("heapwhy {} {}", shell_path(first), shell_path(last)))
         }
     }
-}
-
-fn looks_like_snapshot(path: &Path) -> bool {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    [".heapsnapshot", ".heapsnapshot.gz", ".heaptimeline"].iter().any(|end| name.ends_with(end))
 }
 
 /// Returns an existing file in the same folder whose name is close to that of a missing one.
@@ -215,6 +246,8 @@ fn unreadable(path: &Path, error: ReadError) -> CommandError {
     let name = shown(path);
     match error {
         ReadError::Io { source, .. } => io_error(path, &source),
+        ReadError::Empty { .. } if is_stdin(path) => CommandError::new(&codes::EMPTY_FILE, "standard input is empty (0 bytes)")
+            .note("likely", "the command before heapwhy in the pipe failed, or printed nothing"),
         ReadError::Empty { .. } => CommandError::new(&codes::EMPTY_FILE, format!("{name} is empty (0 bytes)"))
             .note("likely", "the process was killed before it had written its snapshot, or the disk was full")
             .hint("take it again with more head-room below the memory limit: node --heapsnapshot-signal=SIGUSR2"),
@@ -223,6 +256,26 @@ fn unreadable(path: &Path, error: ReadError) -> CommandError {
             CommandError::new(&codes::NOT_A_SNAPSHOT, format!("{name} starts like a heap snapshot, but its header makes no sense"))
                 .why(format!("at byte {offset}: {what}"))
                 .note("likely", "the file was cut within its first bytes, or another program wrote it")
+        }
+        ReadError::BadGzip { source, .. } => {
+            CommandError::new(&codes::BAD_GZIP, format!("{name} starts like gzip, but cannot be unpacked: {source}"))
+                .hint(format!("gzip -t {}", shell_path(path)))
+        }
+        ReadError::Bomb { packed, unpacked, .. } => {
+            let (packed, unpacked) = (number::bytes(packed), number::bytes(unpacked));
+            CommandError::new(&codes::GZIP_BOMB, format!("{name} unpacks to suspiciously much: {packed} make more than {unpacked}"))
+                .why("a real snapshot unpacks to 5 to 15 times its size; this looks made to fill the disk")
+                .hint(format!("if you trust it: gunzip -c {} > unpacked.heapsnapshot", shell_path(path)))
+        }
+        ReadError::NoRoom { folder, .. } => {
+            CommandError::new(&codes::DISK_FULL, format!("cannot unpack {name}: {} has no room for it", folder.display()))
+                .why("a packed or piped snapshot is copied into a nameless temporary file, which is gone now")
+                .hint("free some space, or name another folder: TMPDIR=/var/tmp heapwhy …")
+                .retryable()
+        }
+        ReadError::Spool { folder, source, .. } => {
+            let what = format!("cannot unpack {name}: no temporary file can be made in {}: {source}", folder.display());
+            CommandError::new(&codes::WRITE_FAILED, what).hint("name another folder: TMPDIR=/var/tmp heapwhy …").retryable()
         }
         ReadError::TooLarge { what, count, limit, .. } => {
             CommandError::new(&codes::DAMAGED, format!("{name} says that it has {count} {what}; at most {limit} can be read"))

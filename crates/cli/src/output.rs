@@ -1,12 +1,16 @@
-//! Writes files whole or not at all: under a temporary name next to the goal, renamed when complete.
+//! Writes files whole or not at all, and stops where Ctrl-C was pressed.
 //!
 //! Results hold what the process held in memory: files are made so that only their owner can read them.
 
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+use heap::whole_file::WholeFile;
 
 use crate::codes;
 use crate::error::{CommandError, shown};
+use crate::progress::cancel_flag;
 
 /// Writes a file by calling `fill`, and returns its size. The goal must not be one of `inputs`.
 pub(crate) fn write(goal: &Path, inputs: &[&Path], fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<u64, CommandError> {
@@ -28,21 +32,22 @@ fn written(goal: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> 
         drop(out);
         return Ok(counted.bytes);
     }
-    let folder: PathBuf = goal.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
-    let temporary = tempfile::Builder::new().prefix(".heapwhy-").tempfile_in(folder)?;
-    let mut counted = Counted { inner: temporary, bytes: 0 };
+    let mut file = WholeFile::beside(goal)?;
+    let mut counted = Counted { inner: file.file(), bytes: 0 };
     let mut out = BufWriter::with_capacity(1 << 20, &mut counted);
     fill(&mut out)?;
     out.flush()?;
     drop(out);
-    counted.inner.persist(goal).map_err(|error| error.error)?;
-    Ok(counted.bytes)
+    let bytes = counted.bytes;
+    file.name(goal)?;
+    Ok(bytes)
 }
 
 /// Returns the error for a file that could not be written.
 pub(crate) fn failed(goal: &Path, error: &io::Error) -> CommandError {
     let name = shown(goal);
     match error.kind() {
+        _ if cancel_flag().load(Ordering::Relaxed) => crate::open::stopped(),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             CommandError::new(&codes::DISK_FULL, format!("cannot write {name}: no space left"))
                 .hint("free some space, or name another place with -o")
@@ -66,7 +71,7 @@ pub(crate) fn read_failed(path: &Path, error: &io::Error) -> CommandError {
     }
 }
 
-/// Counts what is written.
+/// Counts what is written, and writes nothing more once Ctrl-C was pressed.
 struct Counted<W> {
     inner: W,
     bytes: u64,
@@ -74,6 +79,9 @@ struct Counted<W> {
 
 impl<W: Write> Write for Counted<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if cancel_flag().load(Ordering::Relaxed) {
+            return Err(io::Error::other("stopped"));
+        }
         let written = self.inner.write(bytes)?;
         self.bytes += written as u64;
         Ok(written)

@@ -1,13 +1,15 @@
 //! What one run of a command has at hand: the options that every command takes, progress, and limits.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use heap::{HeapAnalysis, Problems};
 
 use crate::args::Globals;
-use crate::index_file;
+use crate::error::CommandError;
 use crate::progress::Console;
+use crate::{codes, index_file};
 
 /// How many rows people get where they do not say.
 const ROWS_FOR_PEOPLE: usize = 20;
@@ -20,6 +22,8 @@ pub(crate) struct Session {
     pub(crate) progress: Console,
     /// What deserves an index once the answer is printed.
     unindexed: Mutex<Vec<Unindexed>>,
+    /// Whether something has read standard input: there is only one.
+    stdin_taken: AtomicBool,
 }
 
 /// A snapshot that was read and analysed, and has no index yet.
@@ -33,7 +37,18 @@ impl Session {
     /// Starts a run.
     pub(crate) fn start(global: Globals) -> Self {
         let progress = Console::start(global.no_progress);
-        Self { global, progress, unindexed: Mutex::new(Vec::new()) }
+        Self { global, progress, unindexed: Mutex::new(Vec::new()), stdin_taken: AtomicBool::new(false) }
+    }
+
+    /// Claims standard input, which can be read by one `-` only.
+    pub(crate) fn take_stdin(&self) -> Result<(), CommandError> {
+        if !self.stdin_taken.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
+        let what = "there is one standard input, and more than one - on the command line";
+        Err(CommandError::new(&codes::USAGE, what)
+            .why("in the place of FILE, - is a snapshot; behind it, - is a list of ids; a command can read one of them")
+            .hint("put the other into a file"))
     }
 
     /// Remembers to write an index when the answer is printed.

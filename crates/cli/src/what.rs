@@ -1,21 +1,39 @@
 //! Resolves what a question is about: what `heap::questions::Selector` reads, or ids from standard input.
 
 use std::io::{self, BufRead};
+use std::path::Path;
 
 use heap::questions::{Selector, SelectorError};
 use heap::{HeapAnalysis, NodeId, NodeIx};
 
+use crate::args::FileArg;
 use crate::codes;
 use crate::error::CommandError;
+use crate::open::{self, Opened};
+use crate::session::Session;
+use crate::typed::shell_path;
+
+/// Reads a file, computes everything that a report needs, and finds what a question is about. There is one standard input: `-` is either
+/// the file or the ids.
+pub(crate) fn read(file: &FileArg, what: &str, session: &Session) -> Result<(Opened, Vec<NodeIx>), CommandError> {
+    if what == "-" {
+        session.take_stdin()?;
+    }
+    let opened = open::read_prepared(&file.file, session)?;
+    let nodes = nodes(&file.file, &opened.analysis, what)?;
+    Ok((opened, nodes))
+}
 
 /// Returns the nodes that stand on the command line, those that retain most first. `-` reads ids from standard input, in their order.
 /// As DevTools counts, nodes of a class without a size are left out: they count with their owner.
-pub(crate) fn nodes(analysis: &HeapAnalysis, what: &str) -> Result<Vec<NodeIx>, CommandError> {
+/// `file` is only for messages.
+pub(crate) fn nodes(file: &Path, analysis: &HeapAnalysis, what: &str) -> Result<Vec<NodeIx>, CommandError> {
     if what == "-" {
-        return crate::progress::while_waiting(|| ids(io::stdin().lock())).and_then(|ids| find_all(analysis, &ids));
+        let ids = crate::progress::while_waiting(|| ids(file, io::stdin().lock()))?;
+        return find_all(file, analysis, &ids);
     }
     let selector = Selector::parse(what);
-    let mut nodes = selector.resolve(analysis).map_err(unknown)?.nodes;
+    let mut nodes = selector.resolve(analysis).map_err(|error| unknown(file, error))?.nodes;
     if !matches!(selector, Selector::Id(_)) {
         nodes.retain(|&node| analysis.self_size(node) > 0);
         nodes.sort_by_key(|&node| (std::cmp::Reverse(analysis.retained_size(node)), node));
@@ -30,18 +48,18 @@ fn id(word: &str) -> Option<NodeId> {
     if is_number { digits.parse().ok().map(NodeId) } else { None }
 }
 
-fn ids(lines: impl BufRead) -> Result<Vec<NodeId>, CommandError> {
+fn ids(file: &Path, lines: impl BufRead) -> Result<Vec<NodeId>, CommandError> {
     let mut ids = Vec::new();
     for (at, line) in lines.lines().enumerate() {
         let line = line.map_err(|error| CommandError::new(&codes::BAD_IDS, format!("cannot read ids from standard input: {error}")))?;
         let Some(word) = line.split_whitespace().next() else { continue };
-        ids.push(id(word).ok_or_else(|| not_an_id(at + 1, word))?);
+        ids.push(id(word).ok_or_else(|| not_an_id(file, at + 1, word))?);
     }
     Ok(ids)
 }
 
 /// Finds many ids in one pass over the nodes.
-fn find_all(analysis: &HeapAnalysis, ids: &[NodeId]) -> Result<Vec<NodeIx>, CommandError> {
+fn find_all(file: &Path, analysis: &HeapAnalysis, ids: &[NodeId]) -> Result<Vec<NodeIx>, CommandError> {
     let graph = analysis.graph();
     let mut wanted: std::collections::HashMap<NodeId, Option<NodeIx>> = ids.iter().map(|&id| (id, None)).collect();
     if !wanted.is_empty() {
@@ -51,31 +69,34 @@ fn find_all(analysis: &HeapAnalysis, ids: &[NodeId]) -> Result<Vec<NodeIx>, Comm
             }
         }
     }
-    ids.iter().map(|id| wanted.get(id).copied().flatten().ok_or_else(|| unknown(SelectorError::NoSuchId(id.0)))).collect()
+    ids.iter().map(|id| wanted.get(id).copied().flatten().ok_or_else(|| unknown(file, SelectorError::NoSuchId(id.0)))).collect()
 }
 
-fn unknown(error: SelectorError) -> CommandError {
+fn unknown(file: &Path, error: SelectorError) -> CommandError {
     let what = error.to_string();
     match error {
         SelectorError::NoSuchId(_) => CommandError::new(&codes::NO_SUCH_NODE, what)
             .why("ids belong to one run of one process; an object that was collected is gone")
-            .hint("heapwhy classes FILE, then heapwhy instances FILE CLASS"),
-        SelectorError::NoSuchClass { candidates, .. } | SelectorError::Ambiguous { candidates, .. } => no_such_class(what, &candidates),
-        _ => CommandError::new(&codes::NO_SUCH_CLASS, what).hint("heapwhy classes FILE lists the classes"),
+            .hint(format!("heapwhy classes {}", shell_path(file))),
+        SelectorError::NoSuchClass { candidates, .. } | SelectorError::Ambiguous { candidates, .. } => {
+            no_such_class(file, what, &candidates)
+        }
+        _ => CommandError::new(&codes::NO_SUCH_CLASS, what).hint(format!("heapwhy classes {} lists the classes", shell_path(file))),
     }
 }
 
 /// Returns the error for a name that is no class, with those that are close.
-pub(crate) fn no_such_class(what: String, candidates: &[String]) -> CommandError {
+pub(crate) fn no_such_class(file: &Path, what: String, candidates: &[String]) -> CommandError {
     let error = CommandError::new(&codes::NO_SUCH_CLASS, what);
     let error = if candidates.is_empty() { error } else { error.note("close", candidates.join(", ")) };
-    error.hint("heapwhy classes FILE --filter TEXT searches")
+    error.hint(format!("heapwhy classes {} lists all classes, with --filter TEXT some", shell_path(file)))
 }
 
-fn not_an_id(line: usize, word: &str) -> CommandError {
+fn not_an_id(file: &Path, line: usize, word: &str) -> CommandError {
     let shown: String = word.chars().take(40).collect();
     CommandError::new(&codes::BAD_IDS, format!("line {line} of standard input is not an id: {shown}"))
-        .hint("heapwhy instances FILE CLASS -q | heapwhy refs FILE -")
+        .why("with - behind the file, one id a line is read, as -q of other commands writes them")
+        .hint(format!("heapwhy instances {0} Object -q | heapwhy refs {0} -", shell_path(file)))
 }
 
 /// Returns at most three names that resemble a word: containing it, or few letters away.

@@ -64,6 +64,7 @@ pub mod suspects;
 #[cfg(test)]
 mod testing;
 pub mod view;
+pub mod whole_file;
 
 pub use analysis::{Cancelled, HeapAnalysis};
 pub use builder::GraphBuilder;

@@ -23,6 +23,8 @@ pub enum ProblemKind {
     BadSection,
     /// A tree that is not one: cycles, or a child without a parent.
     BadTree,
+    /// Bytes behind the end: of another file, or of an older one that was longer.
+    TrailingBytes,
 }
 
 impl ProblemKind {
@@ -37,6 +39,7 @@ impl ProblemKind {
             Self::BadNumber => "bad-number",
             Self::BadSection => "bad-section",
             Self::BadTree => "bad-tree",
+            Self::TrailingBytes => "trailing-bytes",
         }
     }
 }

@@ -7,6 +7,7 @@
 mod edge_names;
 mod edges;
 mod header;
+mod input;
 mod nodes;
 mod numbers;
 mod read;
@@ -18,6 +19,7 @@ pub mod write;
 use std::io;
 use std::path::PathBuf;
 
+pub use input::Input;
 pub use read::{read, read_mapped};
 
 /// Why a file could not be read as a snapshot at all. Damage to what is a snapshot is not an error: it is reported as `Problems`.
@@ -55,6 +57,44 @@ pub enum ReadError {
         offset: u64,
         /// What was found and what was expected.
         what: String,
+    },
+    /// The gzip stream is damaged from its start.
+    #[error("{} is damaged gzip", path.display())]
+    BadGzip {
+        /// The file.
+        path: PathBuf,
+        /// What the unpacker said.
+        source: io::Error,
+    },
+    /// It unpacks to so many times its size that it can only be meant to fill the disk.
+    #[error("{} unpacks to {unpacked} bytes and more from {packed}", path.display())]
+    Bomb {
+        /// The file.
+        path: PathBuf,
+        /// How many packed bytes were read.
+        packed: u64,
+        /// How many bytes they made.
+        unpacked: u64,
+    },
+    /// The disk has no room to unpack it, or to copy a stream.
+    #[error("no room in {} for {}", folder.display(), path.display())]
+    NoRoom {
+        /// The file.
+        path: PathBuf,
+        /// Where it was to be unpacked.
+        folder: PathBuf,
+        /// How many bytes had been unpacked, where that is known.
+        done: u64,
+    },
+    /// No temporary file can be made to unpack it into, or to copy a stream.
+    #[error("cannot unpack {} in {}", path.display(), folder.display())]
+    Spool {
+        /// The file.
+        path: PathBuf,
+        /// Where it was to be unpacked.
+        folder: PathBuf,
+        /// What the system said.
+        source: io::Error,
     },
     /// More nodes or edges than a graph can hold.
     #[error("{} has {count} {what}, more than the {limit} that fit", path.display())]

@@ -8,7 +8,8 @@ use heap::snapshot::ReadError;
 use heap::{HeapAnalysis, HeapGraph, Problems, Silent, convert, index, redact, snapshot};
 
 /// Numbers that lie, in the place of honest ones.
-const HOSTILE: [&str; 9] = ["0", "1", "4294967295", "4294967296", "18446744073709551615", "99999999999999999999999", "-1", "1e9", "null"];
+const HOSTILE: [&str; 10] =
+    ["0", "1", "100000000000", "4294967295", "4294967296", "18446744073709551615", "99999999999999999999999", "-1", "1e9", "null"];
 
 /// A small snapshot with every optional section, as V8 writes it: one record a line.
 const SMALL: &str = r#"{"snapshot":{"meta":{"node_fields":["type","name","id","self_size","edge_count","trace_node_id","detachedness"],"node_types":[["hidden","array","string","object","code","closure","regexp","number","native","synthetic","concatenated string","sliced string","symbol","bigint","object shape"],"string","number","number","number","number","number"],"edge_fields":["type","name_or_index","to_node"],"edge_types":[["context","element","property","internal","hidden","shortcut","weak"],"string_or_number","node"],"trace_function_info_fields":["function_id","name","script_name","script_id","line","column"],"trace_node_fields":["id","function_info_index","count","size","children"],"sample_fields":["timestamp_us","last_assigned_id"],"location_fields":["object_index","script_id","line","column"]},"node_count":5,"edge_count":6,"trace_function_count":1,"extra_native_bytes":10},
@@ -117,6 +118,38 @@ fn numbers_that_lie() {
             replay.replay(format!("{}{hostile}{}", &SMALL[..start], &SMALL[end..]).as_bytes());
         }
         at = end;
+    }
+}
+
+/// A kind of problem, and how many there are.
+type Count = (&'static str, u64);
+
+/// Returns the names of all nodes, and the problems by kind.
+fn told(text: &str) -> (Vec<String>, Vec<Count>) {
+    let (graph, problems) = Replay::new().read(text.as_bytes()).unwrap();
+    let names = graph.nodes().map(|node| graph.name(node).into_owned()).collect();
+    (names, problems.counts().iter().map(|&(kind, count)| (kind.name(), count)).collect())
+}
+
+#[test]
+fn what_lies_is_told_and_all_else_is_read() {
+    let (names, none) = told(SMALL);
+    assert_eq!(none, []);
+    let no_names = SMALL.replace("\"global\"", "\"other\"").replace("Session", "Other");
+    let longer = SMALL.replace("\"strings\":[", "\"strings\":[\n");
+    let cases: [(&str, String, &[Count]); 9] = [
+        ("a byte order mark", format!("\u{feff}{SMALL}"), &[]),
+        ("spaces behind it", format!("{SMALL}\n\n  \n"), &[]),
+        ("a letter behind it", format!("{SMALL}x"), &[("trailing-bytes", 1)]),
+        ("another snapshot behind it", format!("{SMALL}{no_names}"), &[("trailing-bytes", 1)]),
+        ("the end of a longer one behind it", format!("{SMALL}{}", &longer[400..]), &[("trailing-bytes", 1)]),
+        ("no functions", SMALL.replace("trace_function_count\":1", "trace_function_count\":0"), &[("wrong-count", 1)]),
+        ("many functions", SMALL.replace("trace_function_count\":1", "trace_function_count\":100000000000"), &[("wrong-count", 1)]),
+        ("a node", SMALL.replace("node_count\":5", "node_count\":1"), &[("wrong-count", 1)]),
+        ("many nodes", SMALL.replace("node_count\":5", "node_count\":100000000000"), &[("wrong-count", 1)]),
+    ];
+    for (what, text, problems) in cases {
+        assert_eq!(told(&text), (names.clone(), problems.to_vec()), "{what}");
     }
 }
 

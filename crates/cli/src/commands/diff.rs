@@ -8,14 +8,14 @@ use heap::questions::diff_table;
 
 use super::report::Judge;
 use crate::answer::{Answer, Section};
-use crate::error::CommandError;
+use crate::error::{CommandError, shown};
 use crate::session::Session;
-use crate::{codes, findings, open};
+use crate::{codes, findings, open, typed};
 
 /// Options of `diff`.
 #[derive(Args, Debug)]
 #[command(
-    before_help = "Examples:\n  heapwhy diff 1.heapsnapshot 2.heapsnapshot 3.heapsnapshot\n  heapwhy diff before.heapsnapshot after.heapsnapshot --fail-on growing",
+    before_help = "Examples:\n  heapwhy diff 1.heapsnapshot 2.heapsnapshot 3.heapsnapshot\n  heapwhy diff before.heapsnapshot after.heapsnapshot --fail-on growing\n\nTwo snapshots of one process, taken some minutes of work apart, show what grows:\n  node --heapsnapshot-signal=SIGUSR2 app.js     then, now and later: kill -USR2 PID",
     help_template = crate::args::TEMPLATE
 )]
 pub(crate) struct DiffArgs {
@@ -44,8 +44,8 @@ enum By {
 /// Compares.
 pub(crate) fn run(args: &DiffArgs, session: &Session) -> Result<Answer, CommandError> {
     if let [only] = args.files.as_slice() {
-        let what = format!("one snapshot cannot show what grew: {}", only.display());
-        return Err(CommandError::new(&codes::USAGE, what).hint(format!("heapwhy diff {} LATER.heapsnapshot", only.display())));
+        let what = format!("one snapshot cannot show what grew: {}", shown(only));
+        return Err(CommandError::new(&codes::USAGE, what).hint(typed::compare(only)));
     }
     let files = super::report::read_all(&args.files, session)?;
     let opened: Vec<&open::Opened> = files.iter().collect();

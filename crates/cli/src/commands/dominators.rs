@@ -33,12 +33,15 @@ pub(crate) struct DominatorsArgs {
 
 /// Shows the tree.
 pub(crate) fn run(args: &DominatorsArgs, session: &Session) -> Result<Answer, CommandError> {
-    let file = open::read_prepared(&args.file.file, session)?;
-    let analysis = &file.analysis;
-    let nodes = match &args.what {
-        Some(what) => what::nodes(analysis, what)?,
-        None => vec![analysis.graph().root()],
+    let (file, nodes) = match &args.what {
+        Some(what) => what::read(&args.file, what, session)?,
+        None => {
+            let file = open::read_prepared(&args.file.file, session)?;
+            let root = file.analysis.graph().root();
+            (file, vec![root])
+        }
     };
+    let analysis = &file.analysis;
     let limits =
         Limits { entries: session.limit_or(false, 8), nodes: if session.global.json { usize::MAX } else { 400 }, ..Limits::default() };
     let mut tree = Tree { name: "dominators", ..Tree::default() };

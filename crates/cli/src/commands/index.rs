@@ -8,7 +8,7 @@ use crate::answer::{Answer, Section};
 use crate::args::FileArg;
 use crate::error::CommandError;
 use crate::session::Session;
-use crate::{index_file, open};
+use crate::{codes, index_file, open};
 
 /// Options of `index`.
 #[derive(Args, Debug)]
@@ -23,6 +23,9 @@ pub(crate) struct IndexArgs {
 
 /// Writes the index.
 pub(crate) fn run(args: &IndexArgs, session: &Session) -> Result<Answer, CommandError> {
+    if open::is_stdin(&args.file.file) {
+        return Err(CommandError::new(&codes::USAGE, "an index stands beside a file; standard input is none"));
+    }
     let file = open::read_prepared(&args.file.file, session)?;
     let (path, bytes) = index_file::write(&args.file.file, &file.analysis, &file.problems, session)?;
     Ok(file.answer(session).section(Section::Written { path, bytes, what: "index" }))

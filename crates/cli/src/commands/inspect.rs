@@ -9,7 +9,7 @@ use crate::answer::{Answer, Section};
 use crate::args::{FileArg, WhatArg};
 use crate::error::CommandError;
 use crate::session::Session;
-use crate::{open, what};
+use crate::what;
 
 /// Options of `inspect`.
 #[derive(Args, Debug)]
@@ -32,8 +32,7 @@ pub(crate) struct InspectArgs {
 
 /// Shows the objects.
 pub(crate) fn run(args: &InspectArgs, session: &Session) -> Result<Answer, CommandError> {
-    let file = open::read_prepared(&args.file.file, session)?;
-    let nodes = what::nodes(&file.analysis, &args.what.what)?;
+    let (file, nodes) = what::read(&args.file, &args.what.what, session)?;
     let limit = session.limit_or(args.quiet, 5);
     let answer = file.answer(session);
     let shown = &nodes[..nodes.len().min(limit)];

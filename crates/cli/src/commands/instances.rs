@@ -7,7 +7,7 @@ use crate::answer::{Answer, Section};
 use crate::args::{FileArg, WhatArg};
 use crate::error::CommandError;
 use crate::session::Session;
-use crate::{open, what};
+use crate::what;
 
 /// Options of `instances`.
 #[derive(Args, Debug)]
@@ -42,8 +42,7 @@ enum Sort {
 
 /// Lists objects.
 pub(crate) fn run(args: &InstancesArgs, session: &Session) -> Result<Answer, CommandError> {
-    let file = open::read_prepared(&args.file.file, session)?;
-    let nodes = what::nodes(&file.analysis, &args.what.what)?;
+    let (file, nodes) = what::read(&args.file, &args.what.what, session)?;
     let limit = session.limit(args.quiet);
     let answer = file.answer(session);
     if args.quiet {

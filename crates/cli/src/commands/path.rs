@@ -14,7 +14,8 @@ use crate::answer::Answer;
 use crate::args::{FileArg, WhatArg};
 use crate::error::CommandError;
 use crate::session::Session;
-use crate::{open, what};
+use crate::typed::{shell_path, shell_word};
+use crate::what;
 
 /// Options of `path`.
 #[derive(Args, Debug)]
@@ -34,9 +35,8 @@ pub(crate) struct PathArgs {
 
 /// Shows paths.
 pub(crate) fn run(args: &PathArgs, session: &Session) -> Result<Answer, CommandError> {
-    let file = open::read_prepared(&args.file.file, session)?;
+    let (file, nodes) = what::read(&args.file, &args.what.what, session)?;
     let analysis = &file.analysis;
-    let nodes = what::nodes(analysis, &args.what.what)?;
     let names = KnownNames::of(analysis.graph().strings());
     let tree = PathTree::of(analysis, &names, &Scripts::of(analysis.graph(), &names));
     let mut shapes = match nodes.as_slice() {
@@ -53,8 +53,8 @@ pub(crate) fn run(args: &PathArgs, session: &Session) -> Result<Answer, CommandE
         TableColumn { name: "location", title: "location", kind: ColumnKind::Location },
     ];
     let answer = file.answer(session).headed().tree(Tree { name: "paths", columns, roots });
-    let file_name = args.file.file.display();
-    let word = super::report::shell_word(&args.what.what);
+    let file_name = shell_path(&args.file.file);
+    let word = shell_word(&args.what.what);
     Ok(if left_out > 0 && !args.all { answer.next(format!("heapwhy path {file_name} {word} --all")) } else { answer }
         .next(format!("heapwhy why {file_name} {word}")))
 }

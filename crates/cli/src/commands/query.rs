@@ -41,8 +41,8 @@ pub(crate) fn run(args: &QueryArgs, session: &Session) -> Result<Answer, Command
     };
     let file = open::read_prepared(&args.file.file, session)?;
     let table = query(&file.analysis, &args.class, mode, session.limit(false)).map_err(|error| match &error {
-        QueryError::NoConstructor { candidates, .. } => what::no_such_class(error.to_string(), candidates),
-        _ => what::no_such_class(error.to_string(), &[]),
+        QueryError::NoConstructor { candidates, .. } => what::no_such_class(&args.file.file, error.to_string(), candidates),
+        _ => what::no_such_class(&args.file.file, error.to_string(), &[]),
     })?;
     Ok(file.answer(session).headed().brief_table(table, &["distance"]))
 }

@@ -8,7 +8,7 @@ use crate::answer::{Answer, Section};
 use crate::args::{FileArg, WhatArg};
 use crate::error::CommandError;
 use crate::session::Session;
-use crate::{open, what};
+use crate::what;
 
 /// Options of `refs`.
 #[derive(Args, Debug)]
@@ -31,8 +31,7 @@ pub(crate) struct RefsArgs {
 
 /// Lists holders, or what is held.
 pub(crate) fn run(args: &RefsArgs, session: &Session) -> Result<Answer, CommandError> {
-    let file = open::read_prepared(&args.file.file, session)?;
-    let nodes = what::nodes(&file.analysis, &args.what.what)?;
+    let (file, nodes) = what::read(&args.file, &args.what.what, session)?;
     let direction = if args.to { Direction::To } else { Direction::From };
     let limit = session.limit(args.quiet);
     let answer = file.answer(session);

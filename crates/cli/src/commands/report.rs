@@ -10,11 +10,12 @@ use heap::suspects::{Finding, Options, Report, VerdictKind};
 use heap::{Cancelled, HeapAnalysis};
 
 use crate::answer::{Answer, Section, Status};
-use crate::error::CommandError;
+use crate::error::{CommandError, shown};
 use crate::exit::Exit;
 use crate::open::{self, Opened};
 use crate::session::Session;
 use crate::sources::Disk;
+use crate::typed::{self, shell_path, shell_word};
 use crate::{findings, memory, usage};
 
 /// How many suspects a report shows.
@@ -75,7 +76,7 @@ impl Judge {
 /// Reports on the files.
 pub(crate) fn run(args: &ReportArgs, session: &Session) -> Result<Answer, CommandError> {
     for file in &args.files {
-        if let Some(error) = file.to_str().filter(|_| !file.exists()).and_then(usage::unknown_word) {
+        if let Some(error) = file.to_str().filter(|_| !open::is_stdin(file) && !file.exists()).and_then(usage::unknown_word) {
             return Err(error);
         }
     }
@@ -94,12 +95,12 @@ fn single(path: &Path, judge: &Judge, session: &Session) -> Result<Answer, Comma
         return Ok(stopped(&[&file], session));
     };
     doubt(&mut report, &[&file]);
-    let name = path.display();
+    let name = shell_path(path);
     let mut answer = with_report(file.answer(session).headed().section(memory::section(&file.analysis)), &report, judge);
     if let Some(why) = why_command(path, &file.analysis, &report) {
         answer = answer.next(why);
     }
-    Ok(answer.next(format!("heapwhy classes {name}")).next(format!("heapwhy {name} LATER.heapsnapshot")))
+    Ok(answer.next(format!("heapwhy classes {name}")).next(typed::compare(path)))
 }
 
 /// Reports on what grew between snapshots, the oldest first.
@@ -115,11 +116,11 @@ pub(crate) fn growth(paths: &[PathBuf], judge: &Judge, session: &Session) -> Res
     let classes = findings::growth_section(&report.verdict, &report.classes);
     let answer = open::about(&opened, session).headed().section(memory::section(&last.analysis));
     let mut answer = with_report(answer, &report, judge).section(classes);
-    let name = last.target.path.display();
+    let name = shell_path(&last.target.path);
     if let Some(why) = why_command(&last.target.path, &last.analysis, &report) {
         answer = answer.next(why);
     }
-    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    let names: Vec<String> = paths.iter().map(|path| shell_path(path)).collect();
     Ok(answer.next(format!("heapwhy diff {}", names.join(" "))).next(format!("heapwhy classes {name}")))
 }
 
@@ -135,7 +136,7 @@ fn doubt(report: &mut Report, files: &[&Opened]) {
     }
     verdict.kind = VerdictKind::NotEnoughEvidence;
     verdict.confidence = 0.0;
-    verdict.summary = format!("{} is damaged: what is missing may be what holds the memory", damaged.target.path.display());
+    verdict.summary = format!("{} is damaged: what is missing may be what holds the memory", shown(&damaged.target.path));
     verdict.evidence.clear();
     verdict.needs = Some("a whole snapshot".to_owned());
 }
@@ -184,14 +185,14 @@ pub(crate) fn stopped(files: &[&Opened], session: &Session) -> Answer {
 
 /// Returns the command that explains the worst finding; `None` where there is none.
 pub(crate) fn why_command(path: &Path, analysis: &HeapAnalysis, report: &Report) -> Option<String> {
-    let what = selector(analysis, report.findings.first()?)?;
-    Some(format!("heapwhy why {} {what}", path.display()))
+    let what = selector(path, analysis, report.findings.first()?)?;
+    Some(format!("heapwhy why {} {what}", shell_path(path)))
 }
 
 /// Returns what stands for a finding's objects on a command line: their class where it has a name of its own (`strings` and functions
 /// have not, and long names are cut), else one of them, with the name as a comment.
-fn selector(analysis: &HeapAnalysis, finding: &Finding) -> Option<String> {
-    let stands_for = |what: &str| crate::what::nodes(analysis, what).is_ok_and(|nodes| !nodes.is_empty());
+fn selector(path: &Path, analysis: &HeapAnalysis, finding: &Finding) -> Option<String> {
+    let stands_for = |what: &str| crate::what::nodes(path, analysis, what).is_ok_and(|nodes| !nodes.is_empty());
     let class = &finding.class;
     if matches!(Selector::parse(class), Selector::Class(_)) && !class.starts_with('-') && stands_for(class) {
         return Some(shell_word(class));
@@ -199,12 +200,6 @@ fn selector(analysis: &HeapAnalysis, finding: &Finding) -> Option<String> {
     let id = format!("@{}", finding.example.0);
     let name: String = class.chars().take(40).collect();
     stands_for(&id).then(|| format!("{id}   # {name}"))
-}
-
-/// Returns a word as a shell needs it written.
-pub(crate) fn shell_word(word: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/@+=:,".contains(&byte);
-    if !word.is_empty() && word.bytes().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
 #[cfg(test)]
@@ -223,9 +218,9 @@ mod tests {
                 // As named by the report, and under names that are no classes.
                 for class in [finding.class.as_str(), "strings", "anonymous function", "native_bind()", "Sess…ion", "7", "-x"] {
                     let finding = Finding { class: class.to_owned(), ..finding.clone() };
-                    let selector = selector(&analysis, &finding).unwrap();
+                    let selector = selector(&path, &analysis, &finding).unwrap();
                     let word = selector.split("   # ").next().unwrap().trim_matches('\'');
-                    assert!(crate::what::nodes(&analysis, word).is_ok_and(|nodes| !nodes.is_empty()), "{class}: {selector}");
+                    assert!(crate::what::nodes(&path, &analysis, word).is_ok_and(|nodes| !nodes.is_empty()), "{class}: {selector}");
                     findings += 1;
                 }
             }

@@ -7,6 +7,7 @@ use crate::answer::{Answer, Section};
 use crate::args::FileArg;
 use crate::error::CommandError;
 use crate::session::Session;
+use crate::typed::shell_path;
 use crate::{memory, open};
 
 /// Options of `summary`.
@@ -26,7 +27,7 @@ pub(crate) fn run(args: &SummaryArgs, session: &Session) -> Result<Answer, Comma
     let analysis = &file.analysis;
     let classes = histogram(analysis, Grouping::Class, HistogramSort::Retained, None, None, session.limit_or(false, 8));
     let titled = |title: &str, table| Section::Table { title: title.to_owned(), table, only_json: &["distance"] };
-    let name = args.file.file.display();
+    let name = shell_path(&args.file.file);
     Ok(file
         .answer(session)
         .headed()

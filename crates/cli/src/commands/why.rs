@@ -13,7 +13,8 @@ use crate::error::CommandError;
 use crate::render::number;
 use crate::session::Session;
 use crate::sources::Disk;
-use crate::{findings, open, what};
+use crate::typed::{shell_path, shell_word};
+use crate::{findings, what};
 
 /// Options of `why`.
 #[derive(Args, Debug)]
@@ -45,8 +46,7 @@ struct Way {
 
 /// Tells the stories: one per shape of path, the most common first.
 pub(crate) fn run(args: &WhyArgs, session: &Session) -> Result<Answer, CommandError> {
-    let file = open::read_prepared(&args.file.file, session)?;
-    let nodes = what::nodes(&file.analysis, &args.what.what)?;
+    let (file, nodes) = what::read(&args.file, &args.what.what, session)?;
     let disk = Disk::new(args.sourcemaps.clone());
     let files: &dyn SourceFiles = if args.no_sources { &heap::source::NoFiles } else { &disk };
     let scene = Scene::new(&file.analysis, files);
@@ -56,8 +56,8 @@ pub(crate) fn run(args: &WhyArgs, session: &Session) -> Result<Answer, CommandEr
         let ids = ways.iter().flat_map(|way| way.story.hops.iter().filter_map(|hop| hop.node)).collect();
         return Ok(answer.section(Section::Ids(ids)));
     }
-    let name = args.file.file.display();
-    let word = super::report::shell_word(&args.what.what);
+    let name = shell_path(&args.file.file);
+    let word = shell_word(&args.what.what);
     let unreached = nodes.iter().filter(|&&node| !scene.paths.is_reached(node)).count();
     Ok(answer
         .headed()

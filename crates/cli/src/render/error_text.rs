@@ -4,7 +4,7 @@ use super::style::Style;
 use super::{clean, number};
 use crate::answer::{Answer, Status, Warning};
 use crate::codes;
-use crate::error::CommandError;
+use crate::error::{CommandError, shown};
 use crate::exit::Exit;
 
 /// Returns an error as the lines that go to standard error.
@@ -28,7 +28,7 @@ pub(super) fn damage(answer: &Answer, style: &Style) -> String {
         return answer.warnings.iter().map(|warning| format!("{} {}\n", style.yellow("warning:"), sentence(warning, style))).collect();
     }
     let is_cut = answer.warnings.iter().any(|warning| warning.kind == heap::ProblemKind::Truncated.name());
-    let names: Vec<String> = answer.targets.iter().map(|target| target.path.display().to_string()).collect();
+    let names: Vec<String> = answer.targets.iter().map(|target| shown(&target.path)).collect();
     let (code, what) = if is_cut { (&codes::TRUNCATED, "ends early") } else { (&codes::DAMAGED, "is damaged") };
     let what = if names.len() == 1 { what.to_owned() } else { format!("(or one of them) {what}") };
     let mut text = format!("{} {}\n", style.red("heapwhy:"), style.own(&clean::clean(&format!("{} {what}", names.join(", ")))));

@@ -6,6 +6,7 @@ use super::clean::{clean, columns, fit_end};
 use super::style::Style;
 use super::{number, report, table, tree};
 use crate::answer::{Answer, Section, Status, Target};
+use crate::error::shown;
 
 /// Writes an answer.
 pub(super) fn answer(out: &mut dyn Write, answer: &Answer, style: &Style) -> io::Result<()> {
@@ -49,7 +50,7 @@ fn header(out: &mut dyn Write, target: &Target, status: Status, style: &Style) -
     let front = concat!("heapwhy ", env!("CARGO_PKG_VERSION"), " · ");
     let behind = format!(" · {}", facts.join(" · "));
     let room = style.width.saturating_sub(columns(front) + columns(&behind)).max(20);
-    let path = fit_end(&target.path.display().to_string(), room, style.ascii);
+    let path = fit_end(&shown(&target.path), room, style.ascii);
     writeln!(out, "{}{}{}", style.dim(&style.own(front)), style.bold(&path), style.dim(&style.own(&behind)))
 }
 

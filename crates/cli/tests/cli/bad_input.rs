@@ -1,8 +1,8 @@
 //! Every kind of bad input gets a clear error with its code and exit code; what can be saved is saved and marked.
 
-use std::io::Write;
+use std::io::{Read, Write};
 
-use crate::fixture::{Fixture, shop};
+use crate::fixture::{Fixture, command, shop};
 
 /// Checks the exit code, the first line and the stable code of a refusal.
 fn refused(fixture: &Fixture, words: &[&str], exit: i32, code: &str, first_line: &str) {
@@ -119,4 +119,39 @@ fn names_cannot_take_over_the_terminal() {
         let ran = fixture.run(words);
         assert!(!ran.out.contains('\x1b') && !ran.out.contains('\u{202e}'), "{}", ran.out);
     }
+}
+
+#[test]
+fn a_gzip_bomb_is_refused_and_leaves_nothing() {
+    let fixture = Fixture::new();
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packer.write_all(b"{\"snapshot\":{\"meta\":{}},\"nodes\":[").unwrap();
+    std::io::copy(&mut std::io::repeat(b'0').take(150 << 20), &mut packer).unwrap();
+    let bomb = packer.finish().unwrap();
+    fixture.file("bomb.gz", &bomb);
+    refused(&fixture, &["bomb.gz"], 7, "HW1017", "heapwhy: bomb.gz unpacks to suspiciously much: 327.7 kB make more than 67.2 MB");
+    let piped = fixture.run_with(&["-"], &bomb);
+    assert_eq!((piped.code, piped.out.as_str()), (7, ""), "{}", piped.err);
+    fixture.file("broken.gz", b"\x1f\x8b\x08nonsense");
+    let broken = fixture.run(&["broken.gz"]);
+    assert_eq!(broken.code, 3);
+    assert!(broken.err.contains("HW1007"), "{}", broken.err);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn where_nothing_can_be_unpacked() {
+    let fixture = Fixture::new();
+    let ran = |words: &[&str], folder: &str| {
+        let mut child = command(fixture.folder.path(), words).env("TMPDIR", folder).spawn().unwrap();
+        let mut whole = Vec::new();
+        heap::snapshot::write::write(&shop(3), &mut whole, &heap::snapshot::write::WriteOptions::default()).unwrap();
+        let _ = child.stdin.take().unwrap().write_all(&whole);
+        let output = child.wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, told) = ran(&["classes", "-"], "/sys");
+    assert_eq!(code, Some(3), "{told}");
+    assert!(told.starts_with("heapwhy: cannot unpack standard input: no temporary file can be made in /sys: "), "{told}");
+    assert!(told.contains("TMPDIR=") && told.contains("HW1201") && !told.contains(".tmp"), "{told}");
 }

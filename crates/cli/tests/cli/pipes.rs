@@ -1,8 +1,8 @@
 //! Commands compose: ids out of one, into the next; a reader that leaves early is no error.
 
-use std::io::Read;
+use std::io::{Read, Write};
 
-use crate::fixture::{Fixture, command};
+use crate::fixture::{Fixture, command, shop};
 
 #[test]
 fn ids_flow_from_command_to_command() {
@@ -76,4 +76,84 @@ fn ctrl_c_while_waiting_for_ids_ends_at_once() {
     let status = child.wait().unwrap();
     drop(stdin);
     assert!(status.code().is_none_or(|code| code == 130), "{status}");
+}
+
+/// Returns a snapshot's bytes, plain and packed.
+fn snapshot_bytes() -> [Vec<u8>; 2] {
+    let mut plain = Vec::new();
+    heap::snapshot::write::write(&shop(3), &mut plain, &heap::snapshot::write::WriteOptions::default()).unwrap();
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packer.write_all(&plain).unwrap();
+    [plain, packer.finish().unwrap()]
+}
+
+#[test]
+fn a_snapshot_on_standard_input() {
+    let fixture = Fixture::new();
+    let behind_header = |text: &str| text.split_once('\n').unwrap().1.replace("app.heapsnapshot", "-");
+    let commands: [&[&str]; 4] = [&["classes", "FILE"], &["why", "FILE", "Session"], &["FILE"], &["diff", "FILE", "app.heapsnapshot"]];
+    for bytes in snapshot_bytes() {
+        for words in commands {
+            let named = |name: &'static str| words.iter().map(|&word| if word == "FILE" { name } else { word }).collect::<Vec<_>>();
+            let (file, piped) = (fixture.run(&named("app.heapsnapshot")), fixture.run_with(&named("-"), &bytes));
+            assert_eq!((piped.code, piped.err.as_str()), (0, ""), "{words:?}");
+            assert!(piped.out.starts_with("heapwhy 0.1.0 · standard input · "), "{}", piped.out);
+            if words[0] != "diff" {
+                assert_eq!(behind_header(&piped.out), behind_header(&file.out), "{words:?}");
+            }
+        }
+    }
+    let left: Vec<_> = std::fs::read_dir(fixture.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["app.heapsnapshot"]);
+}
+
+#[test]
+fn standard_input_may_be_a_file() {
+    let fixture = Fixture::new();
+    let file = std::fs::File::open(fixture.path("app.heapsnapshot")).unwrap();
+    let output = command(fixture.folder.path(), &["classes", "-", "--json"]).stdin(file).output().unwrap();
+    let expect = fixture.run(&["classes", "app.heapsnapshot", "--json"]).out.replace("\"path\":\"app.heapsnapshot\"", "\"path\":\"-\"");
+    assert_eq!((output.status.code(), String::from_utf8(output.stdout).unwrap()), (Some(0), expect));
+}
+
+#[test]
+fn standard_input_is_one_thing() {
+    let fixture = Fixture::new();
+    let [plain, _] = snapshot_bytes();
+    let cases: [(&[&str], &str); 5] = [
+        (&["refs", "-", "-"], "there is one standard input, and more than one - on the command line"),
+        (&["dominators", "-", "-"], "there is one standard input, and more than one - on the command line"),
+        (&["-", "-"], "there is one standard input, and more than one - on the command line"),
+        (&["diff", "-"], "one snapshot cannot show what grew: standard input"),
+        (&["index", "-"], "an index stands beside a file; standard input is none"),
+    ];
+    for (words, message) in cases {
+        let ran = fixture.run_with(words, &plain);
+        assert_eq!((ran.code, ran.err.lines().next().unwrap(), ran.out.as_str()), (2, format!("heapwhy: {message}").as_str(), ""));
+    }
+    let nothing = fixture.run_with(&["-"], b"");
+    assert_eq!((nothing.code, nothing.err.lines().next().unwrap()), (3, "heapwhy: standard input is empty (0 bytes)"));
+}
+
+/// What a report suggests is run by a shell as it stands, whatever the file is called.
+#[test]
+fn every_command_that_is_printed_runs() {
+    let program = env!("CARGO_BIN_EXE_heapwhy");
+    for name in ["plain.heapsnapshot", "two words.heapsnapshot", "it's $HOME.heapsnapshot", "-x.heapsnapshot", "new\nline.heapsnapshot"] {
+        let fixture = Fixture::new();
+        fixture.snapshot(name, 4);
+        let file = format!("./{name}");
+        for words in [vec![&*file], vec!["summary", &file], vec!["why", &file, "Session"], vec!["app.heapsnapshot", &file]] {
+            let ran = fixture.run(&[&words[..], &["--json"]].concat());
+            let answer: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+            let next = answer["next"].as_array().unwrap();
+            assert!(!next.is_empty(), "{words:?}");
+            for command in next {
+                let line = format!("heapwhy() {{ '{program}' \"$@\"; }}\n{}", command.as_str().unwrap());
+                let mut shell = std::process::Command::new("bash");
+                let output = shell.arg("-c").arg(line).current_dir(fixture.folder.path()).output().unwrap();
+                assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]), "{command}");
+            }
+        }
+    }
 }

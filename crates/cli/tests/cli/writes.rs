@@ -1,6 +1,6 @@
 //! Commands that write files: what they write is whole and readable again, and never the input.
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, command};
 
 #[test]
 fn a_converted_snapshot_says_the_same() {
@@ -78,4 +78,45 @@ fn a_redacted_snapshot_has_the_structure_and_no_values() {
     let text = std::fs::read_to_string(fixture.path("safe.heapsnapshot")).unwrap();
     assert!(!text.contains("user-0") && text.contains("Session"), "{text}");
     assert_eq!(fixture.run(&["instances", "safe.heapsnapshot", "Session", "-q"]).out.lines().count(), 4);
+}
+
+/// Nobody named the temporary file, so nobody is told of it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_that_cannot_be_written_is_told_by_its_own_name() {
+    let fixture = Fixture::new();
+    let ran = fixture.run(&["convert", "app.heapsnapshot", "--to", "csv", "-o", "/sys/nodes.csv"]);
+    assert_eq!(ran.code, 4, "{}", ran.err);
+    let line = ran.err.lines().next().unwrap();
+    assert!(line.starts_with("heapwhy: cannot write /sys/nodes.csv: ") && !ran.err.contains(".heapwhy-"), "{}", ran.err);
+}
+
+/// Whenever Ctrl-C comes, once or twice, the output is there whole or not at all.
+#[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_leaves_no_half_file() {
+    let fixture = Fixture::new();
+    fixture.snapshot("many.heapsnapshot", 40_000);
+    for wait in [5, 40, 80, 120, 200, 300] {
+        for command_line in
+            [["convert", "many.heapsnapshot", "--to", "csv", "-o", "nodes.csv"], ["index", "many.heapsnapshot", "", "", "", ""]]
+        {
+            let words: Vec<&str> = command_line.into_iter().filter(|word| !word.is_empty()).collect();
+            let mut child = command(fixture.folder.path(), &words).spawn().unwrap();
+            let pid = child.id().to_string();
+            for _ in 0..2 {
+                std::thread::sleep(std::time::Duration::from_millis(wait));
+                let _ = std::process::Command::new("kill").args(["-INT", &pid]).stderr(std::process::Stdio::null()).status().unwrap();
+            }
+            let code = child.wait().unwrap().code();
+            assert!(matches!(code, None | Some(0 | 130)), "{words:?}: {code:?}");
+            let mut names: Vec<_> = std::fs::read_dir(fixture.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            names.retain(|name| name != "app.heapsnapshot" && name != "many.heapsnapshot");
+            if code == Some(0) {
+                std::fs::remove_file(fixture.path(names[0].to_str().unwrap())).unwrap();
+                names.remove(0);
+            }
+            assert!(names.is_empty(), "{words:?}, {wait} ms: {names:?}");
+        }
+    }
 }

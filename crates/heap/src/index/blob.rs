@@ -151,7 +151,7 @@ pub(super) fn read_allocations(blob: &mut BlobReader<'_>) -> Option<Allocations>
 }
 
 /// The kinds of problems by their numbers in the file.
-const PROBLEM_KINDS: [ProblemKind; 7] = [
+const PROBLEM_KINDS: [ProblemKind; 8] = [
     ProblemKind::Truncated,
     ProblemKind::WrongCount,
     ProblemKind::BadTarget,
@@ -159,6 +159,7 @@ const PROBLEM_KINDS: [ProblemKind; 7] = [
     ProblemKind::BadNumber,
     ProblemKind::BadSection,
     ProblemKind::BadTree,
+    ProblemKind::TrailingBytes,
 ];
 
 pub(super) fn write_problems(blob: &mut BlobWriter, problems: &Problems) {

@@ -16,6 +16,7 @@ use crate::graph::HeapGraph;
 use crate::problems::Problems;
 use crate::progress::{Phase, Progress};
 use crate::strings::{StrIx, StringTable};
+use crate::whole_file::WholeFile;
 
 /// How many entries the table has room for.
 const ROOM: usize = 48;
@@ -26,16 +27,14 @@ const ROOM: usize = 48;
 /// # Errors
 /// What the system says, `Interrupted` where `progress` asked to stop. Nothing is left behind then, and an old index stays.
 pub fn write(path: &Path, analysis: &HeapAnalysis, problems: &Problems, key: &Key, progress: &dyn Progress) -> io::Result<u64> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Temporary files have mode 0600, and go away with the value.
-    let mut file = tempfile::Builder::new().prefix(".heapwhy-").suffix(".tmp").tempfile_in(folder)?;
-    let mut saver = Saver { out: file.as_file_mut(), at: 0, entries: Vec::new(), progress };
+    let mut file = WholeFile::beside(path)?;
+    let mut saver = Saver { out: file.file(), at: 0, entries: Vec::new(), progress };
     saver.skip_to(size_of::<Header>() as u64 + (ROOM * size_of::<Entry>()) as u64)?;
     saver.graph(analysis.graph(), problems)?;
     saver.facts(analysis.graph())?;
     saver.analysis(analysis)?;
     let length = saver.finish(analysis.graph(), key)?;
-    file.persist(path).map_err(|error| error.error)?;
+    file.name(path)?;
     Ok(length)
 }
 

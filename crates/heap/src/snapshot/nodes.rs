@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use crate::buffer::Buffer;
 use crate::column;
+use crate::graph::MAX_NODES;
 use crate::kinds::NodeKind;
 use crate::mapped::MappedFile;
 use crate::problems::{ProblemKind, Problems};
@@ -260,8 +261,9 @@ pub(super) fn read_nodes<T: Send>(
     let read = if read.is_whole && actual != announced {
         let what = format!("the header announces {announced} nodes, the file has {actual}");
         problems.add(ProblemKind::WrongCount, Some(at as u64), what);
-        // The columns were made for the wrong number.
-        read_rows(file, at, header, actual, report, None::<fn()>).0
+        drop(read);
+        // The columns were made for the wrong number. One more than fit is enough to see that they do not.
+        read_rows(file, at, header, actual.min(MAX_NODES as usize + 1), report, None::<fn()>).0
     } else {
         read
     };
@@ -284,11 +286,11 @@ pub(super) fn report_break(problems: &mut Problems, section: &str, record: usize
     problems.add(kind, Some(place as u64), format!("{why} inside {section:?}, in record {record}"));
 }
 
-/// Returns how many records to make room for: what the header announces, as far as the bytes can hold them.
+/// Returns how many records to make room for: what the header announces, as far as the bytes and a graph can hold them.
 fn row_limit(file: &MappedFile, at: usize, header: &Header) -> usize {
     // A field takes a digit and a comma at least.
     let room = (file.len() - at) / (2 * header.node.count) + 1;
-    usize::try_from(header.node_count).unwrap_or(usize::MAX).min(room)
+    usize::try_from(header.node_count).unwrap_or(usize::MAX).min(room).min(MAX_NODES as usize)
 }
 
 struct RowsRead {

@@ -2,8 +2,6 @@
 //!
 //! The order matters for speed: strings are read beside the nodes, so that the edges, which come next, can be told apart by name.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
 use crate::buffer::Buffer;
@@ -16,6 +14,7 @@ use crate::progress::{Phase, Progress};
 use crate::snapshot::edge_names::NamesInFile;
 use crate::snapshot::edges::{self, EdgesRead};
 use crate::snapshot::header::Header;
+use crate::snapshot::input::Input;
 use crate::snapshot::nodes::{NodeColumns, read_nodes};
 use crate::snapshot::text::{StringsRead, find_strings, next_key, read_strings, skip_value};
 use crate::snapshot::{Found, ReadError, numbers::skip_space, small};
@@ -27,39 +26,16 @@ const REPORT_EVERY: usize = 8 << 20;
 /// Up to so many edges, names are read along with everything else: 16 MB.
 const NAMES_AT_ONCE: usize = 4_000_000;
 
+/// What may stand in front of UTF-8 text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Reads a snapshot, unpacking it first if it is compressed with gzip. Takes about 30 bytes of memory a node and 4 an edge; the file's
 /// own pages are given back to the system as they are read.
 ///
 /// # Errors
 /// When the file cannot be read or is no snapshot. Damage is no error: what can be read is returned with the problems that were met.
 pub fn read(path: &Path, progress: &dyn Progress) -> Result<(HeapGraph, Problems), ReadError> {
-    let io_error = |source| ReadError::Io { path: path.to_owned(), source };
-    let mut file = File::open(path).map_err(io_error)?;
-    let metadata = file.metadata().map_err(io_error)?;
-    if metadata.is_dir() {
-        return Err(io_error(io::Error::from(io::ErrorKind::IsADirectory)));
-    }
-    let mut problems = Problems::default();
-    if !metadata.is_file() {
-        // A pipe cannot be mapped.
-        file = spool(path, file, progress, &mut problems)?;
-    }
-    if file.metadata().map_err(io_error)?.len() == 0 {
-        return Err(ReadError::Empty { path: path.to_owned() });
-    }
-    let mut magic = [0; 2];
-    file.read_exact(&mut magic).and_then(|()| file.rewind()).or_else(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => Ok(()),
-        _ => Err(io_error(error)),
-    })?;
-    if magic == [0x1f, 0x8b] {
-        file = spool(path, flate2::read::MultiGzDecoder::new(io::BufReader::new(file)), progress, &mut problems)?;
-        if file.metadata().map_err(io_error)?.len() == 0 {
-            return Err(ReadError::Empty { path: path.to_owned() });
-        }
-    }
-    let mapped = MappedFile::of(&file).map_err(io_error)?;
-    read_into(path, mapped, progress, problems, NAMES_AT_ONCE)
+    Input::open(path, progress)?.read(progress)
 }
 
 /// Reads a snapshot from a file that is mapped already. `path` is only for messages.
@@ -67,63 +43,65 @@ pub fn read(path: &Path, progress: &dyn Progress) -> Result<(HeapGraph, Problems
 /// # Errors
 /// As `read`.
 pub fn read_mapped(path: &Path, file: MappedFile, progress: &dyn Progress) -> Result<(HeapGraph, Problems), ReadError> {
-    read_into(path, file, progress, Problems::default(), NAMES_AT_ONCE)
+    read_into(path, file, progress, Problems::default())
 }
 
 /// Reads a snapshot and leaves all edge names in the file, as is done for large ones.
 #[cfg(test)]
 pub(super) fn read_leaving_names(path: &Path) -> Result<(HeapGraph, Problems), ReadError> {
     let io_error = |source| ReadError::Io { path: path.to_owned(), source };
-    let file = MappedFile::of(&File::open(path).map_err(io_error)?).map_err(io_error)?;
-    read_into(path, file, &crate::Silent, Problems::default(), 0)
+    let file = MappedFile::of(&std::fs::File::open(path).map_err(io_error)?).map_err(io_error)?;
+    read_with(path, file, &crate::Silent, Problems::default(), 0, None)
 }
 
-/// Copies a stream into a nameless file, so that it can be mapped. A stream that breaks off is damage, not an error.
-fn spool(path: &Path, mut from: impl Read, progress: &dyn Progress, problems: &mut Problems) -> Result<File, ReadError> {
-    let io_error = |source| ReadError::Io { path: path.to_owned(), source };
-    let mut spool = tempfile::tempfile().map_err(io_error)?;
-    let mut buffer = vec![0; 256 << 10];
-    let mut done = 0_u64;
-    loop {
-        let length = match from.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(length) => length,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) if done > 0 => {
-                problems.add(ProblemKind::Truncated, None, format!("unpacking broke off after {done} bytes: {error}"));
-                break;
-            }
-            Err(error) => return Err(io_error(error)),
-        };
-        spool.write_all(&buffer[..length]).map_err(io_error)?;
-        done += length as u64;
-        progress.report(Phase::Unpacking, done, 0);
-        if progress.is_cancelled() {
-            return Err(ReadError::Cancelled { path: path.to_owned() });
-        }
-    }
-    spool.rewind().map_err(io_error)?;
-    Ok(spool)
+/// Reads a snapshot from a mapped file. `problems` are those that were met before.
+pub(super) fn read_into(
+    path: &Path,
+    file: MappedFile,
+    progress: &dyn Progress,
+    problems: Problems,
+) -> Result<(HeapGraph, Problems), ReadError> {
+    read_with(path, file, progress, problems, NAMES_AT_ONCE, None)
 }
 
-fn read_into(
+fn read_with(
     path: &Path,
     file: MappedFile,
     progress: &dyn Progress,
     problems: Problems,
     names_at_once: usize,
+    strings_at: Option<usize>,
 ) -> Result<(HeapGraph, Problems), ReadError> {
     let header_at = find_header(&file).map_err(|found| ReadError::NotASnapshot { path: path.to_owned(), found })?;
     let header =
         Header::read(&file, header_at).map_err(|what| ReadError::BadHeader { path: path.to_owned(), offset: header_at as u64, what })?;
-    let mut reader = Reader { path, file, header, progress, problems, extras: Extras::default(), names_at_once };
-    let graph = reader.read()?;
-    Ok((graph, reader.problems))
+    let mut reader = Reader {
+        path,
+        file: file.clone(),
+        header,
+        progress,
+        problems: problems.clone(),
+        extras: Extras::default(),
+        names_at_once,
+        strings_at,
+    };
+    match reader.read()? {
+        Outcome::Graph(graph) => Ok((*graph, reader.problems)),
+        Outcome::OtherStrings(at) => read_with(path, file, progress, problems, names_at_once, Some(at)),
+    }
+}
+
+/// What came of reading a file once.
+enum Outcome {
+    Graph(Box<HeapGraph>),
+    /// The strings stand elsewhere than where they were looked for, from the end: something stands behind the snapshot.
+    OtherStrings(usize),
 }
 
 /// Finds the value of the key `snapshot`, which comes first, or says what the file is instead.
-fn find_header(bytes: &[u8]) -> Result<usize, Found> {
-    let start = skip_space(bytes, 0);
+pub(super) fn find_header(bytes: &[u8]) -> Result<usize, Found> {
+    // What Windows' editors and PowerShell's redirection put in front of UTF-8.
+    let start = skip_space(bytes, if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 });
     if bytes.get(start) == Some(&b'{') {
         return match next_key(bytes, start + 1) {
             Some(("snapshot", at)) => Ok(at),
@@ -142,6 +120,7 @@ fn find_header(bytes: &[u8]) -> Result<usize, Found> {
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Found::Compressed("zstd"),
         [b'P', b'K', 3, 4, ..] => Found::Compressed("zip"),
         [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Found::Compressed("xz"),
+        [0x1f, 0x8b, ..] => Found::Compressed("gzip twice"),
         [b'B', b'Z', b'h', ..] => Found::Compressed("bzip2"),
         [4, b'"', b'M', 0x18, ..] => Found::Compressed("lz4"),
         _ if window.starts_with(b"heapwhy") => Found::Index,
@@ -160,13 +139,12 @@ struct Reader<'a> {
     problems: Problems,
     extras: Extras,
     names_at_once: usize,
+    /// Where the strings are, if that is known.
+    strings_at: Option<usize>,
 }
 
 impl Reader<'_> {
-    fn read(&mut self) -> Result<HeapGraph, ReadError> {
-        if self.header.node_count > u64::from(MAX_NODES) {
-            return Err(self.too_large("nodes", self.header.node_count, u64::from(MAX_NODES)));
-        }
+    fn read(&mut self) -> Result<Outcome, ReadError> {
         let nodes_at = self.find_array("nodes", self.header.end);
         let (mut nodes, nodes_end, nodes_whole, strings) = self.nodes(nodes_at)?;
         let mut strings = strings;
@@ -177,7 +155,17 @@ impl Reader<'_> {
         let string_count = strings.count;
         let edges = self.edges(edges_at, &nodes, &strings)?;
         if edges.is_whole {
-            self.small_sections(edges.end + 1, nodes.kinds.len(), &table);
+            let found = self.small_sections(edges.end + 1, nodes.kinds.len(), &table);
+            if let Some(at) = found.filter(|&at| self.strings_at.is_none() && strings.range.start != at) {
+                return Ok(Outcome::OtherStrings(at));
+            }
+            if found.is_none() && strings.is_whole {
+                let what = "something else than sections stands between edges and strings";
+                self.problems.add(ProblemKind::BadSection, Some(edges.end as u64 + 1), what);
+            }
+        }
+        if strings.is_whole {
+            self.check_end(strings.range.end);
         }
         if nodes.kinds.is_empty() {
             let what = "the file ends before its first node".to_owned();
@@ -185,7 +173,17 @@ impl Reader<'_> {
         }
         // Strings have been read once; what is asked for later comes back by itself.
         self.file.forget(0..self.file.len());
-        Ok(self.graph(nodes, edges, strings.special.process().map(StrIx), string_count, table))
+        Ok(Outcome::Graph(Box::new(self.graph(nodes, edges, strings.special.process().map(StrIx), string_count, table))))
+    }
+
+    /// Says what stands behind the snapshot, whose strings end with the `]` at `at`.
+    fn check_end(&mut self, at: usize) {
+        let brace = skip_space(&self.file, at + 1);
+        let behind = skip_space(&self.file, if self.file.get(brace) == Some(&b'}') { brace + 1 } else { brace });
+        if behind < self.file.len() {
+            let count = self.file.len() - behind;
+            self.problems.add(ProblemKind::TrailingBytes, Some(behind as u64), format!("{count} bytes stand behind the snapshot's end"));
+        }
     }
 
     fn too_large(&self, what: &'static str, count: u64, limit: u64) -> ReadError {
@@ -215,7 +213,8 @@ impl Reader<'_> {
     /// Reads nodes and, beside them, strings.
     fn nodes(&mut self, at: Option<usize>) -> Result<(NodeColumns, usize, bool, StringsRead), ReadError> {
         let file = self.file.clone();
-        let read_strings = || find_strings(&file).map_or_else(StringsRead::none, |at| read_strings(&file, at));
+        let strings_at = self.strings_at;
+        let read_strings = || strings_at.or_else(|| find_strings(&file)).map_or_else(StringsRead::none, |at| read_strings(&file, at));
         let report = Ticker::new(self.progress, self.file.len());
         let Some(at) = at else {
             return Ok((NodeColumns::default(), self.header.end, false, read_strings()));
@@ -311,14 +310,24 @@ impl Reader<'_> {
         Ok(read)
     }
 
-    /// Reads what stands between edges and strings.
-    fn small_sections(&mut self, from: usize, node_count: usize, table: &StringTable) {
+    /// Reads what stands between edges and strings. Returns the byte behind the `[` of the strings, where they follow.
+    fn small_sections(&mut self, from: usize, node_count: usize, table: &StringTable) -> Option<usize> {
+        let at = self.sections_up_to_strings(from, node_count, table);
+        let (announced, functions) = (self.header.function_count, self.extras.allocations.functions.len() as u64);
+        if at.is_some() && announced != functions {
+            let what = format!("the header announces {announced} functions that allocated, the file has {functions}");
+            self.problems.add(ProblemKind::WrongCount, None, what);
+        }
+        at
+    }
+
+    fn sections_up_to_strings(&mut self, from: usize, node_count: usize, table: &StringTable) -> Option<usize> {
         let mut at = from;
         let file = self.file.clone();
         while let Some((key, value)) = next_key(&file, at) {
             let allocations = &mut self.extras.allocations;
             let end = match key {
-                "strings" => break,
+                "strings" => return (file.get(value) == Some(&b'[')).then_some(value + 1),
                 "locations" => {
                     let (locations, end) = small::read_locations(&file, value, &self.header, node_count, &mut self.problems);
                     self.extras.locations = locations;
@@ -329,11 +338,9 @@ impl Reader<'_> {
                 "trace_tree" => small::read_stacks(&file, value, &self.header, allocations, &mut self.problems),
                 _ => skip_value(&file, value),
             };
-            match end {
-                Some(end) => at = end,
-                None => break,
-            }
+            at = end?;
         }
+        None
     }
 
     fn graph(

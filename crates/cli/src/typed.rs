@@ -1,0 +1,126 @@
+//! Commands that are printed for people to type: words and file names as a shell needs them, and files that would be worth naming.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// How many names of a folder are looked at.
+const MOST_NAMES: usize = 10_000;
+
+/// Returns a word as a shell needs it written.
+pub(crate) fn shell_word(word: &str) -> String {
+    quoted(word.as_bytes())
+}
+
+/// Returns a file name as a shell needs it written, and so that it is not taken for an option. `-`, standard input, stays.
+pub(crate) fn shell_path(path: &Path) -> String {
+    let name = path.as_os_str().as_encoded_bytes();
+    if name.starts_with(b"-") && name != b"-" { quoted(&[b"./", name].concat()) } else { quoted(name) }
+}
+
+/// Quotes only what needs it. Bytes that a terminal would act on, and such as are no UTF-8, are written as bash, zsh and ksh take them.
+fn quoted(bytes: &[u8]) -> String {
+    let plain = |&byte: &u8| byte.is_ascii_alphanumeric() || b"._-/@+=:,".contains(&byte);
+    if !bytes.is_empty() && bytes.iter().all(plain) {
+        return String::from_utf8_lossy(bytes).into_owned();
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) if crate::render::clean::clean(text) == text => format!("'{}'", text.replace('\'', "'\\''")),
+        _ => {
+            let escaped = |&byte: &u8| match byte {
+                b'\'' | b'\\' => format!("\\{}", byte as char),
+                b' '..=b'~' => (byte as char).to_string(),
+                _ => format!("\\x{byte:02x}"),
+            };
+            format!("$'{}'", bytes.iter().map(escaped).collect::<String>())
+        }
+    }
+}
+
+/// Says whether a file is a snapshot by its name.
+pub(crate) fn looks_like_snapshot(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    [".heapsnapshot", ".heapsnapshot.gz", ".heaptimeline"].iter().any(|end| name.ends_with(end))
+}
+
+/// Returns the command that compares a snapshot with a later one: of the same folder where there is one, else the one that tells how.
+pub(crate) fn compare(path: &Path) -> String {
+    match next_snapshot(path) {
+        Some(later) => format!("heapwhy {} {}", shell_path(path), shell_path(&later)),
+        None => "heapwhy help diff   # how to take a second snapshot later, which shows what grows".to_owned(),
+    }
+}
+
+/// Returns the snapshot of the same folder that was written next, where there is one.
+fn next_snapshot(path: &Path) -> Option<PathBuf> {
+    let written = |path: &Path| -> Option<SystemTime> { std::fs::metadata(path).ok()?.modified().ok() };
+    let since = written(path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let names = std::fs::read_dir(folder).ok()?.flatten().take(MOST_NAMES).map(|entry| path.with_file_name(entry.file_name()));
+    let later = names.filter(|other| looks_like_snapshot(other)).filter_map(|other| Some((written(&other)?, other)));
+    later.filter(|(at, _)| *at > since).min().map(|(_, other)| other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_for_a_shell() {
+        let cases = [
+            ("Session", "Session"),
+            ("{id, name}", "'{id, name}'"),
+            ("it's", "'it'\\''s'"),
+            ("größe", "'größe'"),
+            ("", "''"),
+            ("a\nb\u{1b}'", "$'a\\x0ab\\x1b\\''"),
+        ];
+        for (word, expect) in cases {
+            assert_eq!(shell_word(word), expect);
+        }
+    }
+
+    #[test]
+    fn paths_for_a_shell() {
+        let cases = [
+            ("a.heapsnapshot", "a.heapsnapshot"),
+            ("my app/1.heapsnapshot", "'my app/1.heapsnapshot'"),
+            ("-x.heapsnapshot", "./-x.heapsnapshot"),
+            ("-", "-"),
+            ("~/a", "'~/a'"),
+            ("$(reboot)", "'$(reboot)'"),
+        ];
+        for (path, expect) in cases {
+            assert_eq!(shell_path(Path::new(path)), expect);
+        }
+    }
+
+    /// A shell gives back what was quoted.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn bash_reads_what_is_written() {
+        use std::os::unix::ffi::OsStrExt;
+        for name in [&b"plain"[..], b"two words", b"quo'te", b"new\nline", b"\xff\xfe", b"$HOME `id` \\ \"", b"*?[a]{b,c}", b"#x", b"!x"] {
+            let word = shell_path(Path::new(std::ffi::OsStr::from_bytes(name)));
+            let output = std::process::Command::new("bash").arg("-c").arg(format!("printf %s {word}")).output().unwrap();
+            assert_eq!(output.stdout, name, "{word}");
+        }
+    }
+
+    #[test]
+    fn the_next_snapshot_is_the_next_in_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let hour = std::time::Duration::from_secs(3600);
+        let start = SystemTime::UNIX_EPOCH + 1000 * hour;
+        for (name, hours) in
+            [("b.heapsnapshot", 1), ("c.heapsnapshot", 3), ("a.heapsnapshot", 2), ("notes.txt", 1), ("old.heapsnapshot", 0)]
+        {
+            let file = std::fs::File::create(folder.path().join(name)).unwrap();
+            file.set_modified(start + hours * hour).unwrap();
+        }
+        let after = |name: &str| next_snapshot(&folder.path().join(name)).map(|path| path.file_name().unwrap().to_owned());
+        assert_eq!(after("old.heapsnapshot").unwrap(), "b.heapsnapshot");
+        assert_eq!(after("b.heapsnapshot").unwrap(), "a.heapsnapshot");
+        assert_eq!(after("c.heapsnapshot"), None);
+        assert!(compare(&folder.path().join("c.heapsnapshot")).starts_with("heapwhy help diff"));
+    }
+}
