@@ -18,6 +18,9 @@ use crate::workspace::{NODE_LINES, Profile, TOOL_LINE, Workspace, output, run, r
 #[path = "../../crates/cli/tests/cli/schema.rs"]
 mod schema;
 
+/// What the stories must say.
+mod stories;
+
 /// How long the demo may take. People wait for it; it takes a tenth of this on a quiet machine.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -33,13 +36,15 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
     for line in NODE_LINES {
         let grown = |step: &str| snapshots.iter().find(|one| one.name == format!("node{line}/growth-{step}")).map(|one| one.file.clone());
         let files: Vec<PathBuf> = ["1", "2", "3"].into_iter().filter_map(grown).collect();
-        let tool = workspace.node(TOOL_LINE);
-        let case = Case { node: workspace.node(line), tool, heapwhy: heapwhy.clone(), scratch: scratch.clone(), line, files };
-        let checks: [(&str, Check); 7] = [
+        let told = snapshots.iter().find(|one| one.name == format!("node{line}/stories")).context("no snapshot of stories.js")?;
+        let (node, tool, stories) = (workspace.node(line), workspace.node(TOOL_LINE), told.file.clone());
+        let case = Case { node, tool, heapwhy: heapwhy.clone(), scratch: scratch.clone(), line, files, stories };
+        let checks: [(&str, Check); 8] = [
             ("demo", Case::demo),
             ("report on three snapshots", Case::growth),
             ("report on one snapshot", Case::report),
             ("why", Case::why),
+            ("stories", stories::check),
             ("diff", Case::diff),
             ("classes", Case::classes),
             ("gzip", Case::gzip),
@@ -64,6 +69,8 @@ struct Case {
     scratch: PathBuf,
     line: u32,
     files: Vec<PathBuf>,
+    /// The snapshot that `stories.js` wrote.
+    stories: PathBuf,
 }
 
 impl Case {

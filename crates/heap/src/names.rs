@@ -2,7 +2,7 @@
 
 use crate::bitset::Bitset;
 use crate::graph::{EdgeName, HeapGraph, NodeIx};
-use crate::kinds::{EdgeKind, NodeKind};
+use crate::kinds::EdgeKind;
 use crate::strings::{StrIx, StringTable};
 
 /// Finds the positions of several strings in one pass. O(bytes of the table).
@@ -34,13 +34,4 @@ pub(crate) fn select(strings: &StringTable, accept: impl Fn(&[u8]) -> bool) -> B
 pub(crate) fn internal(graph: &HeapGraph, node: NodeIx, name: Option<StrIx>) -> Option<NodeIx> {
     let name = EdgeName::Text(name?);
     graph.edges(node).filter(|edge| edge.kind == EdgeKind::INTERNAL).find(|&edge| graph.edge_name(edge) == name).map(|edge| edge.to)
-}
-
-/// Returns the script that a function was written in: its node, whose name is the path or URL.
-pub(crate) fn script_of(graph: &HeapGraph, closure: NodeIx) -> Option<NodeIx> {
-    let shared = graph.child(closure, EdgeKind::INTERNAL, "shared")?;
-    // Node 22 and earlier keep script and debug info in one field.
-    let script =
-        graph.child(shared, EdgeKind::INTERNAL, "script").or_else(|| graph.child(shared, EdgeKind::INTERNAL, "script_or_debug_info"))?;
-    (graph.kind(script) == NodeKind::CODE).then_some(script)
 }

@@ -9,7 +9,8 @@ use crate::analysis::HeapAnalysis;
 use crate::duplicates::string_text;
 use crate::graph::{Edge, HeapGraph, NodeIx};
 use crate::kinds::{EdgeKind, NodeKind};
-use crate::names;
+use crate::source::scopes;
+use crate::source::scripts::{script_of, unbound};
 
 /// How much of an object is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -231,16 +232,18 @@ fn symbol_name(edge: &str) -> Option<&str> {
 }
 
 fn function(graph: &HeapGraph, node: NodeIx) -> String {
-    let name = graph.name(node);
-    let is_class = graph.edges(node).any(|edge| graph.strings().is(graph.name_ix(edge.to), "system / ClassPositions"));
-    let word = if is_class { "class" } else { "Function" };
+    let target = unbound(graph, node);
+    let name = graph.name(target);
+    let is_class = graph.edges(target).any(|edge| graph.strings().is(graph.name_ix(edge.to), "system / ClassPositions"));
+    let word = if is_class && target == node { "class" } else { "Function" };
     let name = if name.is_empty() { "(anonymous)" } else { &*name };
     let place = graph
-        .location(node)
-        .zip(names::script_of(graph, node).filter(|&script| !graph.name(script).is_empty()))
+        .location(target)
+        .zip(script_of(graph, target).filter(|&script| !graph.name(script).is_empty()))
         .map(|(location, script)| crate::source::Place::new(graph.name(script), location.line + 1, location.column + 1).short());
     let place = place.map_or_else(String::new, |place| format!(" {place}"));
-    format!("[{word}{} {name}{place}]", if is_class { "" } else { ":" })
+    let bound = if target == node { "" } else { "bound " };
+    format!("[{word}{} {bound}{name}{place}]", if word == "class" { "" } else { ":" })
 }
 
 /// Shows `undefined`, `null`, `true`, `false`, accessors, proxies; other internals by their name.
@@ -550,8 +553,10 @@ fn context(graph: &HeapGraph, node: NodeIx, limits: Limits) -> Parts {
     let function =
         graph.child(node, EdgeKind::INTERNAL, "scope_info").map(|info| graph.name(info)).filter(|name| !name.starts_with("system"));
     let mut filler = Filler::new(function.map_or_else(|| "variables".to_owned(), |name| format!("variables of {name}")), limits);
-    for edge in graph.edges(node).filter(|edge| edge.kind == EdgeKind::CONTEXT) {
-        filler.push(|| format!("{}: ", graph.edge_text(edge)), Value::Node(edge.to));
+    for edge in graph.edges(node) {
+        if let Some(name) = scopes::worded(&scopes::variables(graph, node, edge)) {
+            filler.push(|| format!("{name}: "), Value::Node(edge.to));
+        }
     }
     filler.parts
 }

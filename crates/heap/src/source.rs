@@ -1,11 +1,13 @@
 //! Where code was written: script, line and column of functions and classes, source text, source maps, and whose code it is.
 //!
-//! The graph tells script, line and column; `scripts` resolves closures to scripts, `text` finds declarations in source text, `maps`
-//! applies source maps, `owner` tells app code from packages and Node.js itself. Nothing here reads files: a `SourceFiles` does.
+//! The graph tells script, line and column; `scripts` resolves closures to scripts, `scopes` names variables, `text` finds declarations in
+//! source text, `maps` applies source maps, `owner` tells app code from packages and Node.js itself. Nothing here reads files: a
+//! `SourceFiles` does.
 
 mod locations;
 pub mod maps;
 pub mod owner;
+pub mod scopes;
 pub mod scripts;
 pub mod text;
 

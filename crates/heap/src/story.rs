@@ -1,17 +1,22 @@
 //! A retaining path as people read it: V8's internals folded, roots in Node.js's terms, source places, and the hop to cut.
 
+mod calls;
 pub mod lineage;
 mod roots;
 pub mod scene;
+pub mod setting;
 mod tell;
+mod words;
 
 use crate::graph::{NodeId, NodeIx};
 use crate::source::Place;
 
 pub use lineage::Lineage;
 pub use scene::Scene;
+pub use setting::Setting;
 pub use tell::{About, tell, tell_path};
-pub(crate) use tell::{is_indexed, owner, property_word};
+pub(crate) use tell::{is_indexed, owner};
+pub(crate) use words::property_word;
 
 /// Whether an object still has a purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

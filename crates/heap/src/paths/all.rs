@@ -5,8 +5,9 @@ use std::hash::{Hash, Hasher};
 
 use crate::analysis::HeapAnalysis;
 use crate::graph::{Edge, EdgeName, HeapGraph, NodeIx};
-use crate::kinds::EdgeKind;
+use crate::kinds::{EdgeKind, NodeKind};
 use crate::paths::{PathTree, Step};
+use crate::source::scripts::unbound;
 
 /// Where a search for paths stops.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +72,8 @@ fn grouped(graph: &HeapGraph, paths: impl Iterator<Item = (NodeIx, Vec<Step>)>) 
     shapes
 }
 
-/// Hashes names of nodes and edges, not their indices; a run of equal steps (a linked list) counts once.
+/// Hashes names of nodes and edges, not their indices; a run of equal steps (a linked list) counts once. Functions, and calls of async
+/// ones, go by where they were written: many have no name, or one name.
 fn signature(graph: &HeapGraph, steps: &[Step]) -> u64 {
     let mut hasher = FxHasher::default();
     let mut before = (u32::MAX, u32::MAX);
@@ -82,11 +84,22 @@ fn signature(graph: &HeapGraph, steps: &[Step]) -> u64 {
         };
         let this = (graph.name_ix(step.from).0, name);
         if this != before {
-            (this, step.edge.kind.number()).hash(&mut hasher);
+            (this, step.edge.kind.number(), written(graph, step.from)).hash(&mut hasher);
         }
         before = this;
     }
     hasher.finish()
+}
+
+/// Returns where the function was written that a node is, or is a call of: script, line and column.
+fn written(graph: &HeapGraph, node: NodeIx) -> Option<(u32, u32, u32)> {
+    let is_call = || graph.strings().is(graph.name_ix(node), "Generator");
+    let function = match graph.kind(node) {
+        NodeKind::CLOSURE => unbound(graph, node),
+        NodeKind::OBJECT if is_call() => node,
+        _ => return None,
+    };
+    graph.location(function).map(|place| (place.script_id, place.line, place.column))
 }
 
 /// Says whether an edge's name is an index written as text, as those of hash tables are.

@@ -83,7 +83,7 @@ impl Roots {
             if !is_outermost(graph, names, context) {
                 continue;
             }
-            let Some(file) = script_of(graph, names, closure).map(|script| script_name(graph, script)) else { continue };
+            let Some(file) = script_of(graph, closure).map(|script| script_name(graph, script)) else { continue };
             scopes.entry(file).and_modify(|known| *known = None).or_insert(Some(context));
         }
         for (file, context) in scopes {

@@ -13,7 +13,7 @@ use crate::filters::NodeSet;
 use crate::graph::{HeapGraph, NodeIx};
 use crate::index::Glance;
 use crate::kinds::{EdgeKind, NodeKind};
-use crate::names;
+use crate::source::scripts::script_of;
 use crate::source::{Owner, Place};
 use crate::view::{ColumnKind, Table};
 
@@ -302,7 +302,7 @@ impl<'a> ScriptNames<'a> {
         }
         let node = self.witnesses.get(&script).and_then(|witness| match *witness {
             Witness::Script(script) => Some(script),
-            Witness::Closure(closure) => names::script_of(self.graph, closure),
+            Witness::Closure(closure) => script_of(self.graph, closure),
         });
         let name = node.map(|script| self.graph.name(script).into_owned());
         self.known.borrow_mut().insert(script, name.clone());

@@ -4,8 +4,8 @@ use crate::analysis::HeapAnalysis;
 use crate::classes::ClassIx;
 use crate::graph::{HeapGraph, NodeId, NodeIx};
 use crate::kinds::{EdgeKind, NodeKind};
-use crate::names;
 use crate::source::Place;
+use crate::source::scripts::script_of;
 
 /// What was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,7 +164,7 @@ fn written_at(graph: &HeapGraph, file: &str, line: u32) -> Result<Selected, Sele
     let mut scripts: rustc_hash::FxHashMap<u32, bool> = rustc_hash::FxHashMap::default();
     for location in on_line().filter(|location| graph.kind(location.node) == NodeKind::CLOSURE) {
         scripts.entry(location.script_id).or_insert_with(|| {
-            let place = names::script_of(graph, location.node).map(|script| Place::new(graph.name(script), line, 0));
+            let place = script_of(graph, location.node).map(|script| Place::new(graph.name(script), line, 0));
             place.is_some_and(|place| place.file == file || place.file.ends_with(&format!("/{file}")) || place.file_name() == file)
         });
     }

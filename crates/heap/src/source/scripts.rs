@@ -1,7 +1,7 @@
 //! From closures and contexts to the scripts that they come from.
 //!
-//! V8 links closure → `shared` (SharedFunctionInfo) → `script` (Node 22 and later) or `script_or_debug_info` (16–20) → `name` and
-//! `source`. Contexts have no such link: they go by a closure that was made in them. The source text is cut at 1024 UTF-16 units
+//! V8 links closure → `shared` (SharedFunctionInfo) → `script` (Node 22 and later) or `script_or_debug_info` (16–20, where a DebugInfo
+//! may stand in between) → `name` and `source`. Contexts have no such link: they go by a closure that was made in them. The source text is cut at 1024 UTF-16 units
 //! unless `--heap-snapshot-string-limit` was raised, so a text from disk is preferred where the caller gives one.
 
 use std::borrow::Cow;
@@ -41,7 +41,7 @@ impl Scripts {
             }
             let script = location.script.or_else(|| {
                 let closure = Some(location.node).filter(|&node| graph.kind(node) == NodeKind::CLOSURE)?;
-                script_of(graph, names, closure)
+                script_of(graph, closure)
             });
             if let Some(script) = script {
                 scripts.of_id.insert(location.script_id, script.0);
@@ -94,22 +94,53 @@ pub(crate) fn is_named(graph: &HeapGraph, edge: Edge, name: Name) -> bool {
     matches!(graph.edge_name(edge), EdgeName::Text(ix) if name.is(ix))
 }
 
-/// Returns the SharedFunctionInfo of a closure: equal for all closures of one function.
+/// Returns the SharedFunctionInfo of a closure: equal for all closures of one function; of a bound function that of its target.
 #[must_use]
-pub fn shared_info(graph: &HeapGraph, names: &KnownNames, closure: NodeIx) -> Option<NodeIx> {
-    internal(graph, closure, names.shared)
+pub fn shared_info(graph: &HeapGraph, closure: NodeIx) -> Option<NodeIx> {
+    graph.child(unbound(graph, closure), EdgeKind::INTERNAL, "shared")
 }
 
-/// Returns the script that a closure was written in.
+/// Returns the function that a bound one calls in the end; any other node itself. V8 names all that `bind` makes `native_bind`, and says
+/// nowhere where they were made.
 #[must_use]
-pub fn script_of(graph: &HeapGraph, names: &KnownNames, closure: NodeIx) -> Option<NodeIx> {
-    let shared = shared_info(graph, names, closure)?;
-    let mut script = internal(graph, shared, names.script).or_else(|| internal(graph, shared, names.script_or_debug_info))?;
-    // A function that was debugged has a DebugInfo in between (Node 16-20): it links to the SharedFunctionInfo's old script.
-    if internal(graph, script, names.source).is_none() {
-        script = internal(graph, script, names.script).unwrap_or(script);
+pub fn unbound(graph: &HeapGraph, closure: NodeIx) -> NodeIx {
+    /// Functions that were bound more often are shown as they are.
+    const BINDINGS: usize = 16;
+    let mut at = closure;
+    for _ in 0..BINDINGS {
+        if graph.kind(at) != NodeKind::CLOSURE || !graph.strings().is(graph.name_ix(at), BOUND) {
+            break;
+        }
+        match graph.child(at, EdgeKind::INTERNAL, "bound_function") {
+            Some(target) => at = target,
+            None => break,
+        }
     }
-    (graph.kind(script) == NodeKind::CODE || internal(graph, script, names.source).is_some()).then_some(script)
+    at
+}
+
+/// V8's name for every function that `bind` makes.
+const BOUND: &str = "native_bind";
+
+/// Returns the script that a closure was written in; a bound function's is that of its target. Reads the names of few edges, so that asking
+/// of a few closures leaves the names of a large file where they are.
+#[must_use]
+pub fn script_of(graph: &HeapGraph, closure: NodeIx) -> Option<NodeIx> {
+    let shared = shared_info(graph, closure)?;
+    // Node 20 and earlier keep script and debug info in one field.
+    let script = graph.child(shared, EdgeKind::INTERNAL, "script");
+    let found = script.or_else(|| graph.child(shared, EdgeKind::INTERNAL, "script_or_debug_info"))?;
+    if graph.kind(found) == NodeKind::CODE {
+        return Some(found);
+    }
+    // A function that was debugged or whose calls are counted has a DebugInfo there, which holds the script (its second field) in an edge
+    // without a name, next to the function itself and its code.
+    let is_script = |node: NodeIx| graph.kind(node) == NodeKind::CODE && node != shared && !is_system(graph, node);
+    graph.edges(found).map(|edge| edge.to).find(|&node| is_script(node))
+}
+
+fn is_system(graph: &HeapGraph, node: NodeIx) -> bool {
+    graph.strings().starts_with(graph.name_ix(node), "system / ")
 }
 
 /// Returns the name of a script: a path, a URL, `node:internal/timers`; empty where it has none.
@@ -135,4 +166,64 @@ pub fn script_source(graph: &HeapGraph, script: NodeIx) -> Option<(Cow<'_, str>,
 /// Returns the text of a string node; of a rope or slice only what V8 wrote as its name.
 fn text_of(graph: &HeapGraph, node: NodeIx) -> Cow<'_, str> {
     if graph.kind(node) == NodeKind::STRING { graph.name(node) } else { Cow::Borrowed("") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::builder::{GraphBuilder, NewName, Node, Target};
+
+    /// Makes nodes `(kind, name)` and edges `(from, kind, name, to)` by their places in the list.
+    fn graph(nodes: &[(NodeKind, &str)], edges: &[(usize, EdgeKind, &str, usize)]) -> HeapGraph {
+        let mut builder = GraphBuilder::new();
+        let made: Vec<NodeIx> = (0..).zip(nodes).map(|(at, &(kind, name))| builder.node(Node::new(kind, name, at * 2 + 1, 8))).collect();
+        for &(from, kind, name, to) in edges {
+            let name = name.parse().map_or(NewName::Text(name), NewName::Index);
+            builder.edge(made[from], kind, name, Target::Node(made[to]));
+        }
+        builder.finish().0
+    }
+
+    #[test]
+    fn finds_scripts_behind_debug_infos_and_bound_functions() {
+        const CLOSURE: NodeKind = NodeKind::CLOSURE;
+        const CODE: NodeKind = NodeKind::CODE;
+        const INTERNAL: EdgeKind = EdgeKind::INTERNAL;
+        let (bound, f, g) = ((CLOSURE, "native_bind"), (CLOSURE, "f"), (CODE, "f"));
+        let (script, info) = ((CODE, "/srv/app.js"), (NodeKind::HIDDEN, "system / DebugInfo"));
+        let bytecode = (CODE, "system / BytecodeArray");
+        let shared = (0, INTERNAL, "shared", 1);
+        for (nodes, edges, expected) in [
+            (&[f, g, script][..], &[shared, (1, INTERNAL, "script", 2)][..], Some(2)),
+            (&[f, g, script], &[shared, (1, INTERNAL, "script_or_debug_info", 2)], Some(2)),
+            (
+                &[f, g, info, bytecode, script],
+                &[
+                    shared,
+                    (1, INTERNAL, "script_or_debug_info", 2),
+                    (2, EdgeKind::HIDDEN, "0", 1),
+                    (2, EdgeKind::HIDDEN, "2", 3),
+                    (2, EdgeKind::HIDDEN, "1", 4),
+                ],
+                Some(4),
+            ),
+            (&[f, g, info], &[shared, (1, INTERNAL, "script_or_debug_info", 2)], None),
+            (
+                &[bound, bound, f, g, script],
+                &[
+                    (0, INTERNAL, "bound_function", 1),
+                    (1, INTERNAL, "bound_function", 2),
+                    (2, INTERNAL, "shared", 3),
+                    (3, INTERNAL, "script", 4),
+                ],
+                Some(4),
+            ),
+            // A function that is bound to itself is in no file that V8 wrote.
+            (&[bound, g], &[(0, INTERNAL, "bound_function", 0)], None),
+            (&[f], &[], None),
+        ] {
+            let graph = graph(nodes, edges);
+            assert_eq!(script_of(&graph, NodeIx(0)).map(|node| node.0), expected, "{nodes:?} {edges:?}");
+        }
+    }
 }

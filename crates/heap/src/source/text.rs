@@ -8,37 +8,108 @@ pub type Position = (u32, u32);
 const MAX_TEXT: usize = 16 << 20;
 
 /// Finds the declaration of a variable: `const NAME`, `let NAME`, `var NAME`, `function NAME`, `class NAME`, `import … NAME`, also
-/// within a list or a pattern; returns the keyword and the position of the keyword's name.
+/// within a list or a pattern; returns the keyword and the position of the keyword's name. Of several in one file, the one of the innermost
+/// block around `inside` is taken, where one is known to stand in such a block; else the first.
 #[must_use]
-pub fn declaration<'a>(text: &'a str, name: &str) -> Option<(&'a str, Position)> {
-    const KEYWORDS: [&str; 6] = ["const", "let", "var", "function", "class", "import"];
-    let mut keyword = "";
-    let mut depth = 0_i32;
-    let mut declared_at = 0;
-    let mut before = "";
+pub fn declaration<'a>(text: &'a str, name: &str, inside: Option<Position>) -> Option<(&'a str, Position)> {
+    let inside = inside.and_then(|position| offset(text, position));
+    let mut scan = Declarations::default();
+    let mut found: Vec<Declared<'a>> = Vec::new();
+    let mut around: Option<Vec<usize>> = None;
     for token in Tokens::new(text) {
-        if KEYWORDS.contains(&token.text) && before != "." {
-            (keyword, declared_at) = (token.text, depth);
-        } else if token.text == name && !keyword.is_empty() && before != "." {
-            let value_follows = text.get(token.end..).is_some_and(|rest| rest.trim_start().starts_with([':', '.', '(']));
-            // `const a = f(NAME)` uses the name; `const {NAME} = f`, `const a = 1, NAME = 2` and `function NAME(` declare it.
-            if before == keyword || (matches!(before, "," | "{" | "[" | ":" | "*") && !value_follows) {
-                return Some((keyword, position(text, token.at)));
-            }
+        if inside.is_some_and(|inside| token.at >= inside) {
+            around.get_or_insert_with(|| scan.blocks.clone());
         }
+        if token.text == name && scan.declares(text, &token) {
+            found.push(Declared { keyword: scan.keyword, at: token.at, block: scan.block });
+        }
+        scan.pass(&token);
+    }
+    // Blocks that were still open at the end of a text that was cut are around whatever follows.
+    let around = around.unwrap_or(scan.blocks);
+    let depth = |declared: &Declared<'_>| match declared.block {
+        None => Some(0),
+        Some(block) => around.iter().position(|&open| open == block).map(|at| at + 1),
+    };
+    // The first of the deepest: the maximum of an iterator is its last.
+    let best = found.iter().rev().filter(|_| inside.is_some()).filter_map(|one| Some((depth(one)?, one))).max_by_key(|&(depth, _)| depth);
+    let chosen = best.map(|(_, one)| one).or_else(|| found.first())?;
+    Some((chosen.keyword, position(text, chosen.at)))
+}
+
+/// A declaration that was found.
+struct Declared<'a> {
+    keyword: &'a str,
+    at: usize,
+    /// Where the block starts that it is in; `None` outside all.
+    block: Option<usize>,
+}
+
+/// What is known while going over a text's tokens.
+#[derive(Default)]
+struct Declarations<'a> {
+    /// The keyword of the declaration that the token may be in; empty outside.
+    keyword: &'a str,
+    /// The block in which the keyword stood.
+    block: Option<usize>,
+    /// How deep in brackets it stood, and how deep the token is.
+    declared_at: i32,
+    depth: i32,
+    /// Where the open blocks start.
+    blocks: Vec<usize>,
+    before: &'a str,
+}
+
+impl<'a> Declarations<'a> {
+    /// Says whether a token that is the wanted name declares it: `const a = f(NAME)` uses it; `const {NAME} = f`, `const a = 1, NAME = 2`
+    /// and `function NAME(` declare it.
+    fn declares(&self, text: &str, token: &Token<'a>) -> bool {
+        let value_follows = text.get(token.end..).is_some_and(|rest| rest.trim_start().starts_with([':', '.', '(']));
+        let before = self.before;
+        !self.keyword.is_empty()
+            && before != "."
+            && (before == self.keyword || (matches!(before, "," | "{" | "[" | ":" | "*") && !value_follows))
+    }
+
+    fn pass(&mut self, token: &Token<'a>) {
+        const KEYWORDS: [&str; 6] = ["const", "let", "var", "function", "class", "import"];
         match token.text {
-            "{" | "(" | "[" => depth += 1,
-            "}" | ")" | "]" => depth -= 1,
-            ";" => keyword = "",
-            "=>" => keyword = "",
+            keyword if KEYWORDS.contains(&keyword) && self.before != "." => {
+                (self.keyword, self.declared_at, self.block) = (keyword, self.depth, self.blocks.last().copied());
+            }
+            "{" => {
+                self.depth += 1;
+                self.blocks.push(token.at);
+            }
+            "(" | "[" => self.depth += 1,
+            "}" => {
+                self.depth -= 1;
+                self.blocks.pop();
+            }
+            ")" | "]" => self.depth -= 1,
+            ";" | "=>" => self.keyword = "",
             _ => {}
         }
-        if depth < declared_at {
-            keyword = "";
+        if self.depth < self.declared_at {
+            self.keyword = "";
         }
-        before = token.text;
+        self.before = token.text;
     }
-    None
+}
+
+/// Returns where in a text a position is.
+fn offset(text: &str, (line, column): Position) -> Option<usize> {
+    let skipped = line.checked_sub(1)? as usize;
+    let start = text.split_inclusive('\n').take(skipped).map(str::len).sum::<usize>();
+    let units = column.saturating_sub(1) as usize;
+    let mut passed = 0;
+    let rest = text.get(start..)?;
+    let within = rest.char_indices().find(|&(_, char)| {
+        let here = passed >= units;
+        passed += char.len_utf16();
+        here
+    });
+    Some(start + within.map_or(rest.len(), |(at, _)| at))
 }
 
 /// Finds where a property is first given a value: `.NAME =`, `NAME =` or `#NAME =` in a class body, `NAME:` in a literal; the
@@ -202,8 +273,25 @@ mod tests {
             ("const r = /\"/, cache = 1", "cache", Some(("const", (1, 16)))),
             ("", "cache", None),
         ] {
-            assert_eq!(declaration(text, name), expected, "{text}");
+            assert_eq!(declaration(text, name, None), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn finds_declarations_in_the_block_around() {
+        let text = "const a = 1;\nfunction f() { const a = 2;\n { let a = 3; g(() => a); }\n h(() => a); }\nfunction k() { i(() => a); }\n\
+                    for (const a of b) { j(() => a); }";
+        for (inside, expected) in [
+            ((3, 17), ("let", (3, 8))),
+            ((4, 4), ("const", (2, 22))),
+            ((5, 18), ("const", (1, 7))),
+            // Behind the end of a text that was cut.
+            ((99, 1), ("const", (1, 7))),
+        ] {
+            assert_eq!(declaration(text, "a", Some(inside)), Some(expected), "{inside:?}");
+        }
+        assert_eq!(declaration("{ let a = 1; }\n{ let a = 2; f(() => a) }", "a", Some((2, 16))), Some(("let", (2, 7))));
+        assert_eq!(declaration("{ let b = 1; }\nf(() => b)", "b", Some((2, 3))), Some(("let", (1, 7))), "nothing around: the first");
     }
 
     #[test]

@@ -2,11 +2,12 @@
 
 use crate::graph::{Edge, EdgeName, NodeIx};
 use crate::inspectors;
-use crate::kinds::{EdgeKind, NodeKind};
+use crate::kinds::NodeKind;
 use crate::paths::{Root, Step};
 use crate::source::{Owner, Place};
 use crate::story::scene::Scene;
-use crate::story::{Hop, HopEdge, Leaking, Story, roots};
+use crate::story::words::{self, Around, Words};
+use crate::story::{Hop, HopEdge, Leaking, Story, calls, roots};
 
 /// Hops beyond this many are left out in the middle.
 const MAX_HOPS: usize = 14;
@@ -36,7 +37,7 @@ pub fn tell(scene: &Scene<'_>, about: About) -> Story {
 /// Tells a given path. O(length of the path).
 #[must_use]
 pub fn tell_path(scene: &Scene<'_>, root: NodeIx, steps: &[Step], about: About) -> Story {
-    let mut teller = Teller { scene, hops: Vec::new(), words: Vec::new(), place: None, near: None, folded_from: None };
+    let mut teller = Teller { scene, hops: Vec::new(), words: Vec::new(), place: None, near: None, folded_from: None, user: None };
     let steps: Vec<Step> = if steps.len() > MAX_STEPS {
         let half = MAX_STEPS / 2;
         steps[..half].iter().chain(&steps[steps.len() - half..]).copied().collect()
@@ -66,6 +67,8 @@ struct Teller<'a, 'b> {
     near: Option<String>,
     /// The owner of a folded table, for telling keys from values.
     folded_from: Option<NodeIx>,
+    /// The last function on the path.
+    user: Option<NodeIx>,
 }
 
 impl Teller<'_, '_> {
@@ -94,12 +97,15 @@ impl Teller<'_, '_> {
 
     fn step(&mut self, step: Step, is_last: bool) {
         let scene = self.scene;
+        let graph = scene.graph();
         self.word(step);
         let to = step.edge.to;
-        // An emitter's table of events is no object that people know: `._events.tick`.
-        let is_events = step.edge.kind == EdgeKind::PROPERTY
-            && matches!(scene.graph().edge_name(step.edge), EdgeName::Text(name) if scene.names.events.is(name));
-        if !is_last && (is_events || !scene.is_visible(to)) {
+        if graph.kind(to) == NodeKind::CLOSURE {
+            self.user = Some(to);
+        } else if let Some(function) = calls::called(graph, to) {
+            self.user = Some(function);
+        }
+        if !is_last && (!scene.is_visible(to) || words::is_folded(scene, step)) {
             return;
         }
         let file = scene.file(to);
@@ -114,7 +120,7 @@ impl Teller<'_, '_> {
             label: scene.label(to),
             notes: Vec::new(),
             place: scene.place(to),
-            node: Some(scene.graph().id(to)),
+            node: Some(graph.id(to)),
             at: Some(to),
             retained: scene.analysis.retained_size(to),
             leaking: Leaking::Unknown,
@@ -124,67 +130,17 @@ impl Teller<'_, '_> {
     }
 
     /// Adds the words of one edge; none for those that only lead into a part of the same object.
-    fn word(&mut self, Step { from, edge }: Step) {
-        let scene = self.scene;
-        let graph = scene.graph();
-        let text = graph.edge_text(edge);
-        let text: String = text.chars().take(200).collect();
-        let word = match edge.kind {
-            EdgeKind::CONTEXT => {
-                let (keyword, place) = scene.variable(from, &text);
-                self.place = place.or(self.place.take());
-                format!("{} {text}", keyword.as_deref().unwrap_or("variable"))
-            }
-            EdgeKind::PROPERTY => {
-                self.place = scene.property_place(from, &text, self.near.as_deref()).or(self.place.take());
-                property_word(&text)
-            }
-            EdgeKind::ELEMENT => "[index]".to_owned(),
-            EdgeKind::INTERNAL if graph.kind(from) == NodeKind::ARRAY => match self.folded_from {
-                Some(owner) => self.entry_word(owner, from, edge),
-                None => "[entry]".to_owned(),
-            },
-            _ if is_silent(&text) || !scene.is_visible(edge.to) => return,
-            EdgeKind::INTERNAL if graph.kind(from) == NodeKind::SYNTHETIC => roots::member(&graph.name(from), &text),
-            EdgeKind::INTERNAL => format!("({text})"),
-            _ => "(internal)".to_owned(),
-        };
-        if self.words.len() < 4 && self.words.last() != Some(&word) {
-            let gap = if self.words.is_empty() || word.starts_with(['.', '[']) { "" } else { " " };
-            self.words.push(format!("{gap}{word}"));
+    fn word(&mut self, step: Step) {
+        let around = Around { owner: self.folded_from, near: self.near.as_deref(), user: self.user };
+        let Some(Words { text, place }) = words::of_step(self.scene, step, &around) else { return };
+        self.place = place.or(self.place.take());
+        // The second of two array entries: a table in a table.
+        let repeats = text == words::ENTRY && !self.words.is_empty();
+        if self.words.len() < 4 && self.words.last() != Some(&text) && !repeats {
+            let gap = if self.words.is_empty() || text.starts_with(['.', '[']) { "" } else { " " };
+            self.words.push(format!("{gap}{text}"));
         }
     }
-
-    fn entry_word(&self, owner: NodeIx, table: NodeIx, edge: Edge) -> String {
-        let is_collection = |name: &str| matches!(name, "Map" | "Set" | "WeakMap" | "SafeMap" | "SafeSet");
-        if !is_collection(&self.scene.graph().name(owner)) {
-            return if self.words.is_empty() { "[entry]".to_owned() } else { String::new() };
-        }
-        match self.scene.is_key(owner, table, edge) {
-            Some(true) if self.scene.names.class_set.is(self.scene.graph().name_ix(owner)) => "[entry]".to_owned(),
-            Some(true) => "[key]".to_owned(),
-            _ => "[value]".to_owned(),
-        }
-    }
-}
-
-/// Says whether an internal edge leads to a part of the same object as people see it.
-fn is_silent(name: &str) -> bool {
-    matches!(name, "table" | "elements" | "properties" | "context" | "previous" | "hash_table" | "backing_store")
-}
-
-/// Writes a property as JavaScript does; symbols by their description.
-pub(crate) fn property_word(name: &str) -> String {
-    if let Some(symbol) = name.strip_prefix("<symbol ").and_then(|name| name.strip_suffix('>')) {
-        return format!("[{symbol}]");
-    }
-    let is_identifier = |name: &str| {
-        let name = name.strip_prefix('#').unwrap_or(name);
-        !name.is_empty()
-            && !name.starts_with(|c: char| c.is_ascii_digit())
-            && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '$')
-    };
-    if is_identifier(name) { format!(".{name}") } else { format!("[{}]", serde_json::Value::from(name)) }
 }
 
 /// Joins hops that repeat, as those of a linked list do: the first stays and says how often.

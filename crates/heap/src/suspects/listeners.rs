@@ -38,7 +38,7 @@ pub(super) fn describe(exhibit: &Exhibit<'_, '_>) -> Option<Described> {
     let place = place.or_else(|| scene.own_function_below(listener.unwrap_or(exhibit.case.example)).and_then(|own| scene.place(own)));
     let emitter_name = scene.label(emitter);
     let mut why = vec![format!("every listener stays until it is removed or the {emitter_name} goes")];
-    if listener.is_some_and(|listener| shared_info(graph, &scene.names, listener).is_some()) {
+    if listener.is_some_and(|listener| shared_info(graph, listener).is_some()) {
         why.push("they are closures of one function".to_owned());
     }
     Some(Described {

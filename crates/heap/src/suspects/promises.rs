@@ -45,7 +45,7 @@ fn pile(exhibit: &Exhibit<'_, '_>) -> Option<Described> {
     // An async function that awaits, or a function that was given to then(): both hang on the reaction.
     let functions: Vec<NodeIx> = reactions.iter().filter_map(|&reaction| scene.own_function_below(reaction)).collect();
     let first = functions.first().copied();
-    let info = |node: NodeIx| shared_info(graph, &scene.names, node);
+    let info = |node: NodeIx| shared_info(graph, node);
     let same = functions.iter().filter(|&&function| first.is_some_and(|first| info(function) == info(first))).count();
     let mut why = vec![format!("{} of {} that were looked at wait", grouped(reactions.len() as u64), grouped(sample.len() as u64))];
     if let Some(first) = first.filter(|_| same * 2 > reactions.len()) {

@@ -1,0 +1,227 @@
+//! One snapshot with what it takes to name its objects and places: known strings, scripts, source texts and maps.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use crate::analysis::HeapAnalysis;
+use crate::graph::{Edge, EdgeName, HeapGraph, NodeIx};
+use crate::kinds::{EdgeKind, NodeKind};
+use crate::paths::KnownNames;
+use crate::source::maps::SourceMaps;
+use crate::source::scripts::{script_name, script_of, script_source, unbound};
+use crate::source::{Owner, Place, Scripts, SourceFiles, SourceLine, text};
+use crate::story::calls;
+
+/// What is known of one script's text.
+type Text = Option<Arc<str>>;
+
+/// One snapshot, its objects and places ready to be named. Making one is O(strings + closures + locations).
+pub struct Setting<'a> {
+    /// The snapshot.
+    pub analysis: &'a HeapAnalysis,
+    /// Known strings.
+    pub names: KnownNames,
+    /// Scripts of closures and contexts.
+    pub scripts: Scripts,
+    files: &'a dyn SourceFiles,
+    maps: SourceMaps,
+    texts: Mutex<HashMap<String, Text>>,
+}
+
+/// Longest name of a class, function or string that is shown.
+const MAX_LABEL: usize = 120;
+
+impl<'a> Setting<'a> {
+    /// Makes a snapshot ready. O(strings + closures + locations).
+    #[must_use]
+    pub fn new(analysis: &'a HeapAnalysis, files: &'a dyn SourceFiles) -> Self {
+        let graph = analysis.graph();
+        let names = KnownNames::of(graph.strings());
+        let scripts = Scripts::of(graph, &names);
+        Self { analysis, names, scripts, files, maps: SourceMaps::default(), texts: Mutex::default() }
+    }
+
+    /// Returns the graph.
+    #[inline]
+    #[must_use]
+    pub fn graph(&self) -> &'a HeapGraph {
+        self.analysis.graph()
+    }
+
+    /// Says whether a node is a function's context.
+    #[inline]
+    #[must_use]
+    pub fn is_context(&self, node: NodeIx) -> bool {
+        self.graph().kind(node) == NodeKind::OBJECT && self.names.class_context.is(self.graph().name_ix(node))
+    }
+
+    /// Says whether people know the object: it is no part of another and none of V8's own.
+    #[inline]
+    #[must_use]
+    pub fn is_visible(&self, node: NodeIx) -> bool {
+        match self.graph().kind(node) {
+            NodeKind::OBJECT => !self.is_context(node),
+            NodeKind::NATIVE => !self.graph().strings().starts_with(self.graph().name_ix(node), "system / "),
+            NodeKind::ARRAY | NodeKind::HIDDEN | NodeKind::CODE | NodeKind::SYNTHETIC | NodeKind::OBJECT_SHAPE => false,
+            _ => true,
+        }
+    }
+
+    /// Returns the script that a function, context or object's class was written in.
+    #[must_use]
+    pub fn script(&self, node: NodeIx) -> Option<NodeIx> {
+        let graph = self.graph();
+        if graph.kind(node) == NodeKind::CLOSURE {
+            return script_of(graph, node);
+        }
+        if self.is_context(node) {
+            return script_of(graph, self.scripts.closure_in(node)?);
+        }
+        self.scripts.by_id(graph.location(node)?.script_id)
+    }
+
+    /// Returns where the function, or the class of the object, was written; through the script's source map where it has one. Of a bound
+    /// function that is where its target was.
+    #[must_use]
+    pub fn place(&self, node: NodeIx) -> Option<Place> {
+        let location = self.graph().location(unbound(self.graph(), node))?;
+        let place = self.scripts.place(self.graph(), location)?;
+        Some(self.mapped(place, self.scripts.by_id(location.script_id)))
+    }
+
+    fn mapped(&self, place: Place, script: Option<NodeIx>) -> Place {
+        if Owner::of_script(&place.file) == Owner::NodeCore {
+            return place;
+        }
+        let text = self.text(&place.file, script);
+        self.maps.original(&place, text.as_deref(), self.files).map_or(place, |original| original.place)
+    }
+
+    /// Returns a script's text: from disk where the caller allows it and it agrees with the snapshot's beginning, else the snapshot's.
+    #[must_use]
+    pub fn text(&self, file: &str, script: Option<NodeIx>) -> Option<Arc<str>> {
+        if let Some(known) = self.texts.lock().ok()?.get(file) {
+            return known.clone();
+        }
+        let held = script.and_then(|script| script_source(self.graph(), script));
+        let text = match held {
+            Some((text, true)) => Some(text.into_owned()),
+            Some((start, false)) => {
+                let disk = self.files.read(file.strip_prefix("file://").unwrap_or(file));
+                // The wrapper of `Module.wrap` and a byte order mark aside, the file on disk must be the one that ran.
+                let same = |disk: &String| disk.contains(start.get(..start.len().min(200)).unwrap_or_default());
+                disk.filter(same).or_else(|| Some(start.into_owned()))
+            }
+            None => self.files.read(file.strip_prefix("file://").unwrap_or(file)),
+        };
+        let text: Text = text.map(Arc::from);
+        self.texts.lock().ok()?.insert(file.to_owned(), text.clone());
+        text
+    }
+
+    /// Finds where a variable of a context was declared: its keyword and place. `user` is a function that sees the variable, for contexts
+    /// in which no function was made.
+    #[must_use]
+    pub fn variable(&self, context: NodeIx, name: &str, user: Option<NodeIx>) -> (Option<String>, Option<Place>) {
+        let graph = self.graph();
+        let Some(user) = self.scripts.closure_in(context).or(user) else { return (None, None) };
+        let Some(script) = script_of(graph, user) else { return (None, None) };
+        let file = script_name(graph, script);
+        let Some(text) = self.text(&file, Some(script)) else { return (None, None) };
+        let inside = graph.location(user).map(|location| (location.line.saturating_add(1), location.column.saturating_add(1)));
+        match text::declaration(&text, name, inside) {
+            Some((keyword, (line, column))) => (Some(keyword.to_owned()), Some(self.mapped(Place::new(file, line, column), Some(script)))),
+            None => (None, None),
+        }
+    }
+
+    /// Finds where a property was first assigned: behind the place of the holder's class, else in the file `near`.
+    #[must_use]
+    pub fn property_place(&self, holder: NodeIx, name: &str, near: Option<&str>) -> Option<Place> {
+        let location = self.graph().location(holder).filter(|_| self.graph().kind(holder) == NodeKind::OBJECT);
+        let script = location.and_then(|location| self.scripts.by_id(location.script_id));
+        let file = script.map(|script| script_name(self.graph(), script)).or_else(|| near.map(str::to_owned))?;
+        if Owner::of_script(&file) == Owner::NodeCore {
+            return None;
+        }
+        let text = self.text(&file, script)?;
+        let from = location.map_or(1, |location| location.line.saturating_add(1));
+        let (line, column) = text::property(&text, name, from)?;
+        Some(self.mapped(Place::new(file, line, column), script))
+    }
+
+    /// Returns the source line at a place.
+    #[must_use]
+    pub fn source_line(&self, place: &Place) -> Option<SourceLine> {
+        const WIDTH: usize = 96;
+        if let Some(generated) = &place.generated {
+            let text = self.text(&generated.file, None);
+            let original = self.maps.original(generated, text.as_deref(), self.files)?;
+            let line = original.text.or_else(|| text::line_at(&self.text(&place.file, None)?, place.line, WIDTH))?;
+            return Some(SourceLine { place: place.clone(), text: line.chars().take(WIDTH).collect() });
+        }
+        let text = self.text(&place.file, None)?;
+        let line = text::line_around(&text, place.line, place.column, WIDTH)?;
+        Some(SourceLine { place: place.clone(), text: line })
+    }
+
+    /// Returns whose code a script is, with a package's version where it can be read.
+    #[must_use]
+    pub fn owner_of(&self, file: &str) -> Owner {
+        Owner::of_script(file).with_version(file, self.files)
+    }
+
+    /// Returns what people call a node: `Session`, `onTick()`, `Map`, `"text…"`.
+    #[must_use]
+    pub fn label(&self, node: NodeIx) -> String {
+        let graph = self.graph();
+        match graph.kind(node) {
+            NodeKind::CLOSURE => self.function(node),
+            _ if let Some(function) = calls::called(graph, node) => format!("{} call", self.function(function)),
+            kind if kind.is_string() => "string".to_owned(),
+            NodeKind::OBJECT if self.names.class_object.is(graph.name_ix(node)) => self.analysis.class_name(node).to_owned(),
+            NodeKind::OBJECT | NodeKind::NATIVE if graph.name_ix(node).0 != 0 => match self.short_name(node, MAX_LABEL) {
+                name if name.is_empty() => "Object without a class".to_owned(),
+                name => name,
+            },
+            _ => self.analysis.class_name(node).chars().take(MAX_LABEL).collect(),
+        }
+    }
+
+    fn function(&self, closure: NodeIx) -> String {
+        let target = unbound(self.graph(), closure);
+        let bound = if target == closure { "" } else { "bound " };
+        match &*self.short_name(target, MAX_LABEL) {
+            "" if calls::settled_by(self.graph(), target).is_some() => "resolve or reject function".to_owned(),
+            "" => {
+                self.place(target).map_or_else(|| "anonymous function".to_owned(), |place| format!("{bound}function at {}", place.short()))
+            }
+            name => format!("{bound}{name}()"),
+        }
+    }
+
+    fn short_name(&self, node: NodeIx, limit: usize) -> String {
+        let name = self.graph().name(node);
+        if name.len() <= limit {
+            return name.into_owned();
+        }
+        let mut short: String = name.chars().take(limit).collect();
+        short.push('…');
+        short
+    }
+
+    /// Says whether an edge leads from a table of a Map or Set to one of its keys (`Some(true)`), to a value (`Some(false)`), or
+    /// neither. V8's ordered hash tables hold three counts, the buckets, then key, value, link (Set: key, link) for each entry.
+    #[must_use]
+    pub fn is_key(&self, owner: NodeIx, table: NodeIx, edge: Edge) -> Option<bool> {
+        let graph = self.graph();
+        let EdgeName::Text(name) = graph.edge_name(edge) else { return None };
+        let at: u64 = std::str::from_utf8(graph.strings().raw(name)).ok()?.parse().ok()?;
+        let stride = if self.names.class_set.is(graph.name_ix(owner)) { 2 } else { 3 };
+        // Size = header of two words, three counts, b buckets, 2b entries.
+        let words = graph.raw_self_size(table) / 8;
+        let buckets = words.checked_sub(5)? / (1 + 2 * stride);
+        let place = at.checked_sub(3 + buckets).filter(|_| buckets.is_power_of_two())? % stride;
+        (edge.kind == EdgeKind::INTERNAL && place < stride - 1).then_some(place == 0)
+    }
+}

@@ -1,0 +1,68 @@
+//! What `heapwhy why` says of the classes of `tests/programs/stories.js`, hop by hop: the same on every line of Node.js.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use std::path::Path;
+
+use super::Case;
+
+/// A class of the program, and the end of its story: `edge @ where it was written > node @ where it was written`, hop by hop. Places are
+/// lines of the program, found by the text that stands in them, so that they do not move with it.
+const STORIES: &[(&str, &[&str])] = &[
+    ("InBlock", &["const value @ const value = [", "Array", "[index]", "InBlock @ class InBlock"]),
+    ("InLoop", &["const item @ const item", "InLoop @ class InLoop"]),
+    ("InCatch", &["variable failure", "InCatch @ class InCatch"]),
+    ("InTwo", &["variable count or both", "InTwo @ class InTwo"]),
+    ("InFunction", &["const own @ const own", "InFunction @ class InFunction"]),
+    ("View", &["._events.tick", "bound onTick() @ onTick() {}", "bound this", "View @ constructor"]),
+    ("Argument", &["bound take() @ function take", "bound argument", "Argument @ class Argument"]),
+    ("Order", &["settles", "Promise", "awaited in", "submit() call @ function submit", "local variable", "Order @ class Order"]),
+    (
+        "Waiter",
+        &["submit() call @ function submit", "awaited in", "waiting() call @ function waiting", "local variable", "Waiter @ class Waiter"],
+    ),
+    ("Inner", &["Promise", ".then()", "next() @ function next", "const held @ held = new Inner", "Inner @ class Inner"]),
+    ("Several", &["Promise", "awaited in", "several() call @ function several", "local variable", "Several @ class Several"]),
+    ("Yielded", &["generate() call @ function* generate", "local variable", "Yielded @ class Yielded"]),
+];
+
+/// Checks every story.
+pub(super) fn check(case: &Case) -> Result<()> {
+    let program = include_str!("../../../tests/programs/stories.js");
+    for (class, expected) in STORIES {
+        let told = told(case, &case.stories, class, program)?;
+        let ends_so = told.len() >= expected.len()
+            && told[told.len() - expected.len()..].iter().zip(*expected).all(|(told, expected)| told.is(expected));
+        ensure!(ends_so, "the story of {class} is {told:?}, and does not end in {expected:?}");
+    }
+    Ok(())
+}
+
+/// A node or an edge of a story.
+#[derive(Debug)]
+struct Part {
+    text: String,
+    /// The line of the program that it was written in.
+    line: Option<String>,
+}
+
+impl Part {
+    fn is(&self, expected: &str) -> bool {
+        match expected.split_once(" @ ") {
+            Some((text, line)) => self.text == text && self.line.as_ref().is_some_and(|known| known.contains(line)),
+            None => self.text == expected,
+        }
+    }
+}
+
+fn told(case: &Case, file: &Path, class: &str, program: &str) -> Result<Vec<Part>> {
+    let answer = case.ask(&["why".as_ref(), file.as_os_str(), class.as_ref(), "--limit".as_ref(), "1".as_ref()])?;
+    let path = answer["stories"][0]["path"].as_array().with_context(|| format!("no story of {class}"))?;
+    Ok(path.iter().map(|part| part_of(part, program)).collect())
+}
+
+fn part_of(part: &Value, program: &str) -> Part {
+    let text = part["node"].as_str().or(part["edge"].as_str()).unwrap_or_default().to_owned();
+    let line = part["location"]["line"].as_u64().and_then(|line| program.lines().nth(usize::try_from(line).ok()?.checked_sub(1)?));
+    Part { text, line: line.map(str::to_owned) }
+}
