@@ -23,7 +23,7 @@ pub(crate) struct Style {
     pub(crate) colour: bool,
     /// Whether to keep to ASCII.
     pub(crate) ascii: bool,
-    /// How many columns there are: 80 to 120.
+    /// How many columns there are: 40 to 120.
     pub(crate) width: usize,
 }
 
@@ -31,7 +31,9 @@ impl Style {
     /// Decides from the options, the environment and whether standard output is a terminal.
     pub(crate) fn detect(choice: ColourChoice, ascii: bool) -> Self {
         let terminal = std::io::stdout().is_terminal();
-        let width = if terminal { terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0)) } else { 80 };
+        let told = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+        let seen = if terminal { terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)) } else { told };
+        let width = seen.unwrap_or(80);
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let colour = match choice {
@@ -41,7 +43,7 @@ impl Style {
             ColourChoice::Auto if set("FORCE_COLOR") => std::env::var_os("FORCE_COLOR").is_some_and(|value| value != "0"),
             ColourChoice::Auto => terminal && !dumb,
         };
-        Self { colour, ascii: ascii || !speaks_utf8(), width: width.clamp(80, 120) }
+        Self { colour, ascii: ascii || !speaks_utf8(), width: width.clamp(40, 120) }
     }
 
     /// Returns text in bold.

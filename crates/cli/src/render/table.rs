@@ -1,10 +1,10 @@
-//! Tables on a terminal: numbers right-aligned, names cut in the middle so that a row keeps to one line.
+//! Tables on a terminal: numbers right-aligned and whole, names cut in the middle so that a row keeps to one line.
 
 use std::io::{self, Write};
 
 use heap::view::{Cell, ColumnKind, Table, TableColumn};
 
-use super::clean::{columns, fit};
+use super::clean::{columns, fit, fit_end};
 use super::number;
 use super::style::Style;
 
@@ -71,7 +71,12 @@ fn used_columns(table: &Table, hidden: &[&str]) -> Vec<usize> {
 }
 
 fn shown(cell: &Cell, column: &TableColumn, style: &Style) -> String {
-    if is_text(column) { fit(&plain(cell, column.kind), style.width, style.ascii) } else { plain(cell, column.kind) }
+    if is_text(column) { cut(&plain(cell, column.kind), column, style.width, style) } else { plain(cell, column.kind) }
+}
+
+/// Cuts a name in the middle, and a place at its start: the line is at its end.
+fn cut(text: &str, column: &TableColumn, width: usize, style: &Style) -> String {
+    if column.kind == ColumnKind::Location { fit_end(text, width, style.ascii) } else { fit(text, width, style.ascii) }
 }
 
 /// Gives every column the room that it needs, and takes from the widest texts what the line has not.
@@ -96,7 +101,7 @@ fn line(columns_: &[&TableColumn], cells: &[String], widths: &[usize], style: &S
         if at > 0 {
             text.push_str(&" ".repeat(GAP));
         }
-        let cell = if is_text(columns_[at]) && columns(cell) > width { fit(cell, width, style.ascii) } else { cell.clone() };
+        let cell = if is_text(columns_[at]) && columns(cell) > width { cut(cell, columns_[at], width, style) } else { cell.clone() };
         let padding = " ".repeat(width.saturating_sub(columns(&cell)));
         if is_right(columns_[at]) {
             text.push_str(&padding);

@@ -49,9 +49,11 @@ fn header(out: &mut dyn Write, target: &Target, status: Status, style: &Style) -
     }
     let front = concat!("heapwhy ", env!("CARGO_PKG_VERSION"), " · ");
     let behind = format!(" · {}", facts.join(" · "));
-    let room = style.width.saturating_sub(columns(front) + columns(&behind)).max(20);
+    let beside = style.width.saturating_sub(columns(front) + columns(&behind));
+    // Where there is no room for the end of a name, the facts stand below.
+    let (room, between) = if beside < 20 { (style.width.saturating_sub(columns(front)), "\n ") } else { (beside, "") };
     let path = fit_end(&shown(&target.path), room, style.ascii);
-    writeln!(out, "{}{}{}", style.dim(&style.own(front)), style.bold(&path), style.dim(&style.own(&behind)))
+    writeln!(out, "{}{}{between}{}", style.dim(&style.own(front)), style.bold(&path), style.dim(&style.own(&behind)))
 }
 
 fn write_section(out: &mut dyn Write, section: &Section, style: &Style) -> io::Result<()> {

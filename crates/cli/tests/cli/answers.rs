@@ -1,6 +1,6 @@
 //! What each command prints for people on a small heap: inline snapshots, one a command.
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, command};
 
 #[test]
 fn report() {
@@ -219,4 +219,70 @@ fn why() {
     next   heapwhy path app.heapsnapshot Session --all
            heapwhy refs app.heapsnapshot Session
     ");
+}
+
+/// Runs the program as on a terminal of that width.
+fn at_width(fixture: &Fixture, width: &str, words: &[&str]) -> String {
+    let output = command(fixture.folder.path(), words).env("COLUMNS", width).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn narrow_terminals_cut_names_and_keep_numbers_and_the_end_of_the_file() {
+    let fixture = Fixture::new();
+    let name = "Heap.20261122.160722.4217.0.001.heapsnapshot";
+    fixture.snapshot(name, 12_345);
+    insta::assert_snapshot!(at_width(&fixture, "80", &["classes", name, "--limit", "4"]), @r"
+    heapwhy 0.1.0 · …4217.0.001.heapsnapshot · node v24.21.0 · 1.1 MB · 24,703 nodes
+
+    class          count  self size  retained  distance
+    global             1       32 B  990.0 kB         1
+    SessionCache       1       24 B  989.8 kB         2
+    Map                1     2.1 kB  989.7 kB         3
+    Session       12,346   691.4 kB  987.6 kB         3
+    … 4 more (--limit 0 shows all)
+    ");
+    insta::assert_snapshot!(at_width(&fixture, "40", &["classes", name, "--limit", "4"]), @r"
+    heapwhy 0.1.0 · …4217.0.001.heapsnapshot
+      · node v24.21.0 · 1.1 MB · 24,703 nodes
+
+    class          count  self size  retained  distance
+    global             1       32 B  990.0 kB         1
+    SessionCache       1       24 B  989.8 kB         2
+    Map                1     2.1 kB  989.7 kB         3
+    Session       12,346   691.4 kB  987.6 kB         3
+    … 4 more (--limit 0 shows all)
+    ");
+    insta::assert_snapshot!(at_width(&fixture, "40", &["why", name, "Session", "--limit", "1"]), @r"
+    heapwhy 0.1.0 · …4217.0.001.heapsnapshot
+      · node v24.21.0 · 1.1 MB · 24,703 nodes
+
+    12,345 of 12,346 this way
+       ┬─ globalThis  stays until exit
+       │    not leaking: a root
+       │    .cache
+       ├─ SessionCache
+       │    .byId
+       ├─ Map
+       │    [value]
+       ╰→ Session               retains 80 B
+    … 1 more ways (--limit 0 shows all)
+
+    next   heapwhy path Heap.20261122.160722.4217.0.001.heapsnapshot Session --all
+           heapwhy refs Heap.20261122.160722.4217.0.001.heapsnapshot Session
+    ");
+    let shop = ["1", "2"].map(|name| format!("{}/../../fixtures/shop/{name}.heapsnapshot.gz", env!("CARGO_MANIFEST_DIR")));
+    let numbers = |width: &str| -> Vec<String> {
+        let report = at_width(&fixture, width, &[&shop[0], &shop[1]]);
+        let (_, report) = report.split_once("MEMORY").unwrap();
+        let is_number = |word: &&str| word.starts_with(|char: char| char.is_ascii_digit());
+        let (report, _) = report.split_once("\nnext ").unwrap();
+        report.split_whitespace().filter(is_number).map(str::to_owned).collect()
+    };
+    let wide = numbers("120");
+    assert!(wide.len() > 50, "{wide:?}");
+    for width in ["40", "60", "80"] {
+        assert_eq!(numbers(width), wide, "at {width} columns");
+    }
 }
