@@ -7,8 +7,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use heap::source::{NoFiles, SourceFiles};
+
 use crate::commands;
 use crate::render::style::ColourChoice;
+use crate::sources::Disk;
 
 /// Help starts with what people type, then says what it means.
 pub(crate) const TEMPLATE: &str = "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}\n";
@@ -101,6 +104,26 @@ pub(crate) struct WhatArg {
     /// An id (@123 or 123), a class name, or - to read ids from standard input (if FILE does not)
     #[arg(value_name = "WHAT", allow_hyphen_values = true)]
     pub(crate) what: String,
+    #[command(flatten)]
+    pub(crate) sources: SourceArgs,
+}
+
+/// Which source files and source maps may be read.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct SourceArgs {
+    /// Where source maps and sources are, if not where the snapshot says
+    #[arg(long, value_name = "DIR")]
+    pub(crate) sourcemaps: Option<PathBuf>,
+    /// Read no source files from this disk
+    #[arg(long)]
+    pub(crate) no_sources: bool,
+}
+
+impl SourceArgs {
+    /// Returns the files that may be read.
+    pub(crate) fn files(&self) -> Box<dyn SourceFiles> {
+        if self.no_sources { Box::new(NoFiles) } else { Box::new(Disk::new(self.sourcemaps.clone())) }
+    }
 }
 
 /// The commands.

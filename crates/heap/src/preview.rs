@@ -550,9 +550,8 @@ fn backing(graph: &HeapGraph, buffer: NodeIx) -> Option<u64> {
 }
 
 fn context(graph: &HeapGraph, node: NodeIx, limits: Limits) -> Parts {
-    let function =
-        graph.child(node, EdgeKind::INTERNAL, "scope_info").map(|info| graph.name(info)).filter(|name| !name.starts_with("system"));
-    let mut filler = Filler::new(function.map_or_else(|| "variables".to_owned(), |name| format!("variables of {name}")), limits);
+    let function = scopes::function(graph, node).map_or_else(|| "variables".to_owned(), |name| format!("variables of {name}()"));
+    let mut filler = Filler::new(function, limits);
     for edge in graph.edges(node) {
         if let Some(name) = scopes::worded(&scopes::variables(graph, node, edge)) {
             filler.push(|| format!("{name}: "), Value::Node(edge.to));

@@ -24,7 +24,7 @@ pub use inspect::inspect;
 pub use instances::{InstanceSort, instances};
 pub use paths::retainers_tree;
 pub use query::{QueryError, QueryMode, query};
-pub use refs::{Direction, refs};
+pub use refs::{Direction, refs, told_refs};
 pub use select::{Selected, Selector, SelectorError};
 pub use strings::{StringQuery, strings};
 pub use summary::{memory, realms, summary};

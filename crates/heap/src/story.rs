@@ -1,20 +1,21 @@
 //! A retaining path as people read it: V8's internals folded, roots in Node.js's terms, source places, and the hop to cut.
 
-mod calls;
+pub(crate) mod calls;
 pub mod lineage;
 mod roots;
 pub mod scene;
 pub mod setting;
 mod tell;
-mod words;
+pub(crate) mod words;
 
 use crate::graph::{NodeId, NodeIx};
+use crate::paths::Step;
 use crate::source::Place;
 
 pub use lineage::Lineage;
 pub use scene::Scene;
 pub use setting::Setting;
-pub use tell::{About, tell, tell_path};
+pub use tell::{About, hops, tell, tell_path};
 pub(crate) use tell::{is_indexed, owner};
 pub(crate) use words::property_word;
 
@@ -54,6 +55,8 @@ pub struct HopEdge {
     pub cut: bool,
     /// How much cutting it would free, in bytes, where it is the one to cut.
     pub frees: Option<u64>,
+    /// V8's references that it stands for, one after the other.
+    pub steps: Vec<Step>,
 }
 
 /// One object of a story, or a root.

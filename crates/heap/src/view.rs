@@ -26,7 +26,7 @@ pub enum ColumnKind {
 pub struct TableColumn {
     /// Its stable name in JSON: `self_size`.
     pub name: &'static str,
-    /// Its heading for people: `self size`.
+    /// Its heading for people: `self size`. Text columns of a tree without a heading are for programs only.
     pub title: &'static str,
     /// What its cells are.
     pub kind: ColumnKind,

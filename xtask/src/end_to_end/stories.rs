@@ -35,8 +35,23 @@ pub(super) fn check(case: &Case) -> Result<()> {
             && told[told.len() - expected.len()..].iter().zip(*expected).all(|(told, expected)| told.is(expected));
         ensure!(ends_so, "the story of {class} is {told:?}, and does not end in {expected:?}");
     }
+    for (class, holder, edge, raw) in REFS {
+        let answer = case.ask(&["refs".as_ref(), case.stories.as_os_str(), class.as_ref()])?;
+        let row = &answer["refs"]["rows"][0];
+        let is = |column: &str, text: &str| row[column].as_str().is_some_and(|cell| cell.contains(text));
+        ensure!(is("name", holder) && row["edge"] == *edge && is("raw_edge", raw), "{class} is not held by {holder} {edge}: {row}");
+    }
     Ok(())
 }
+
+/// A class, what `refs` says of its first holder and edge, and part of V8's edge.
+const REFS: &[(&str, &str, &str, &str)] = &[
+    ("InBlock", "Array(1)", "[0]", "[0]"),
+    ("InLoop", "variables", "const item", "(field 0)"),
+    ("View", "bound onTick", "bound this", "(internal bound_this)"),
+    ("Order", "submit() call", "local variable", "(internal "),
+    ("Inner", "variables of outer()", "const held", "variable held"),
+];
 
 /// A node or an edge of a story.
 #[derive(Debug)]

@@ -1,14 +1,14 @@
-//! `heapwhy path`: retaining paths edge by edge, from the root to the object, nothing folded.
+//! `heapwhy path`: retaining paths hop by hop, from the root to the object, each hop with its id.
 //!
-//! `why` tells the same as a story; here every hop is shown with its id and the kind of its edge.
+//! In the words of `why`, but with every hop and index; `--raw` shows V8's own objects and edges, nothing folded.
 
 use clap::Args;
-use heap::paths::{KnownNames, PathLimits, PathShape, PathTree, all_paths, shapes_of};
+use heap::NodeIx;
+use heap::paths::{PathLimits, PathShape, all_paths, shapes_of};
 use heap::preview::{Limits, edge_label, head};
-use heap::source::Scripts;
-use heap::source::scripts::script_name;
+use heap::source::Place;
+use heap::story::{Hop, Scene, hops};
 use heap::view::{Cell, ColumnKind, TableColumn, Tree, TreeNode};
-use heap::{HeapAnalysis, NodeIx};
 
 use crate::answer::Answer;
 use crate::args::{FileArg, WhatArg};
@@ -31,26 +31,31 @@ pub(crate) struct PathArgs {
     /// Show every distinct shape of path, with how many there are of each
     #[arg(long)]
     all: bool,
+    /// Show V8's own objects and edges: (array) and (internal 68) where a Map and [value] are meant
+    #[arg(long)]
+    raw: bool,
 }
 
 /// Shows paths.
 pub(crate) fn run(args: &PathArgs, session: &Session) -> Result<Answer, CommandError> {
     let (file, nodes) = what::read(&args.file, &args.what.what, session)?;
     let analysis = &file.analysis;
-    let names = KnownNames::of(analysis.graph().strings());
-    let tree = PathTree::of(analysis, &names, &Scripts::of(analysis.graph(), &names));
+    let files = args.what.sources.files();
+    let scene = Scene::new(analysis, &*files);
     let mut shapes = match nodes.as_slice() {
-        &[node] if args.all => all_paths(analysis, &tree, node, PathLimits::default()),
-        nodes => shapes_of(analysis.graph(), &tree, nodes, PathLimits { nodes: usize::MAX, ..PathLimits::default() }),
+        &[node] if args.all => all_paths(analysis, &scene.paths, node, PathLimits::default()),
+        nodes => shapes_of(analysis.graph(), &scene.paths, nodes, PathLimits { nodes: usize::MAX, ..PathLimits::default() }),
     };
     let limit = if args.all { session.limit_or(false, 10) } else { 1 };
     let left_out = shapes.len().saturating_sub(limit);
     shapes.truncate(limit);
-    let roots = shapes.iter().map(|shape| drawn(analysis, shape)).collect();
+    let roots = shapes.iter().map(|shape| drawn(shape.count, if args.raw { raw(&scene, shape) } else { told(&scene, shape) })).collect();
     let columns = vec![
         TableColumn { name: "count", title: "paths", kind: ColumnKind::Count },
         TableColumn { name: "retained_size", title: "retained", kind: ColumnKind::Bytes },
         TableColumn { name: "location", title: "location", kind: ColumnKind::Location },
+        // V8's edges, the nearest to the root first.
+        TableColumn { name: "raw_edges", title: "", kind: ColumnKind::Text },
     ];
     let answer = file.answer(session).headed().tree(Tree { name: "paths", columns, roots });
     let file_name = shell_path(&args.file.file);
@@ -59,31 +64,56 @@ pub(crate) fn run(args: &PathArgs, session: &Session) -> Result<Answer, CommandE
         .next(format!("heapwhy why {file_name} {word}")))
 }
 
+/// One hop of a path, ready to be drawn.
+struct Drawn {
+    edge: String,
+    label: String,
+    cells: Vec<Cell>,
+}
+
 /// Draws a path as a tree of one branch, built from its end so that no depth matters.
-fn drawn(analysis: &HeapAnalysis, shape: &PathShape) -> TreeNode {
-    let limits = Limits { text: 60, ..Limits::default() };
-    let node = |node: NodeIx, edge: String, children: Vec<TreeNode>| TreeNode {
-        edge,
-        label: format!("{} {}", head(analysis, node, limits), analysis.graph().id(node)),
-        cells: vec![Cell::None, analysis.retained_size(node).into(), location(analysis, node)],
-        children,
-        more: 0,
-    };
+fn drawn(count: u64, hops: Vec<Drawn>) -> TreeNode {
     let mut below = Vec::new();
-    for step in shape.steps.iter().rev() {
-        below = vec![node(step.edge.to, edge_label(analysis.graph(), step.edge), below)];
+    for Drawn { edge, label, mut cells } in hops.into_iter().rev() {
+        cells.insert(0, Cell::None);
+        below = vec![TreeNode { edge, label, cells, children: below, more: 0 }];
     }
-    let mut root = node(shape.root, String::new(), below);
-    if let Some(count) = root.cells.first_mut() {
-        *count = shape.count.into();
+    let mut root = below.pop().unwrap_or_default();
+    if let Some(first) = root.cells.first_mut() {
+        *first = count.into();
     }
     root
 }
 
-/// Returns where a node's function or class was written, as a cell.
-fn location(analysis: &HeapAnalysis, node: NodeIx) -> Cell {
-    let graph = analysis.graph();
-    let Some(place) = graph.location(node) else { return Cell::None };
-    let script = place.script.map(|script| script_name(graph, script)).filter(|name| !name.is_empty());
-    script.map_or(Cell::None, |script| Cell::Text(format!("{script}:{}:{}", place.line + 1, place.column + 1)))
+/// Returns the hops that people know.
+fn told(scene: &Scene<'_>, shape: &PathShape) -> Vec<Drawn> {
+    let hops = hops(scene, shape.root, &shape.steps);
+    let one = |hop: Hop| {
+        let label = match hop.at {
+            Some(at) if hop.edge.is_some() => scene.head(at),
+            _ => hop.label,
+        };
+        let id = hop.node.map_or_else(String::new, |id| format!(" {id}"));
+        let (edge, steps) = hop.edge.map_or_else(Default::default, |edge| (edge.text, edge.steps));
+        let raw: Vec<String> = steps.iter().map(|step| edge_label(scene.graph(), step.edge)).collect();
+        let raw = (!raw.is_empty()).then(|| raw.join(" "));
+        Drawn { edge, label: format!("{label}{id}"), cells: vec![hop.retained.into(), place(hop.place.as_ref()), raw.into()] }
+    };
+    hops.into_iter().map(one).collect()
+}
+
+/// Returns V8's nodes and edges.
+fn raw(scene: &Scene<'_>, shape: &PathShape) -> Vec<Drawn> {
+    let (analysis, graph) = (scene.analysis, scene.graph());
+    let one = |node: NodeIx, edge: String| {
+        let label = format!("{} {}", head(analysis, node, Limits { text: 60, ..Limits::default() }), graph.id(node));
+        let raw = (!edge.is_empty()).then(|| edge.clone());
+        Drawn { edge, label, cells: vec![analysis.retained_size(node).into(), place(scene.place(node).as_ref()), raw.into()] }
+    };
+    let steps = shape.steps.iter().map(|step| one(step.edge.to, edge_label(graph, step.edge)));
+    std::iter::once(one(shape.root, String::new())).chain(steps).collect()
+}
+
+fn place(place: Option<&Place>) -> Cell {
+    place.map_or(Cell::None, |place| Cell::Text(place.to_string()))
 }

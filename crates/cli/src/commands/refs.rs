@@ -1,8 +1,12 @@
-//! `heapwhy refs`: who refers to an object, and by which edge.
+//! `heapwhy refs`: who refers to an object, and how: in the words of `why`, or edge by edge as V8 wrote them.
+
+use std::collections::HashSet;
 
 use clap::Args;
-use heap::questions::{Direction, refs};
-use heap::{HeapAnalysis, NodeIx};
+use heap::NodeId;
+use heap::questions::{Direction, refs, told_refs};
+use heap::story::Setting;
+use heap::view::{Cell, Table};
 
 use crate::answer::{Answer, Section};
 use crate::args::{FileArg, WhatArg};
@@ -24,6 +28,9 @@ pub(crate) struct RefsArgs {
     /// Show to what it refers instead
     #[arg(long)]
     to: bool,
+    /// Show V8's own objects and edges: (array) and (internal 68) where a Map and [value] are meant
+    #[arg(long)]
+    raw: bool,
     /// Print the ids of the other ends only, one a line
     #[arg(short, long)]
     quiet: bool,
@@ -35,22 +42,30 @@ pub(crate) fn run(args: &RefsArgs, session: &Session) -> Result<Answer, CommandE
     let direction = if args.to { Direction::To } else { Direction::From };
     let limit = session.limit(args.quiet);
     let answer = file.answer(session);
-    let hidden: &[&str] = if nodes.len() == 1 { &["self_size", "kind", "of"] } else { &["self_size", "kind", "distance"] };
+    let files = args.what.sources.files();
+    let list = |limit| {
+        if args.raw {
+            refs(&file.analysis, &nodes, direction, limit)
+        } else {
+            told_refs(&Setting::new(&file.analysis, &*files), &nodes, direction, limit)
+        }
+    };
     if args.quiet {
-        let graph = file.analysis.graph();
-        let ends = ends(&file.analysis, &nodes, direction);
-        return Ok(answer.section(Section::Ids(ends.iter().take(limit).map(|&node| graph.id(node)).collect())));
+        return Ok(answer.section(Section::Ids(ends(&list(usize::MAX)).into_iter().take(limit).collect())));
     }
-    Ok(answer.headed().brief_table(refs(&file.analysis, &nodes, direction, limit), hidden))
+    let hidden: &[&str] = match nodes.len() {
+        1 => &["self_size", "kind", "of", "raw_id", "raw_edge"],
+        _ => &["self_size", "kind", "distance", "raw_id", "raw_edge"],
+    };
+    Ok(answer.headed().brief_table(list(limit), hidden))
 }
 
-/// Returns the other ends of nodes' edges, each once.
-fn ends(analysis: &HeapAnalysis, nodes: &[NodeIx], direction: Direction) -> Vec<NodeIx> {
-    let mut ends: Vec<NodeIx> = match direction {
-        Direction::From => nodes.iter().flat_map(|&node| analysis.retainers(node).map(|(from, _)| from)).collect(),
-        Direction::To => nodes.iter().flat_map(|&node| analysis.graph().edges(node).map(|edge| edge.to)).collect(),
-    };
-    ends.sort_unstable();
-    ends.dedup();
-    ends
+/// Returns the other ends of references, each once.
+fn ends(table: &Table) -> Vec<NodeId> {
+    let mut seen = HashSet::new();
+    let ids = table.rows.iter().filter_map(|row| match row.first() {
+        Some(&Cell::Node(id)) => Some(NodeId(id)),
+        _ => None,
+    });
+    ids.filter(|&id| seen.insert(id)).collect()
 }

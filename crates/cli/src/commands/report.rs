@@ -10,11 +10,11 @@ use heap::suspects::{Finding, Options, Report, VerdictKind};
 use heap::{Cancelled, HeapAnalysis};
 
 use crate::answer::{Answer, Section, Status};
+use crate::args::SourceArgs;
 use crate::error::{CommandError, shown};
 use crate::exit::Exit;
 use crate::open::{self, Opened};
 use crate::session::Session;
-use crate::sources::Disk;
 use crate::typed::{self, shell_path, shell_word};
 use crate::{findings, memory, usage};
 
@@ -53,12 +53,9 @@ pub(crate) struct Judge {
     /// Show all suspects, not only the three worst
     #[arg(long)]
     pub(crate) all: bool,
-    /// Where source maps and sources are, if not where the snapshot says
-    #[arg(long, value_name = "DIR")]
-    pub(crate) sourcemaps: Option<PathBuf>,
-    /// Read no source files from this disk
-    #[arg(long)]
-    pub(crate) no_sources: bool,
+    /// What to read besides.
+    #[command(flatten)]
+    pub(crate) sources: SourceArgs,
 }
 
 impl Judge {
@@ -159,12 +156,8 @@ pub(crate) fn compared(files: &[Opened], judge: &Judge, session: &Session) -> Re
 
 fn searched<T>(judge: &Judge, search: impl FnOnce(&Options<'_>) -> T) -> T {
     let limit = if judge.all { usize::MAX } else { SUSPECTS };
-    if judge.no_sources {
-        search(&Options { limit, ..Options::default() })
-    } else {
-        let disk = Disk::new(judge.sourcemaps.clone());
-        search(&Options { limit, files: &disk })
-    }
+    let files = judge.sources.files();
+    search(&Options { limit, files: &*files })
 }
 
 /// Adds verdict and suspects, and the exit code that follows from how to judge.

@@ -3,7 +3,6 @@
 use clap::Args;
 use heap::NodeIx;
 use heap::paths::{PathLimits, shapes_of};
-use heap::source::SourceFiles;
 use heap::story::{About, Scene, Story, tell_path};
 use serde_json::json;
 
@@ -12,7 +11,6 @@ use crate::args::{FileArg, WhatArg};
 use crate::error::CommandError;
 use crate::render::number;
 use crate::session::Session;
-use crate::sources::Disk;
 use crate::typed::{shell_path, shell_word};
 use crate::{findings, what};
 
@@ -27,12 +25,6 @@ pub(crate) struct WhyArgs {
     file: FileArg,
     #[command(flatten)]
     what: WhatArg,
-    /// Where source maps and sources are, if not where the snapshot says
-    #[arg(long, value_name = "DIR")]
-    sourcemaps: Option<std::path::PathBuf>,
-    /// Read no source files from this disk
-    #[arg(long)]
-    no_sources: bool,
     /// Print the ids of the objects on the paths only, one a line
     #[arg(short, long)]
     quiet: bool,
@@ -47,9 +39,8 @@ struct Way {
 /// Tells the stories: one per shape of path, the most common first.
 pub(crate) fn run(args: &WhyArgs, session: &Session) -> Result<Answer, CommandError> {
     let (file, nodes) = what::read(&args.file, &args.what.what, session)?;
-    let disk = Disk::new(args.sourcemaps.clone());
-    let files: &dyn SourceFiles = if args.no_sources { &heap::source::NoFiles } else { &disk };
-    let scene = Scene::new(&file.analysis, files);
+    let files = args.what.sources.files();
+    let scene = Scene::new(&file.analysis, &*files);
     let (ways, left_out) = ways(&scene, &nodes, session.limit_or(args.quiet, 3));
     let answer = file.answer(session);
     if args.quiet {

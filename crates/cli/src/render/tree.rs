@@ -87,7 +87,7 @@ fn write_line(out: &mut dyn Write, tree: &Tree, line: &Line<'_>, numbers: &[usiz
     }
     let branch = branch(line);
     let texts: Vec<String> = (0..tree.columns.len())
-        .filter(|&at| is_text(&tree.columns[at]))
+        .filter(|&at| is_text(&tree.columns[at]) && !tree.columns[at].title.is_empty())
         .filter_map(|at| line.node.cells.get(at))
         .filter(|cell| !matches!(cell, Cell::None))
         .map(|cell| plain(cell, heap::view::ColumnKind::Text))

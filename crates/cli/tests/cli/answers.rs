@@ -126,14 +126,22 @@ fn path() {
     heapwhy 0.1.0 · app.heapsnapshot · node v24.21.0 · 1.7 kB · 19 nodes
 
     paths  retained
+        3    2.7 kB  globalThis @7
+             2.4 kB  └─ .cache SessionCache @9
+             2.3 kB     └─ .byId Map(?) @11
+               80 B        └─ [value] Session @27
+
+    next   heapwhy path app.heapsnapshot Session --all
+           heapwhy why app.heapsnapshot Session
+    ");
+    let raw = Fixture::new().run(&["path", "app.heapsnapshot", "Session", "--raw"]);
+    insta::assert_snapshot!(raw.out.lines().skip(2).take(6).collect::<Vec<_>>().join("\n"), @"
+    paths  retained
         3    2.7 kB  global @7
              2.4 kB  └─ .cache SessionCache @9
              2.3 kB     └─ .byId Map(?) @11
               240 B        └─ (internal table) (array) @13
                80 B           └─ (internal 0) Session @27
-
-    next   heapwhy path app.heapsnapshot Session --all
-           heapwhy why app.heapsnapshot Session
     ");
 }
 

@@ -16,8 +16,8 @@ fn ids_flow_from_command_to_command() {
     ");
     let holders = fixture.run_with(&["refs", "app.heapsnapshot", "-", "-q"], sessions.out.as_bytes());
     insta::assert_snapshot!(holders.out, @"
-    @13
     @23
+    @11
     @27
     @31
     @35

@@ -24,6 +24,17 @@ pub fn variables(graph: &HeapGraph, context: NodeIx, edge: Edge) -> Vec<String> 
     }
 }
 
+/// Returns the name of the function whose variables a context holds: the ScopeInfo has it behind those of the variables. `None` for blocks,
+/// and for functions without a name.
+#[must_use]
+pub fn function(graph: &HeapGraph, context: NodeIx) -> Option<String> {
+    let info = graph.child(context, EdgeKind::INTERNAL, "scope_info")?;
+    let slots = u32::try_from((graph.raw_self_size(context) / WORD).checked_sub(HEADER)?).ok()?;
+    let (_, name) = hidden(graph, info).find(|&(nth, _)| nth == slots)?;
+    let is_name = graph.kind(name).is_string() && declared(graph, info, slots as usize).len() == slots as usize;
+    Some(graph.name(name).into_owned()).filter(|name| is_name && !name.is_empty())
+}
+
 /// Writes a variable as people read it: `cache`, `key or value` where either may be meant, `(home object)` for what only V8 sees; `None`
 /// where no name is known.
 #[must_use]

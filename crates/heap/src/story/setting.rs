@@ -7,6 +7,7 @@ use crate::analysis::HeapAnalysis;
 use crate::graph::{Edge, EdgeName, HeapGraph, NodeIx};
 use crate::kinds::{EdgeKind, NodeKind};
 use crate::paths::KnownNames;
+use crate::preview::{Limits, head};
 use crate::source::maps::SourceMaps;
 use crate::source::scripts::{script_name, script_of, script_source, unbound};
 use crate::source::{Owner, Place, Scripts, SourceFiles, SourceLine, text};
@@ -14,6 +15,12 @@ use crate::story::calls;
 
 /// What is known of one script's text.
 type Text = Option<Arc<str>>;
+
+/// A variable: script, where a function stands that sees it, name.
+type Variable = (NodeIx, Option<text::Position>, String);
+
+/// The keyword of a declaration and where it stands, as far as known.
+type Declared = (Option<String>, Option<Place>);
 
 /// One snapshot, its objects and places ready to be named. Making one is O(strings + closures + locations).
 pub struct Setting<'a> {
@@ -26,6 +33,8 @@ pub struct Setting<'a> {
     files: &'a dyn SourceFiles,
     maps: SourceMaps,
     texts: Mutex<HashMap<String, Text>>,
+    /// Variables that were asked for.
+    variables: Mutex<HashMap<Variable, Declared>>,
 }
 
 /// Longest name of a class, function or string that is shown.
@@ -38,7 +47,7 @@ impl<'a> Setting<'a> {
         let graph = analysis.graph();
         let names = KnownNames::of(graph.strings());
         let scripts = Scripts::of(graph, &names);
-        Self { analysis, names, scripts, files, maps: SourceMaps::default(), texts: Mutex::default() }
+        Self { analysis, names, scripts, files, maps: SourceMaps::default(), texts: Mutex::default(), variables: Mutex::default() }
     }
 
     /// Returns the graph.
@@ -120,19 +129,29 @@ impl<'a> Setting<'a> {
     }
 
     /// Finds where a variable of a context was declared: its keyword and place. `user` is a function that sees the variable, for contexts
-    /// in which no function was made.
+    /// in which no function was made. Known places are found again at once: many contexts are of one function.
     #[must_use]
     pub fn variable(&self, context: NodeIx, name: &str, user: Option<NodeIx>) -> (Option<String>, Option<Place>) {
         let graph = self.graph();
-        let Some(user) = self.scripts.closure_in(context).or(user) else { return (None, None) };
+        let Some(user) = self.scripts.closure_in(context).or(user).map(|user| unbound(graph, user)) else { return (None, None) };
         let Some(script) = script_of(graph, user) else { return (None, None) };
-        let file = script_name(graph, script);
-        let Some(text) = self.text(&file, Some(script)) else { return (None, None) };
         let inside = graph.location(user).map(|location| (location.line.saturating_add(1), location.column.saturating_add(1)));
-        match text::declaration(&text, name, inside) {
-            Some((keyword, (line, column))) => (Some(keyword.to_owned()), Some(self.mapped(Place::new(file, line, column), Some(script)))),
-            None => (None, None),
+        let key = (script, inside, name.to_owned());
+        if let Some(known) = self.variables.lock().ok().and_then(|known| known.get(&key).cloned()) {
+            return known;
         }
+        let found = self.declared(script, inside, name).unwrap_or_default();
+        if let Ok(mut known) = self.variables.lock() {
+            known.insert(key, found.clone());
+        }
+        found
+    }
+
+    fn declared(&self, script: NodeIx, inside: Option<text::Position>, name: &str) -> Option<Declared> {
+        let file = script_name(self.graph(), script);
+        let text = self.text(&file, Some(script))?;
+        let (keyword, (line, column)) = text::declaration(&text, name, inside)?;
+        Some((Some(keyword.to_owned()), Some(self.mapped(Place::new(file, line, column), Some(script)))))
     }
 
     /// Finds where a property was first assigned: behind the place of the holder's class, else in the file `near`.
@@ -186,6 +205,14 @@ impl<'a> Setting<'a> {
             },
             _ => self.analysis.class_name(node).chars().take(MAX_LABEL).collect(),
         }
+    }
+
+    /// Returns what a node is in one line, for lists of objects: `Map(3)`, `'text'`, `[Function: f app.js:3:1]`, `submit() call`.
+    #[must_use]
+    pub fn head(&self, node: NodeIx) -> String {
+        let graph = self.graph();
+        let is_own = calls::called(graph, node).is_some() || calls::settled_by(graph, node).is_some();
+        if is_own { self.label(node) } else { head(self.analysis, node, Limits { text: 60, ..Limits::default() }) }
     }
 
     fn function(&self, closure: NodeIx) -> String {

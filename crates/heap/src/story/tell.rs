@@ -4,9 +4,9 @@ use crate::graph::{Edge, EdgeName, NodeIx};
 use crate::inspectors;
 use crate::kinds::NodeKind;
 use crate::paths::{Root, Step};
-use crate::source::{Owner, Place};
+use crate::source::Owner;
 use crate::story::scene::Scene;
-use crate::story::words::{self, Around, Words};
+use crate::story::words::{self, Around, Detail, Phrase};
 use crate::story::{Hop, HopEdge, Leaking, Story, calls, roots};
 
 /// Hops beyond this many are left out in the middle.
@@ -37,18 +37,13 @@ pub fn tell(scene: &Scene<'_>, about: About) -> Story {
 /// Tells a given path. O(length of the path).
 #[must_use]
 pub fn tell_path(scene: &Scene<'_>, root: NodeIx, steps: &[Step], about: About) -> Story {
-    let mut teller = Teller { scene, hops: Vec::new(), words: Vec::new(), place: None, near: None, folded_from: None, user: None };
     let steps: Vec<Step> = if steps.len() > MAX_STEPS {
         let half = MAX_STEPS / 2;
         steps[..half].iter().chain(&steps[steps.len() - half..]).copied().collect()
     } else {
         steps.to_vec()
     };
-    let told = teller.root(root, &steps);
-    for step in &steps[told.min(steps.len())..] {
-        teller.step(*step, step.edge.to == about.target);
-    }
-    let mut hops = teller.hops;
+    let mut hops = Teller::new(scene, Detail::General).tell(root, &steps, about.target);
     fold_repetitions(&mut hops);
     mark_cut(scene, &mut hops, about);
     let left_out = leave_out(&mut hops);
@@ -56,13 +51,21 @@ pub fn tell_path(scene: &Scene<'_>, root: NodeIx, steps: &[Step], about: About) 
     Story { hops, left_out }
 }
 
+/// Tells a path hop by hop with nothing left out but V8's own objects: every link of a list, every index, no hop marked, none judged.
+/// O(length of the path).
+#[must_use]
+pub fn hops(scene: &Scene<'_>, root: NodeIx, steps: &[Step]) -> Vec<Hop> {
+    let target = steps.last().map_or(root, |step| step.edge.to);
+    Teller::new(scene, Detail::Exact).tell(root, steps, target)
+}
+
 struct Teller<'a, 'b> {
     scene: &'b Scene<'a>,
+    detail: Detail,
     hops: Vec<Hop>,
-    /// Words of the edges since the last shown hop.
-    words: Vec<String>,
-    /// Where the last of them was written.
-    place: Option<Place>,
+    /// The steps since the last shown hop, and their words.
+    steps: Vec<Step>,
+    phrase: Phrase,
     /// The file that the path was last seen in.
     near: Option<String>,
     /// The owner of a folded table, for telling keys from values.
@@ -71,7 +74,20 @@ struct Teller<'a, 'b> {
     user: Option<NodeIx>,
 }
 
-impl Teller<'_, '_> {
+impl<'a, 'b> Teller<'a, 'b> {
+    fn new(scene: &'b Scene<'a>, detail: Detail) -> Self {
+        let (steps, phrase) = (Vec::new(), Phrase::default());
+        Self { scene, detail, hops: Vec::new(), steps, phrase, near: None, folded_from: None, user: None }
+    }
+
+    fn tell(mut self, root: NodeIx, steps: &[Step], target: NodeIx) -> Vec<Hop> {
+        let told = self.root(root, steps);
+        for step in &steps[told.min(steps.len())..] {
+            self.step(*step, step.edge.to == target);
+        }
+        self.hops
+    }
+
     /// Tells the root and returns how many steps that took.
     fn root(&mut self, root: NodeIx, steps: &[Step]) -> usize {
         let scene = self.scene;
@@ -112,9 +128,9 @@ impl Teller<'_, '_> {
         if !file.is_empty() {
             self.near = Some(file);
         }
-        let text = if self.words.is_empty() { "(internal)".to_owned() } else { self.words.concat() };
-        self.words.clear();
-        let edge = HopEdge { text, place: self.place.take(), times: 1, cut: false, frees: None };
+        let (text, place) = self.phrase.take();
+        let text = text.unwrap_or_else(|| "(internal)".to_owned());
+        let edge = HopEdge { text, place, times: 1, cut: false, frees: None, steps: std::mem::take(&mut self.steps) };
         self.hops.push(Hop {
             edge: Some(edge),
             label: scene.label(to),
@@ -131,14 +147,10 @@ impl Teller<'_, '_> {
 
     /// Adds the words of one edge; none for those that only lead into a part of the same object.
     fn word(&mut self, step: Step) {
-        let around = Around { owner: self.folded_from, near: self.near.as_deref(), user: self.user };
-        let Some(Words { text, place }) = words::of_step(self.scene, step, &around) else { return };
-        self.place = place.or(self.place.take());
-        // The second of two array entries: a table in a table.
-        let repeats = text == words::ENTRY && !self.words.is_empty();
-        if self.words.len() < 4 && self.words.last() != Some(&text) && !repeats {
-            let gap = if self.words.is_empty() || text.starts_with(['.', '[']) { "" } else { " " };
-            self.words.push(format!("{gap}{text}"));
+        self.steps.push(step);
+        let around = Around { detail: self.detail, owner: self.folded_from, near: self.near.as_deref(), user: self.user };
+        if let Some(words) = words::of_step(self.scene, step, &around) {
+            self.phrase.add(words);
         }
     }
 }

@@ -12,8 +12,18 @@ use crate::story::{calls, roots};
 /// An entry of a table of which nothing else is known.
 pub(crate) const ENTRY: &str = "[entry]";
 
+/// How much is said of a reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// What holds for all like it: `[index]`, and where the property was first assigned.
+    General,
+    /// Just that reference: `[3]`.
+    Exact,
+}
+
 /// What is known around a reference.
 pub(crate) struct Around<'a> {
+    pub(crate) detail: Detail,
     /// The object that people know to which the table or context belongs that the reference comes from.
     pub(crate) owner: Option<NodeIx>,
     /// The file that the path was last seen in.
@@ -35,6 +45,33 @@ impl From<&str> for Words {
     }
 }
 
+/// The words of references in a row, of which all but the last lead into parts of one object.
+#[derive(Default)]
+pub(crate) struct Phrase {
+    words: Vec<String>,
+    place: Option<Place>,
+}
+
+impl Phrase {
+    /// Adds the words of one reference.
+    pub(crate) fn add(&mut self, Words { text, place }: Words) {
+        const MOST: usize = 4;
+        self.place = place.or(self.place.take());
+        // Of an array in an array one entry is enough.
+        let repeats = text == ENTRY && !self.words.is_empty();
+        if self.words.len() < MOST && self.words.last() != Some(&text) && !repeats {
+            let gap = if self.words.is_empty() || text.starts_with(['.', '[']) { "" } else { " " };
+            self.words.push(format!("{gap}{text}"));
+        }
+    }
+
+    /// Returns all words, if there are any, and the last place; and starts anew.
+    pub(crate) fn take(&mut self) -> (Option<String>, Option<Place>) {
+        let words = std::mem::take(&mut self.words);
+        ((!words.is_empty()).then(|| words.concat()), self.place.take())
+    }
+}
+
 /// Returns the words of a reference; `None` for one that only leads into a part of the same object as people see it.
 pub(crate) fn of_step(setting: &Setting<'_>, step: Step, around: &Around<'_>) -> Option<Words> {
     let Step { from, edge } = step;
@@ -50,9 +87,10 @@ pub(crate) fn of_step(setting: &Setting<'_>, step: Step, around: &Around<'_>) ->
     }
     match edge.kind {
         EdgeKind::PROPERTY => {
-            let place = setting.property_place(from, &text, around.near);
+            let place = (around.detail == Detail::General).then(|| setting.property_place(from, &text, around.near)).flatten();
             Some(Words { text: property_word(&text), place })
         }
+        EdgeKind::ELEMENT if around.detail == Detail::Exact => Some(Words { text: format!("[{text}]"), place: None }),
         EdgeKind::ELEMENT => Some("[index]".into()),
         EdgeKind::INTERNAL if graph.kind(from) == NodeKind::ARRAY => Some(entry_word(setting, around.owner, from, edge).into()),
         _ if is_silent(&text) || !setting.is_visible(edge.to) => None,

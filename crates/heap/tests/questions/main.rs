@@ -235,9 +235,22 @@ fn selectors_find_ids_classes_lines_and_paths() {
 fn refs_tell_how() {
     let analysis = heap(CACHE);
     insta::assert_snapshot!(text(&refs(&analysis, &[node(&analysis, 21)], Direction::From, 10)), @r#"
-    id | name | edge | kind | retains | self_size | retained_size | distance | of
-    @9 | (array) | (internal 6) | internal | yes | 0 | 192 | 4 | @21
-    @21 | Session | .self | property | no | 40 | 72 | 5 | @21
+    id | name | edge | kind | retains | self_size | retained_size | distance | of | raw_id | raw_edge
+    @9 | (array) | (internal 6) | internal | yes | 0 | 192 | 4 | @21 | @9 | (internal 6)
+    @21 | Session | .self | property | no | 40 | 72 | 5 | @21 | @21 | .self
+    "#);
+    let setting = heap::story::Setting::new(&analysis, &heap::source::NoFiles);
+    insta::assert_snapshot!(text(&told_refs(&setting, &[node(&analysis, 21)], Direction::From, 10)), @r#"
+    id | name | edge | kind | retains | self_size | retained_size | distance | of | raw_id | raw_edge
+    @7 | Map(2) | [value] | internal | yes | 184 | 376 | 3 | @21 | @9 | (internal 6)
+    @21 | Session | .self | property | no | 40 | 72 | 5 | @21 | @21 | .self
+    "#);
+    insta::assert_snapshot!(text(&told_refs(&setting, &[node(&analysis, 7)], Direction::To, 10)), @r#"
+    id | name | edge | kind | retains | self_size | retained_size | distance | of | raw_id | raw_edge
+    @11 | 'a' | [key] | internal | yes | 24 | 24 | 5 | @7 | @11 | (internal 5)
+    @13 | 'b' | [key] | internal | yes | 24 | 24 | 5 | @7 | @13 | (internal 8)
+    @21 | Session | [value] | internal | yes | 40 | 72 | 5 | @7 | @21 | (internal 6)
+    @23 | Session | [value] | internal | yes | 40 | 40 | 5 | @7 | @23 | (internal 9)
     "#);
     insta::assert_snapshot!(text(&instances(&analysis, &[node(&analysis, 21), node(&analysis, 23)], InstanceSort::Newest, 1)), @r#"
     id | name | class | self_size | retained_size | distance
