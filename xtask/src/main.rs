@@ -12,6 +12,7 @@ mod setup;
 mod snapshots;
 mod stages;
 mod workspace;
+mod written;
 
 use anyhow::{Result, bail};
 use std::process::ExitCode;

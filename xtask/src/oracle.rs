@@ -1,6 +1,7 @@
 //! DevTools' own engine as the oracle: asks it about snapshots and compares its answers with heapwhy's, node by node and class by class.
 
 mod compare;
+mod questions;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -19,6 +20,7 @@ use compare::Differences;
 pub(crate) struct Oracle {
     node: PathBuf,
     script: PathBuf,
+    paths_script: PathBuf,
     bundle: PathBuf,
     key: String,
 }
@@ -29,8 +31,9 @@ impl Oracle {
         let bundle = setup::engine(workspace)?;
         let folder = workspace.root.join("tests/oracle");
         let script = folder.join("devtools.mjs");
+        let paths_script = folder.join("paths.mjs");
         let key = key_of(&[bundle.clone(), script.clone(), folder.join("load.mjs")], &[])?;
-        Ok(Self { node: workspace.node(TOOL_LINE), script, bundle, key })
+        Ok(Self { node: workspace.node(TOOL_LINE), script, paths_script, bundle, key })
     }
 
     /// What the oracle's answers depend on, besides the snapshot.
@@ -40,8 +43,22 @@ impl Oracle {
 
     /// Runs `devtools.mjs` with `arguments`.
     pub(crate) fn ask(&self, arguments: &[&OsStr]) -> Result<()> {
+        self.run(&self.script, arguments)
+    }
+
+    /// Asks for the retaining paths of some nodes of a snapshot.
+    pub(crate) fn ask_paths(&self, file: &Path, out: &Path) -> Result<()> {
+        self.run(&self.paths_script, &[file.as_os_str(), out.as_os_str()])
+    }
+
+    /// What the answers of `ask_paths` depend on, besides the snapshot.
+    pub(crate) fn paths_key(&self) -> Result<String> {
+        key_of(std::slice::from_ref(&self.paths_script), &[&self.key])
+    }
+
+    fn run(&self, script: &Path, arguments: &[&OsStr]) -> Result<()> {
         let mut command = Command::new(&self.node);
-        command.arg("--max-old-space-size=12000").arg(&self.script).args(arguments);
+        command.arg("--max-old-space-size=12000").arg(script).args(arguments);
         command.env("DEVTOOLS_ENGINE", &self.bundle).stdin(Stdio::null());
         run(&mut command).context("DevTools' engine failed")
     }
@@ -81,6 +98,7 @@ impl Ours {
         let truth = read_json(&snapshot.report)?;
         found.append(compare::classes(&self.json(&["classes".as_ref(), snapshot.file.as_ref()])?, &truth)?);
         found.append(compare::statistics(&self.json(&["summary".as_ref(), snapshot.file.as_ref()])?, &truth)?);
+        found.append(questions::compare(&snapshot.file, &truth, &read_json(&snapshot.paths)?)?);
         Ok(found)
     }
 
@@ -126,8 +144,10 @@ pub(crate) fn compare_files(workspace: &Workspace, files: &[&str]) -> Result<Exi
     for file in files {
         let base = ours.scratch.join("asked");
         oracle.ask(&["all".as_ref(), file.as_ref(), base.as_os_str()])?;
-        let (nodes, report) = (ours.scratch.join("asked.csv"), ours.scratch.join("asked.json"));
-        let snapshot = Snapshot { name: (*file).to_owned(), file: file.into(), nodes, report };
+        let (nodes, report, paths) =
+            (ours.scratch.join("asked.csv"), ours.scratch.join("asked.json"), ours.scratch.join("asked.paths.json"));
+        oracle.ask_paths(file.as_ref(), &paths)?;
+        let snapshot = Snapshot { name: (*file).to_owned(), file: file.into(), nodes, report, paths };
         tally.add(tell(file, ours.compare_one(&snapshot)));
     }
     for pair in files.windows(2) {

@@ -18,8 +18,17 @@ pub(crate) fn bench(workspace: &Workspace) -> Result<()> {
     install(workspace, "bench")
 }
 
+/// Installs the packages of `tests/memlab/package-lock.json`.
+pub(crate) fn memlab(workspace: &Workspace) -> Result<()> {
+    install_from(workspace, "tests/memlab", "memlab")
+}
+
 fn install(workspace: &Workspace, set: &str) -> Result<()> {
-    let from = workspace.root.join(set);
+    install_from(workspace, set, set)
+}
+
+fn install_from(workspace: &Workspace, folder: &str, set: &str) -> Result<()> {
+    let from = workspace.root.join(folder);
     let to = workspace.cache.join("npm").join(set);
     let names = ["package.json", "package-lock.json"];
     let key = key_of(&names.map(|name| from.join(name)), &[])?;
@@ -27,7 +36,7 @@ fn install(workspace: &Workspace, set: &str) -> Result<()> {
     if is_fresh(&stamp, &key) {
         return Ok(());
     }
-    eprintln!("installing the npm packages of {set}/package-lock.json");
+    eprintln!("installing the npm packages of {folder}/package-lock.json");
     fs::create_dir_all(&to)?;
     for name in names {
         fs::copy(from.join(name), to.join(name))?;

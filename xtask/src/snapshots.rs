@@ -36,6 +36,8 @@ pub(crate) struct Snapshot {
     pub(crate) nodes: PathBuf,
     /// Classes and totals, by DevTools' engine.
     pub(crate) report: PathBuf,
+    /// Retaining paths of some nodes, by DevTools' engine.
+    pub(crate) paths: PathBuf,
 }
 
 /// Makes what is missing and returns all snapshots, by line of Node.js and name.
@@ -107,5 +109,11 @@ fn truth(workspace: &Workspace, oracle: &Oracle, line: u32, file: PathBuf) -> Re
         oracle.ask(&["all".as_ref(), file.as_os_str(), base.as_os_str()])?;
         fs::write(stamp, key)?;
     }
-    Ok(Snapshot { name, file, nodes, report })
+    let (paths, stamp) = (with("paths.json"), with("paths.made"));
+    let key = key_of(std::slice::from_ref(&file), &[&oracle.paths_key()?])?;
+    if !is_fresh(&stamp, &key) {
+        oracle.ask_paths(&file, &paths)?;
+        fs::write(stamp, key)?;
+    }
+    Ok(Snapshot { name, file, nodes, report, paths })
 }

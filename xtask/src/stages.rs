@@ -8,7 +8,7 @@ use std::process::{ExitCode, Stdio};
 use std::time::Instant;
 
 use crate::workspace::{NODE_LINES, Workspace, run};
-use crate::{end_to_end, oracle, setup, snapshots};
+use crate::{end_to_end, oracle, setup, snapshots, written};
 
 /// How many passed and failed.
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ struct Stage {
 }
 
 const STAGES: &[Stage] = &[
-    Stage { name: "setup", about: "fetch Node.js 16 to 26 and DevTools' engine through npm", run: fetch },
+    Stage { name: "setup", about: "fetch Node.js 16 to 26, DevTools' engine and memlab through npm", run: fetch },
     Stage { name: "fmt", about: "cargo fmt --check", run: |workspace| cargo(workspace, &["fmt", "--all", "--", "--check"]) },
     Stage { name: "clippy", about: "cargo clippy, warnings are errors", run: clippy },
     Stage { name: "house", about: "every source file says what it knows, and none is too long", run: house },
@@ -53,7 +53,12 @@ const STAGES: &[Stage] = &[
         run: cargo_test,
     },
     Stage { name: "snapshots", about: "make snapshots on every Node.js; DevTools' engine reads each", run: make_snapshots },
-    Stage { name: "oracle", about: "every node, class and change is what DevTools' engine says", run: oracle::stage },
+    Stage {
+        name: "oracle",
+        about: "every node, class, change, filter, string, realm and retaining path is what DevTools' engine says",
+        run: oracle::stage,
+    },
+    Stage { name: "written", about: "what heapwhy writes, DevTools' engine and memlab load", run: written::stage },
     Stage { name: "end-to-end", about: "the demo and the main questions, on every Node.js", run: end_to_end::stage },
 ];
 
@@ -101,6 +106,7 @@ fn run_stages(workspace: &Workspace, stages: &[Stage]) -> ExitCode {
 const ONE: Tally = Tally { passed: 1, failed: 0 };
 
 fn fetch(workspace: &Workspace) -> Result<Tally> {
+    setup::memlab(workspace)?;
     setup::engine(workspace).map(|_| ONE)
 }
 

@@ -10,6 +10,7 @@
 mod all;
 mod cost;
 mod names;
+mod retaining;
 mod roots;
 
 use crate::analysis::HeapAnalysis;
@@ -17,9 +18,10 @@ use crate::graph::{Edge, EdgeIx, HeapGraph, NodeIx};
 use crate::source::Scripts;
 
 pub(crate) use all::is_number;
-pub use all::{PathLimits, PathShape, RetainingNode, all_paths, retaining_paths, shapes_of};
+pub use all::{PathLimits, PathShape, all_paths, shapes_of};
 pub use names::KnownNames;
 pub(crate) use names::Name;
+pub use retaining::{RetainingNode, RetainingPaths, retaining_paths};
 pub use roots::{Root, Roots};
 
 /// No edge, no node.

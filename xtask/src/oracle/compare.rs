@@ -28,7 +28,7 @@ impl Differences {
         Self { kinds: Vec::new(), compared: vec![what] }
     }
 
-    fn note(&mut self, kind: &str, example: impl FnOnce() -> String) {
+    pub(super) fn note(&mut self, kind: &str, example: impl FnOnce() -> String) {
         let index = self.kinds.iter().position(|(name, ..)| name == kind).unwrap_or_else(|| {
             self.kinds.push((kind.to_owned(), 0, Vec::new()));
             self.kinds.len() - 1
@@ -38,6 +38,11 @@ impl Differences {
         if examples.len() < EXAMPLES {
             examples.push(example());
         }
+    }
+
+    /// Says what was compared.
+    pub(super) fn add_compared(&mut self, what: String) {
+        self.compared.push(what);
     }
 
     /// Adds another comparison's.

@@ -1,11 +1,11 @@
-//! More than the one best path: every distinct shape of path, and DevTools' tree of retaining paths.
+//! More than the one best path: every distinct shape of path.
 
 use rustc_hash::{FxHashMap, FxHasher};
 use std::hash::{Hash, Hasher};
 
 use crate::analysis::HeapAnalysis;
-use crate::graph::{Edge, EdgeName, HeapGraph, NodeIx};
-use crate::kinds::{EdgeKind, NodeKind};
+use crate::graph::{EdgeName, HeapGraph, NodeIx};
+use crate::kinds::NodeKind;
 use crate::paths::{PathTree, Step};
 use crate::source::scripts::unbound;
 
@@ -105,46 +105,4 @@ fn written(graph: &HeapGraph, node: NodeIx) -> Option<(u32, u32, u32)> {
 /// Says whether an edge's name is an index written as text, as those of hash tables are.
 pub(crate) fn is_number(raw: &[u8]) -> bool {
     !raw.is_empty() && raw.iter().all(u8::is_ascii_digit)
-}
-
-/// A node of DevTools' tree of retaining paths.
-#[derive(Clone, Debug)]
-pub struct RetainingNode {
-    /// The node.
-    pub node: NodeIx,
-    /// The edge to the node that stands above it in the tree, which it retains; `None` for the topmost.
-    pub edge: Option<Edge>,
-    /// How far from the top.
-    pub depth: usize,
-    /// How many retainers a limit left out.
-    pub left_out: usize,
-}
-
-/// Returns DevTools' `getRetainingPaths`: from the node upwards, over retainers that are not weak, the nearest to the root first; a path
-/// ends at distance 2 or less; a node is visited again only from less deep. Listed depth first. O(limits.nodes x siblings).
-#[must_use]
-pub fn retaining_paths(analysis: &HeapAnalysis, node: NodeIx, limits: PathLimits) -> Vec<RetainingNode> {
-    let mut result: Vec<RetainingNode> = Vec::new();
-    let mut seen: FxHashMap<u32, usize> = FxHashMap::default();
-    let mut work = vec![(node, None, 0_usize)];
-    while let Some((node, edge, depth)) = work.pop() {
-        if result.len() >= limits.nodes {
-            break;
-        }
-        if seen.get(&node.0).is_some_and(|&known| known <= depth) {
-            continue;
-        }
-        seen.insert(node.0, depth);
-        let mut retainers = Vec::new();
-        let far = analysis.distance(node).as_devtools() > 2;
-        if far && depth < limits.depth {
-            retainers.extend(analysis.retainers(node).filter(|&(from, edge)| edge.kind != EdgeKind::WEAK && from != node));
-            retainers.sort_by_key(|&(from, _)| analysis.distance(from).as_devtools());
-        }
-        let left_out = retainers.len().saturating_sub(limits.siblings);
-        retainers.truncate(limits.siblings);
-        result.push(RetainingNode { node, edge, depth, left_out });
-        work.extend(retainers.into_iter().rev().map(|(from, edge)| (from, Some(edge), depth + 1)));
-    }
-    result
 }

@@ -22,7 +22,7 @@ pub fn retainers_tree(analysis: &HeapAnalysis, node: NodeIx, limits: PathLimits)
     let mut arena = Arena::default();
     // Where in the tree the last node of each depth stands: a node's parent is the last one less deep.
     let mut last: Vec<usize> = Vec::new();
-    for found in retaining_paths(analysis, node, limits) {
+    for found in retaining_paths(analysis, node, limits).nodes {
         last.truncate(found.depth);
         let at = arena.add(last.last().copied(), found.node, row(analysis, &found));
         last.push(at);
