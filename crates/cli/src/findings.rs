@@ -220,6 +220,7 @@ fn finding_json(finding: &Finding) -> Value {
         "confidence": rounded(finding.confidence),
         "title": finding.title,
         "bytes": finding.bytes,
+        "held": finding.held,
         "count": finding.count,
         "class": finding.class,
         "owner": owner_json(&finding.owner),
@@ -232,6 +233,7 @@ fn finding_json(finding: &Finding) -> Value {
         "limits": finding.limits,
         "growth": finding.growth.as_ref().map(growth_json),
         "holder": finding.holder.0.to_string(),
+        "holders": finding.holders,
         "example": finding.example.0.to_string(),
     })
 }

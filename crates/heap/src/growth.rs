@@ -6,21 +6,25 @@
 
 mod chain;
 mod ids;
+mod trends;
 mod volumes;
 
 use rustc_hash::FxHashMap;
 
 use crate::analysis::{Cancelled, HeapAnalysis};
-use crate::graph::HeapGraph;
+use crate::cut::Cutter;
+use crate::graph::{HeapGraph, NodeIx};
 use crate::process;
 use crate::progress::Progress;
 use crate::source::Owner;
 use crate::story::{Lineage, Scene};
 use crate::suspects::case::{Case, bytes, finding, grouped, is_own};
 use crate::suspects::cohorts::Cohorts;
+use crate::suspects::contents;
 use crate::suspects::{ClassGrowth, Finding, Growth, Matched, Options, Report, Verdict, VerdictKind, merge, score, step};
 
 use ids::IdSet;
+use trends::Trend;
 use volumes::{Cluster, Key, Old, volumes};
 
 /// A finding whose growth is below this part of the heap in all is noise, unless its count says otherwise.
@@ -29,10 +33,6 @@ const LEAST_SHARE: f64 = 0.0005;
 const LEAST_CORE_SHARE: f64 = 0.02;
 /// A finding below this many bytes is noise in any case.
 const LEAST_BYTES: u64 = 1500;
-/// How many objects must come with every step.
-const LEAST_STEP: u64 = 4;
-/// The part of the largest step that every other step must reach to be called steady.
-const STEADY: f64 = 0.35;
 
 /// Compares two or more snapshots, oldest first. O(edges) for each snapshot.
 ///
@@ -92,22 +92,10 @@ impl<'a> Comparison<'a> {
             return Ok(Report { verdict, findings: vec![], left_out: 0, classes: vec![] });
         }
         let series = self.series();
-        let cohorts = Cohorts::of(&self.last);
-        let mut findings: Vec<Finding> = Vec::new();
-        let growing: Vec<&Trend> = series.iter().filter(|trend| trend.is_growing(self.matched)).take(MAX_CASES).collect();
-        let old = self.old_content(&growing);
-        for (trend, old) in growing.into_iter().zip(old) {
-            step(progress, steps - 1, steps)?;
-            let mut found = finding(&self.last, &self.case(trend, old));
-            if self.is_innocent(&found) {
-                continue;
-            }
-            found.why.extend(cohorts.like(&self.last, trend.cluster.example));
-            merge(&mut findings, found);
-        }
-        findings.sort_by(|a, b| score(b).total_cmp(&score(a)));
+        let mut findings = self.findings(&self.cases(&series), progress)?;
         if findings.is_empty() && self.matched == Matched::ById && sizes.windows(2).all(|pair| pair[1] > pair[0]) {
-            findings.extend(chain::longest(&self.last, &self.classes(&[])).map(|case| finding(&self.last, &case)));
+            let chain = chain::longest(&self.last, &self.classes(&[]));
+            findings = self.findings(chain.as_slice(), progress)?;
         }
         let classes = self.classes(&findings);
         let verdict = self.verdict(&sizes, &series, &findings);
@@ -129,31 +117,50 @@ impl<'a> Comparison<'a> {
             .or_else(|| (self.matched == Matched::ByPath).then(|| differ("the main scripts", &process::main_script)).flatten())
     }
 
-    /// Measures what the holders of these trends had from the first snapshot on.
-    fn old_content(&self, trends: &[&Trend]) -> Vec<Old> {
-        let clusters: Vec<Cluster> = trends.iter().map(|trend| trend.cluster).collect();
-        match self.matched {
-            Matched::ById => volumes::old_content(&self.last, &self.lineage, &self.ids, &clusters),
+    /// Makes cases of the trends that grow, with what their holders had from the first snapshot on.
+    fn cases(&self, series: &[Trend]) -> Vec<Case> {
+        let mut growing: Vec<Trend> = series.iter().filter(|trend| trend.is_growing(self.matched)).take(MAX_CASES).cloned().collect();
+        let old = match self.matched {
+            Matched::ById => volumes::old_content(&self.last, &self.lineage, &self.ids, &growing),
             // Compared by path every object counts as it is: there is no common ground.
-            Matched::ByPath => vec![Old::default(); clusters.len()],
+            Matched::ByPath => {
+                trends::find_holders(&self.last, &self.lineage, &mut growing);
+                vec![Old::default(); growing.len()]
+            }
+        };
+        let mut cases: Vec<Case> = growing.iter().zip(old).map(|(trend, old)| self.case(trend, old)).collect();
+        if self.matched == Matched::ById {
+            cases.extend(chain::of_closures(&self.last, &self.ids));
         }
+        contents::gather(&self.last, &self.lineage, &mut cases, volumes::class_key);
+        cases
     }
 
-    /// Returns the holders whose content changed, those with the largest last content first.
+    /// Says what is to be said of the cases that are not innocent, worst first.
+    fn findings(&self, cases: &[Case], progress: &dyn Progress) -> Result<Vec<Finding>, Cancelled> {
+        let steps = self.snapshots.len() as u64 + 1;
+        let mut findings: Vec<Finding> = Vec::new();
+        if cases.is_empty() {
+            return Ok(findings);
+        }
+        let (cohorts, cutter) = (Cohorts::of(&self.last), Cutter::new(self.last.analysis));
+        for case in cases {
+            step(progress, steps - 1, steps)?;
+            let mut found = finding(&self.last, &self.lineage, &cutter, case);
+            if self.is_innocent(&found) {
+                continue;
+            }
+            found.why.extend(cohorts.like(&self.last, case.example));
+            merge(&mut findings, found);
+        }
+        findings.sort_by(|a, b| score(b).total_cmp(&score(a)));
+        Ok(findings)
+    }
+
+    /// Returns how the content of holders changed, those with the largest last content first.
     fn series(&self) -> Vec<Trend> {
         let least = self.snapshots.last().map_or(0, |last| (last.total_size() as f64 * LEAST_SHARE) as u64).max(LEAST_BYTES);
-        let Some(last) = self.clusters.last() else { return vec![] };
-        let mut trends: Vec<Trend> = last
-            .iter()
-            .map(|(key, cluster)| Trend {
-                counts: self.clusters.iter().map(|clusters| clusters.get(key).map_or(0, |cluster| cluster.count)).collect(),
-                bytes: self.clusters.iter().map(|clusters| clusters.get(key).map_or(0, |cluster| cluster.bytes)).collect(),
-                cluster: *cluster,
-            })
-            .filter(|trend| trend.cluster.bytes >= least)
-            .collect();
-        trends.sort_by(|a, b| b.cluster.bytes.cmp(&a.cluster.bytes).then(a.cluster.example.cmp(&b.cluster.example)));
-        trends
+        trends::trends(&self.last, &self.lineage, &self.clusters, least, self.matched)
     }
 
     fn case(&self, trend: &Trend, old: Old) -> Case {
@@ -173,21 +180,19 @@ impl<'a> Comparison<'a> {
         let base = if self.snapshots.len() > 2 { 0.8 } else { 0.55 };
         let confidence = base + 0.15 * evenness.clamp(0.0, 1.0);
         Case {
-            holder: cluster.holder,
-            example: cluster.example,
-            count: cluster.count + old.count,
-            bytes: self.held(cluster, old),
+            holders: trend.holders.clone(),
             growth: Some(growth),
             why,
             confidence,
+            ..Case::new(cluster.holder, cluster.example, cluster.count + old.count, self.held(trend, old))
         }
     }
 
-    /// Returns how much a holder's content is in all: what is new, and what was there before where the holder alone keeps it.
-    fn held(&self, cluster: Cluster, old: Old) -> u64 {
-        let own = self.last.is_visible(cluster.holder) && self.last.paths.roots.at(cluster.holder).is_none();
-        let content = cluster.bytes.saturating_add(old.bytes);
-        if own { content.max(self.last.analysis.retained_size(cluster.holder)) } else { content }
+    /// Returns how much the holders' content is in all: what is new, and what was there before where the holders alone keep it.
+    fn held(&self, trend: &Trend, old: Old) -> u64 {
+        let own = |&&holder: &&NodeIx| self.last.is_visible(holder) && self.last.paths.roots.at(holder).is_none();
+        let retained = trend.holders.iter().filter(own).map(|&holder| self.last.analysis.retained_size(holder));
+        trend.cluster.bytes.saturating_add(old.bytes).max(retained.fold(0, u64::saturating_add))
     }
 
     /// Says whether Node.js bounds what a finding is about, or it is a small matter of Node.js's or V8's own.
@@ -197,7 +202,7 @@ impl<'a> Comparison<'a> {
         // External strings are the sources of Node.js's modules, which it compiles when they are first used.
         let sources = finding.rule == "engine-table" && finding.title.starts_with("Objects held by V8");
         let own = finding.location.as_ref().is_some_and(is_own) || matches!(finding.owner, Owner::App | Owner::Package { .. });
-        let small = self.matched == Matched::ByPath || (finding.bytes as f64) < self.last.analysis.total_size() as f64 * LEAST_CORE_SHARE;
+        let small = self.matched == Matched::ByPath || (finding.held as f64) < self.last.analysis.total_size() as f64 * LEAST_CORE_SHARE;
         full || sources || (!own && small)
     }
 
@@ -311,40 +316,6 @@ fn held_by(finding: &Finding) -> String {
     let edge = hop.edge.as_ref().map_or("", |edge| &edge.text);
     // A property follows its object; a variable is named with its function.
     if above.is_empty() || edge.starts_with(['.', '[']) { format!("{above}{edge}") } else { format!("{edge} in {above}") }
-}
-
-/// How one holder's content changed.
-#[derive(Clone, Debug)]
-struct Trend {
-    counts: Vec<u64>,
-    bytes: Vec<u64>,
-    cluster: Cluster,
-}
-
-impl Trend {
-    fn steps(&self) -> Vec<u64> {
-        self.counts.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect()
-    }
-
-    /// Says whether the number rose in every step by much the same, and what came stayed.
-    fn is_growing(&self, matched: Matched) -> bool {
-        let steps = self.steps();
-        let largest = steps.iter().max().copied().unwrap_or(0);
-        let steady = steps.iter().all(|&step| step >= LEAST_STEP && step as f64 >= largest as f64 * STEADY);
-        // Of another process, what is not there at all may only have another path.
-        if matched == Matched::ByPath && self.counts.contains(&0) {
-            return false;
-        }
-        let before = self.counts.iter().rev().nth(1).copied().unwrap_or(0);
-        let stayed = matched == Matched::ByPath || self.counts.len() < 3 || self.cluster.survived as f64 >= before as f64 * 0.6;
-        steady && stayed
-    }
-
-    /// Says whether the number rises ever more slowly.
-    fn is_filling(&self) -> bool {
-        let steps = self.steps();
-        steps.len() >= 2 && steps.first() > Some(&16) && steps.windows(2).all(|pair| pair[1] as f64 <= pair[0] as f64 * 0.6)
-    }
 }
 
 fn in_all(sizes: &[u64]) -> String {

@@ -28,6 +28,7 @@ pub mod classes;
 pub mod column;
 pub mod contexts;
 pub mod convert;
+pub mod cut;
 mod decimal;
 mod detached;
 pub mod diff;

@@ -9,6 +9,7 @@
 
 mod all;
 mod cost;
+pub(crate) mod keys;
 mod names;
 mod retaining;
 mod roots;

@@ -53,7 +53,7 @@ pub struct HopEdge {
     pub times: u64,
     /// Whether this is the hop to cut: rendered with `~~~` below.
     pub cut: bool,
-    /// How much cutting it would free, in bytes, where it is the one to cut.
+    /// How much cutting it frees, in bytes, where it is the one to cut and a finding is about it: `Finding::bytes`.
     pub frees: Option<u64>,
     /// V8's references that it stands for, one after the other.
     pub steps: Vec<Step>,

@@ -7,23 +7,28 @@ mod accumulation;
 mod buffers;
 pub(crate) mod case;
 mod census;
+pub(crate) mod chains;
 mod closures;
 pub(crate) mod cohorts;
 mod collections;
+pub(crate) mod contents;
 mod listeners;
 mod modules;
 mod patterns;
 mod promises;
 mod rules;
+pub(crate) mod siblings;
 mod strings;
 mod timers;
 mod wrappers;
 
 use crate::analysis::{Cancelled, HeapAnalysis};
+use crate::cut::Cutter;
 use crate::graph::NodeId;
 use crate::progress::{Phase, Progress};
 use crate::source::{NoFiles, Owner, Place, SourceFiles, SourceLine};
 use crate::story::{Lineage, Scene, Story};
+use case::Case;
 use cohorts::Cohorts;
 
 pub use rules::{RULES, Rule};
@@ -146,8 +151,10 @@ pub struct Finding {
     pub confidence: f64,
     /// A first line that can stand alone: `Unbounded Map · 200,000 Session · 90.7 MB`.
     pub title: String,
-    /// What it holds, in bytes.
+    /// What is freed when its holders let go of its objects, in bytes: the self sizes of all that nothing else reaches then.
     pub bytes: u64,
+    /// Its objects with all that hangs on them, in bytes, also where something else holds that too: what findings are ranked by.
+    pub held: u64,
     /// How many objects it is about.
     pub count: u64,
     /// The class of those objects.
@@ -160,7 +167,7 @@ pub struct Finding {
     pub story: Story,
     /// Why it is suspected, one clause each.
     pub why: Vec<String>,
-    /// What a cut would free, in bytes, with where to cut: (bytes, `.byId is bounded`).
+    /// `bytes`, with what must happen for it: (bytes, `.byId is bounded`).
     pub frees: Option<(u64, String)>,
     /// The source line at `location`, where the text is known.
     pub look: Option<SourceLine>,
@@ -170,8 +177,10 @@ pub struct Finding {
     pub limits: &'static str,
     /// How it changed over the snapshots; `None` for one snapshot.
     pub growth: Option<Growth>,
-    /// The object that holds all the others.
+    /// The object that holds all the others; of several the one that holds most.
     pub holder: NodeId,
+    /// How many such holders of one shape there are: 1 for most.
+    pub holders: u64,
     /// A typical one of the objects held.
     pub example: NodeId,
 }
@@ -254,15 +263,20 @@ pub(crate) fn step(progress: &dyn Progress, done: u64, total: u64) -> Result<(),
 /// Gathers piles and accumulation points and keeps those that are suspicious.
 fn judged(scene: &Scene<'_>, lineage: &Lineage, progress: &dyn Progress) -> Result<Vec<Finding>, Cancelled> {
     let total = scene.analysis.total_size();
-    let cohorts = Cohorts::of(scene);
     let mut findings: Vec<Finding> = Vec::new();
-    let piles = census::candidates(scene, lineage);
-    let large = piles.iter().filter(|case| is_large(case, total)).take(MAX_CASES);
-    let numerous = piles.iter().filter(|case| !is_large(case, total) && case.count >= NUMEROUS).take(MAX_CASES);
-    let points = accumulation::candidates(scene, lineage, LEAST_BYTES);
-    for case in large.chain(numerous).chain(points.iter().take(MAX_CASES)) {
+    let (large, small): (Vec<Case>, Vec<Case>) = census::candidates(scene, lineage).into_iter().partition(|case| is_large(case, total));
+    let numerous = small.into_iter().filter(|case| case.count >= NUMEROUS).take(MAX_CASES);
+    let points = accumulation::candidates(scene, lineage, LEAST_BYTES).into_iter().take(MAX_CASES);
+    let chains = chains::candidates(scene, LEAST_BYTES).into_iter().take(MAX_CASES);
+    let mut cases: Vec<Case> = large.into_iter().take(MAX_CASES).chain(numerous).chain(points).chain(chains).collect();
+    if cases.is_empty() {
+        return Ok(findings);
+    }
+    contents::gather(scene, lineage, &mut cases, census::class_key);
+    let (cohorts, cutter) = (Cohorts::of(scene), Cutter::new(scene.analysis));
+    for case in &cases {
         step(progress, 3, STEPS)?;
-        let mut found = case::finding(scene, case);
+        let mut found = case::finding(scene, lineage, &cutter, case);
         if !is_suspicious(&found, case, total) {
             continue;
         }
@@ -288,12 +302,12 @@ fn share(bytes: u64, total: u64) -> f64 {
     bytes as f64 / total.max(1) as f64
 }
 
-fn is_large(case: &case::Case, total: u64) -> bool {
-    case.bytes >= LEAST_BYTES && share(case.bytes, total) >= LEAST_SHARE
+fn is_large(case: &Case, total: u64) -> bool {
+    case.held >= LEAST_BYTES && share(case.held, total) >= LEAST_SHARE
 }
 
-fn is_suspicious(found: &Finding, case: &case::Case, total: u64) -> bool {
-    let is_pile = matches!(found.rule, "listener-pile" | "timer-pile" | "module-pile" | "pending-promise");
+fn is_suspicious(found: &Finding, case: &Case, total: u64) -> bool {
+    let is_pile = matches!(found.rule, "listener-pile" | "timer-pile" | "module-pile" | "pending-promise" | "closure-chain");
     let own = found.location.as_ref().is_some_and(case::is_own);
     match found.owner {
         Owner::NodeCore | Owner::Unknown if !own => {
@@ -327,14 +341,21 @@ pub(crate) fn score(finding: &Finding) -> f64 {
         Owner::Unknown => 0.7,
         Owner::NodeCore => 0.5,
     };
-    finding.bytes as f64 * finding.confidence * owner
+    finding.held as f64 * finding.confidence * owner
 }
 
 /// Adds a finding, or keeps only the better where one is about the same memory, or equal leaks have one fingerprint.
 pub(crate) fn merge(findings: &mut Vec<Finding>, found: Finding) {
     let same = |known: &&mut Finding| {
         let on_path = |story: &Story, node: NodeId| story.hops.iter().any(|hop| hop.node == Some(node));
-        let nested = known.growth.is_none() && (on_path(&found.story, known.example) || on_path(&known.story, found.example));
+        // Contents of the objects of another finding: their path leads through its holder to an object like its own.
+        let within = |inner: &Finding, outer: &Finding| {
+            let mut below = inner.story.hops.iter().skip_while(|hop| hop.node != Some(outer.holder)).skip(1);
+            let label = outer.story.hops.last().map(|hop| hop.label.as_str());
+            inner.holder != outer.holder && below.any(|hop| hop.node == Some(outer.example) || Some(hop.label.as_str()) == label)
+        };
+        let nested = known.growth.is_none() && (within(&found, known) || within(known, &found));
+        let nested = nested || known.growth.is_none() && (on_path(&found.story, known.example) || on_path(&known.story, found.example));
         let one_place = known.rule == found.rule && known.location.is_some() && known.location == found.location;
         known.holder == found.holder || known.id == found.id || nested || one_place
     };

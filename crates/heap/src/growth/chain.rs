@@ -5,12 +5,46 @@
 
 use crate::graph::NodeIx;
 use crate::story::Scene;
-use crate::suspects::{ClassGrowth, Growth};
+use crate::suspects::case::{Case, Kept, grouped};
+use crate::suspects::{ClassGrowth, Growth, Matched, chains};
 
-use super::Case;
+use super::ids::IdSet;
 
 /// The least size of a chain in bytes.
 const LEAST_BYTES: u64 = 64 << 10;
+
+/// Finds chains of closures that got longer in every step. O(contexts).
+pub(super) fn of_closures(last: &Scene<'_>, ids: &[IdSet]) -> Vec<Case> {
+    let mut cases = chains::candidates(last, LEAST_BYTES);
+    cases.retain_mut(|case| {
+        let growth = links(last, ids, &case.members);
+        let steps: Vec<u64> = growth.counts.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
+        case.why.push(grew_by(&steps));
+        case.growth = Some(growth);
+        steps.iter().all(|&step| step > 0)
+    });
+    cases
+}
+
+/// Says how many links of a chain each snapshot had, and how much they keep without those behind them.
+fn links(last: &Scene<'_>, ids: &[IdSet], members: &[NodeIx]) -> Growth {
+    let retained = |node: Option<&NodeIx>| node.map_or(0, |&node| last.analysis.retained_size(node));
+    let own = |at: usize| retained(members.get(at)).saturating_sub(retained(members.get(at + 1)));
+    let mut growth = Growth { counts: vec![0; ids.len()], bytes: vec![0; ids.len()], matched: Matched::ById };
+    for (at, &node) in members.iter().enumerate() {
+        for (nth, ids) in ids.iter().enumerate() {
+            let is_there = ids.contains(last.graph().id(node).0);
+            growth.counts[nth] += u64::from(is_there);
+            growth.bytes[nth] += if is_there { own(at) } else { 0 };
+        }
+    }
+    growth
+}
+
+fn grew_by(steps: &[u64]) -> String {
+    let shown: Vec<String> = steps.iter().map(|&step| grouped(step)).collect();
+    format!("grew by {} in {} step{}", shown.join(", "), steps.len(), if steps.len() == 1 { "" } else { "s" })
+}
 
 /// Finds the longest chain among classes that grew in every step: the largest first. O(nodes) a class.
 pub(super) fn longest(last: &Scene<'_>, classes: &[ClassGrowth]) -> Option<Case> {
@@ -34,18 +68,14 @@ fn chain(last: &Scene<'_>, grown: &ClassGrowth) -> Option<Case> {
         return None;
     }
     let holder = last.paths.parent_node(first)?;
-    let steps: Vec<String> = grown.growth.counts.windows(2).map(|pair| super::grouped(pair[1].saturating_sub(pair[0]))).collect();
+    let steps: Vec<u64> = grown.growth.counts.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
     Some(Case {
-        holder,
-        example: first,
-        count,
-        bytes: retained,
+        kept: Kept::Dominator,
+        members: members().filter(|&node| node == first || hangs_from(last, node, first, &grown.class)).collect(),
         growth: Some(Growth { ..grown.growth.clone() }),
-        why: vec![
-            format!("grew by {} in {} steps", steps.join(", "), steps.len()),
-            "no collection holds them: each is kept by a later one, in a chain".to_owned(),
-        ],
+        why: vec![grew_by(&steps), "no collection holds them: each is kept by a later one, in a chain".to_owned()],
         confidence: 0.7,
+        ..Case::new(holder, first, count, retained)
     })
 }
 

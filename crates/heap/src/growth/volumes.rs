@@ -5,20 +5,22 @@ use std::hash::{Hash, Hasher};
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 
 use super::ids::IdSet;
+use super::trends::Trend;
 use crate::bitset::Bitset;
 use crate::graph::NodeIx;
 use crate::kinds::NodeKind;
 use crate::story::{Lineage, Scene};
 use crate::suspects::Matched;
 use crate::suspects::case::is_payload;
+use crate::suspects::siblings::Siblings;
 
 /// A holder and a class of things that it holds, equal in all snapshots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     /// The holder's identity, or the shape of its path.
-    holder: u64,
+    pub(super) holder: u64,
     /// Kind and name of what it holds.
-    class: u64,
+    pub(super) class: u64,
 }
 
 /// What one holder has of one class.
@@ -43,13 +45,16 @@ pub(super) struct Old {
     pub(super) bytes: u64,
 }
 
-/// Measures for each cluster what its holder has of the same class in the common ground, as it is in the last snapshot. O(nodes).
-pub(super) fn old_content(scene: &Scene<'_>, lineage: &Lineage, ids: &[IdSet], clusters: &[Cluster]) -> Vec<Old> {
+/// Measures for each trend what its holders have of the same class in the common ground, as it is in the last snapshot. O(nodes).
+pub(super) fn old_content(scene: &Scene<'_>, lineage: &Lineage, ids: &[IdSet], trends: &[Trend]) -> Vec<Old> {
     let graph = scene.graph();
-    let mut old = vec![Old::default(); clusters.len()];
-    let places: FxHashMap<(NodeIx, u64), u32> =
-        clusters.iter().zip(0..).map(|(cluster, at)| ((cluster.holder, class_key(scene, cluster.example)), at)).collect();
-    let holders: FxHashSet<NodeIx> = clusters.iter().map(|cluster| cluster.holder).collect();
+    let mut old = vec![Old::default(); trends.len()];
+    let keys = |trend: &Trend, at: u32| {
+        let class = class_key(scene, trend.cluster.example);
+        trend.holders.iter().map(|&holder| ((holder, class), at)).collect::<Vec<_>>()
+    };
+    let places: FxHashMap<(NodeIx, u64), u32> = trends.iter().zip(0..).flat_map(|(trend, at)| keys(trend, at)).collect();
+    let holders: FxHashSet<NodeIx> = trends.iter().flat_map(|trend| trend.holders.iter().copied()).collect();
     let mut of_node = vec![NONE; graph.node_count()];
     for node in scene.paths.order() {
         let inherited = scene.paths.parent_node(node).map_or(NONE, |parent| of_node[parent.at()]);
@@ -85,6 +90,8 @@ pub(super) fn volumes(
 ) -> FxHashMap<Key, Cluster> {
     let graph = scene.graph();
     let nodes = graph.node_count();
+    let mut siblings = Siblings::of(scene, lineage);
+    let mut holder_key = |holder| if matched == Matched::ById { graph.id(holder).0 } else { siblings.shape(holder) };
     let mut gathered =
         Gathered { places: FxHashMap::default(), clusters: Vec::new(), of_node: vec![NONE; nodes], members: Bitset::new(nodes) };
     for node in scene.paths.order() {
@@ -102,7 +109,7 @@ pub(super) fn volumes(
         };
         let survived = before.is_some_and(|before| before.contains(id));
         if is_payload(scene, node) {
-            let holder = || lineage.holder(scene, node).map(|holder| (holder, holder_key(scene, holder, matched)));
+            let mut holder = || lineage.holder(scene, node).map(|holder| (holder, holder_key(holder)));
             // Content of what is new itself: an array that is copied to add to it (`a = [...a, x]`) is new in every snapshot.
             let within = || above.filter(|_| above_is_member).map(|above| (above, gathered.replaced(above)));
             if new && let Some((holder, holder_key)) = holder() {
@@ -169,7 +176,7 @@ fn is_entry(scene: &Scene<'_>, node: NodeIx) -> bool {
     })
 }
 
-fn class_key(scene: &Scene<'_>, node: NodeIx) -> u64 {
+pub(super) fn class_key(scene: &Scene<'_>, node: NodeIx) -> u64 {
     let graph = scene.graph();
     let kind = graph.kind(node);
     let mut hasher = FxHasher::default();
@@ -179,23 +186,6 @@ fn class_key(scene: &Scene<'_>, node: NodeIx) -> u64 {
     kind.number().hash(&mut hasher);
     if matches!(kind, NodeKind::OBJECT | NodeKind::NATIVE | NodeKind::CLOSURE) {
         graph.strings().raw(graph.name_ix(node)).hash(&mut hasher);
-    }
-    hasher.finish()
-}
-
-fn holder_key(scene: &Scene<'_>, holder: NodeIx, matched: Matched) -> u64 {
-    let graph = scene.graph();
-    if matched == Matched::ById {
-        return graph.id(holder).0;
-    }
-    let (root, steps) = scene.paths.path(graph, holder);
-    let mut hasher = FxHasher::default();
-    scene.file(root).hash(&mut hasher);
-    for step in steps.iter().take(64) {
-        if !crate::story::is_indexed(scene, step.edge) {
-            graph.edge_text(step.edge).hash(&mut hasher);
-        }
-        graph.strings().raw(graph.name_ix(step.from)).hash(&mut hasher);
     }
     hasher.finish()
 }

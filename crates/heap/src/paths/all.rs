@@ -4,8 +4,14 @@ use rustc_hash::{FxHashMap, FxHasher};
 use std::hash::{Hash, Hasher};
 
 use crate::analysis::HeapAnalysis;
+<<<<<<< HEAD
 use crate::graph::{EdgeName, HeapGraph, NodeIx};
 use crate::kinds::NodeKind;
+=======
+use crate::graph::{Edge, EdgeName, HeapGraph, NodeIx};
+use crate::kinds::{EdgeKind, NodeKind};
+use crate::paths::keys::Keys;
+>>>>>>> fe025f6 (heap: a finding's one number is what its cut frees, exactly; siblings are one finding; closure chains are found in one snapshot)
 use crate::paths::{PathTree, Step};
 use crate::source::scripts::unbound;
 
@@ -27,7 +33,7 @@ impl Default for PathLimits {
     }
 }
 
-/// Paths that differ in nothing but array indices and the identities of objects.
+/// Paths that differ in nothing but array indices, keys of dictionaries and the identities of objects.
 #[derive(Clone, Debug)]
 pub struct PathShape {
     /// How many there are.
@@ -63,8 +69,9 @@ pub fn shapes_of(graph: &HeapGraph, tree: &PathTree, nodes: &[NodeIx], limits: P
 
 fn grouped(graph: &HeapGraph, paths: impl Iterator<Item = (NodeIx, Vec<Step>)>) -> Vec<PathShape> {
     let mut shapes: FxHashMap<u64, PathShape> = FxHashMap::default();
+    let mut keys = Keys::of(graph);
     for (root, steps) in paths {
-        let shape = shapes.entry(signature(graph, &steps)).or_insert(PathShape { count: 0, root, steps });
+        let shape = shapes.entry(signature(graph, &mut keys, &steps)).or_insert(PathShape { count: 0, root, steps });
         shape.count += 1;
     }
     let mut shapes: Vec<PathShape> = shapes.into_values().collect();
@@ -72,14 +79,14 @@ fn grouped(graph: &HeapGraph, paths: impl Iterator<Item = (NodeIx, Vec<Step>)>) 
     shapes
 }
 
-/// Hashes names of nodes and edges, not their indices; a run of equal steps (a linked list) counts once. Functions, and calls of async
+/// Hashes names of nodes and edges, not their indices and keys; a run of equal steps (a linked list) counts once. Functions, and calls of async
 /// ones, go by where they were written: many have no name, or one name.
-fn signature(graph: &HeapGraph, steps: &[Step]) -> u64 {
+fn signature(graph: &HeapGraph, keys: &mut Keys<'_>, steps: &[Step]) -> u64 {
     let mut hasher = FxHasher::default();
     let mut before = (u32::MAX, u32::MAX);
     for step in steps {
         let name = match graph.edge_name(step.edge) {
-            EdgeName::Text(ix) if !is_number(graph.strings().raw(ix)) => ix.0,
+            EdgeName::Text(ix) if !keys.is_data(*step) => ix.0,
             _ => u32::MAX,
         };
         let this = (graph.name_ix(step.from).0, name);

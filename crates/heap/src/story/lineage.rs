@@ -61,10 +61,16 @@ impl Lineage {
     /// Returns the object that holds a visible node, past the links of a list that the node is one of.
     #[must_use]
     pub fn holder(&self, scene: &Scene<'_>, node: NodeIx) -> Option<NodeIx> {
-        let head = self.heads.get(node.at()).copied().filter(|&head| head != NONE)?;
-        let parent = self.parent(scene, if self.is_link(node) { NodeIx(head) } else { node })?;
+        let head = self.head(node)?;
+        let parent = self.parent(scene, if self.is_link(node) { head } else { node })?;
         // A Map of Maps: the outer one is what grows.
-        self.heads.get(parent.at()).copied().filter(|&head| head != NONE).map(NodeIx).or(Some(parent))
+        self.head(parent).or(Some(parent))
+    }
+
+    /// Returns the first of the run of equally named objects that a visible node is in.
+    #[must_use]
+    pub fn head(&self, node: NodeIx) -> Option<NodeIx> {
+        self.heads.get(node.at()).copied().filter(|&head| head != NONE).map(NodeIx)
     }
 
     /// Says whether a node is a link of a list, not its first.

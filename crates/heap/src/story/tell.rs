@@ -45,7 +45,7 @@ pub fn tell_path(scene: &Scene<'_>, root: NodeIx, steps: &[Step], about: About) 
     };
     let mut hops = Teller::new(scene, Detail::General).tell(root, &steps, about.target);
     fold_repetitions(&mut hops);
-    mark_cut(scene, &mut hops, about);
+    mark_cut(&mut hops, about);
     let left_out = leave_out(&mut hops);
     label(scene, &mut hops);
     Story { hops, left_out }
@@ -183,9 +183,8 @@ fn fold_repetitions(hops: &mut Vec<Hop>) {
 }
 
 /// Marks the hop to cut: the last named reference on the way to the holder.
-fn mark_cut(scene: &Scene<'_>, hops: &mut [Hop], about: About) {
+fn mark_cut(hops: &mut [Hop], about: About) {
     let Some(holder) = about.holder else { return };
-    let frees = scene.analysis.retained_size(holder);
     let at_holder = hops.iter().rposition(|hop| hop.at == Some(holder));
     let cut = at_holder.filter(|&at| at > 0).or_else(|| at_holder.map(|at| at + 1)).filter(|&at| at < hops.len());
     // `[value]` is no reference that the program wrote: the named one above it is.
@@ -193,7 +192,6 @@ fn mark_cut(scene: &Scene<'_>, hops: &mut [Hop], about: About) {
     let cut = cut.map(|at| if named(&at) || at < 2 || !named(&(at - 1)) { at } else { at - 1 });
     if let Some(edge) = cut.and_then(|at| hops[at].edge.as_mut()) {
         edge.cut = true;
-        edge.frees = Some(frees);
     }
     let below = at_holder.map(|at| at + 1).filter(|&at| at < hops.len());
     if let Some(edge) = below.and_then(|at| hops[at].edge.as_mut()) {

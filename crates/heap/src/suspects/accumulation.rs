@@ -4,7 +4,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::case::{Case, Described, Exhibit, is_payload};
+use super::case::{Case, Described, Exhibit, Kept, is_payload};
 use crate::classes::ClassIx;
 use crate::graph::NodeIx;
 use crate::kinds::NodeKind;
@@ -19,14 +19,23 @@ const LEAST_COUNT: u64 = 8;
 
 pub(super) fn describe(exhibit: &Exhibit<'_, '_>) -> Described {
     let holder = exhibit.scene.label(exhibit.case.holder);
+    let graph = exhibit.scene.graph();
+    // Objects that objects of their class hold: a list, or a tree.
+    let is_like = |node: NodeIx| graph.kind(node) == NodeKind::OBJECT && graph.name_ix(node) == graph.name_ix(exhibit.case.example);
+    let is_list = exhibit.case.members.iter().skip(1).any(|&node| exhibit.scene.paths.parent_node(node).is_some_and(is_like));
+    let (what, limits) = if is_list {
+        (format!("{holder} with a long list"), "one snapshot cannot tell a long queue from one that only grows")
+    } else {
+        (format!("{holder} accumulates"), "big is not leaking")
+    };
     Described {
         rule: "accumulation",
-        what: format!("{holder} accumulates"),
+        what,
         class: exhibit.class.clone(),
         why: vec![],
         remedy: "it lets them go".to_owned(),
         advice: "Find out who adds to it and when an entry should leave.".to_owned(),
-        limits: "big is not leaking",
+        limits,
         weight: 0.8,
         place: None,
     }
@@ -55,34 +64,34 @@ pub(super) fn candidates(scene: &Scene<'_>, lineage: &Lineage, least: u64) -> Ve
         if largest as f64 >= retained as f64 * DROP {
             continue;
         }
-        let Some((example, count, bytes)) =
-            largest_class(scene, &children).filter(|&(_, count, bytes)| count >= LEAST_COUNT && bytes >= least)
+        let Some((members, bytes)) =
+            largest_class(scene, &children).filter(|(members, bytes)| members.len() as u64 >= LEAST_COUNT && *bytes >= least)
         else {
             continue;
         };
         let (part, each) = (percent(retained, total), percent(largest, retained));
         cases.push(Case {
-            holder: node,
-            example,
-            count,
-            bytes,
-            growth: None,
+            kept: Kept::Dominator,
             why: vec![format!("it alone holds {part:.0}% of the heap, no single part of it more than {each:.0}% of that")],
             confidence: 0.4,
+            ..Case::new(node, members[0], members.len() as u64, bytes)
         });
+        if let Some(case) = cases.last_mut() {
+            case.members = members;
+        }
     }
     cases
 }
 
-/// Returns the class of nodes that is the largest together: an example, their count and size.
-fn largest_class(scene: &Scene<'_>, nodes: &[NodeIx]) -> Option<(NodeIx, u64, u64)> {
-    let mut sums: FxHashMap<ClassIx, (NodeIx, u64, u64)> = FxHashMap::default();
+/// Returns the nodes of the class that is the largest together, and their size; never none.
+fn largest_class(scene: &Scene<'_>, nodes: &[NodeIx]) -> Option<(Vec<NodeIx>, u64)> {
+    let mut sums: FxHashMap<ClassIx, (Vec<NodeIx>, u64)> = FxHashMap::default();
     for &node in nodes.iter().filter(|&&node| is_payload(scene, node) && scene.paths.is_reached(node)) {
-        let sum = sums.entry(scene.analysis.class(node)).or_insert((node, 0, 0));
-        sum.1 += 1;
-        sum.2 += scene.analysis.retained_size(node);
+        let sum = sums.entry(scene.analysis.class(node)).or_default();
+        sum.0.push(node);
+        sum.1 += scene.analysis.retained_size(node);
     }
-    sums.into_values().max_by_key(|&(node, _, bytes)| (bytes, std::cmp::Reverse(node)))
+    sums.into_values().max_by_key(|(nodes, bytes)| (*bytes, std::cmp::Reverse(nodes[0])))
 }
 
 fn percent(part: u64, whole: u64) -> f64 {

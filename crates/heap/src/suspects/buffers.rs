@@ -26,7 +26,7 @@ pub(super) fn describe(exhibit: &Exhibit<'_, '_>) -> Option<Described> {
         return None;
     }
     let described = collections::describe(exhibit)?;
-    let each = exhibit.case.bytes / exhibit.case.count.max(1);
+    let each = exhibit.case.held / exhibit.case.count.max(1);
     let mut why = described.why;
     why.push(format!("about {} each, mostly outside V8's heap: heapUsed does not show them", bytes(each)));
     let slabs = slabs(exhibit);

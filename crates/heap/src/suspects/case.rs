@@ -4,24 +4,44 @@ use std::hash::Hasher;
 
 use rustc_hash::FxHasher;
 
+use crate::cut::Cutter;
 use crate::graph::{EdgeName, NodeIx};
 use crate::kinds::{EdgeKind, NodeKind};
-use crate::paths::{Step, is_number};
+use crate::paths::Step;
+use crate::paths::keys::Keys;
 use crate::source::{Owner, Place};
-use crate::story::{About, Scene, Story, owner, tell};
+use crate::story::{About, Hop, Lineage, Scene, Story, owner, tell};
+use crate::suspects::contents::{self, Cut};
 use crate::suspects::{Finding, Growth, Severity, patterns, strings};
 
-/// Objects of one class that one object holds.
+/// By which references the objects of a case are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// By those of their holders.
+    Holders,
+    /// By any: the holder dominates them.
+    Dominator,
+    /// Each by that variable of a context, which its successor closes over. The holders are the contexts.
+    Variable(String),
+}
+
+/// Objects of one class that one object holds, or several of one shape.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
-    /// The object that holds them.
+    /// The object that holds them; of several the largest.
     pub(crate) holder: NodeIx,
+    /// All that do.
+    pub(crate) holders: Vec<NodeIx>,
+    /// How they do.
+    pub(crate) kept: Kept,
+    /// The objects; empty until they are gathered.
+    pub(crate) members: Vec<NodeIx>,
     /// One of them.
     pub(crate) example: NodeIx,
     /// How many there are.
     pub(crate) count: u64,
-    /// How large they and what they hold are, in bytes.
-    pub(crate) bytes: u64,
+    /// How large they and what hangs on them are, in bytes, also where something else holds it: what cases are ranked by.
+    pub(crate) held: u64,
     /// How their number changed.
     pub(crate) growth: Option<Growth>,
     /// What speaks for it so far.
@@ -88,15 +108,31 @@ impl Exhibit<'_, '_> {
     }
 }
 
-/// Says whatever is to be said about a case.
-pub(crate) fn finding(scene: &Scene<'_>, case: &Case) -> Finding {
+impl Case {
+    /// Makes a case of one holder whose objects are yet to be gathered.
+    pub(crate) fn new(holder: NodeIx, example: NodeIx, count: u64, held: u64) -> Self {
+        let (kept, holders) = (Kept::Holders, vec![holder]);
+        Self { holder, holders, kept, members: vec![], example, count, held, growth: None, why: vec![], confidence: 0.5 }
+    }
+
+    /// Returns how many siblings the holder has, itself included; a chain's contexts are its links, not siblings.
+    pub(crate) fn siblings(&self) -> u64 {
+        if matches!(self.kept, Kept::Variable(_)) { 1 } else { self.holders.len() as u64 }
+    }
+}
+
+/// Says whatever is to be said about a case whose objects have been gathered.
+pub(crate) fn finding(scene: &Scene<'_>, lineage: &Lineage, cutter: &Cutter<'_>, case: &Case) -> Finding {
     let graph = scene.graph();
+    let Cut { freed, words, also } = contents::cut(scene, lineage, cutter, case);
     let (root, steps) = scene.paths.path(graph, case.example);
     let class = scene.label(case.example);
     let exhibit = Exhibit { scene, case, steps, class };
     let described = patterns::describe(&exhibit);
     let (owner, file) = owner(scene, root, &exhibit.steps, case.holder);
-    let story = tell(scene, About { target: case.example, holder: Some(case.holder), times: case.count });
+    let mut story = tell(scene, About { target: case.example, holder: Some(case.holder), times: case.count });
+    let siblings = case.siblings();
+    mark(scene, &mut story, &exhibit.steps, case, freed.bytes);
     let by_place = described.place.as_ref().filter(|place| is_own(place));
     let owner = match by_place.map(|place| scene.owner_of(&place.generated.as_ref().unwrap_or(&Box::new((*place).clone())).file)) {
         Some(by_place) if matches!(owner, Owner::NodeCore | Owner::Unknown) || described.rule != "native-handle" => by_place,
@@ -104,33 +140,74 @@ pub(crate) fn finding(scene: &Scene<'_>, case: &Case) -> Finding {
     };
     let location = by_place.cloned().or_else(|| location(&story, &file));
     let location = location.or_else(|| scene.place(case.example).filter(is_own)).or_else(|| file_only(&file));
-    let frees = scene.analysis.retained_size(case.holder);
     let look = location.as_ref().and_then(|place| scene.source_line(place));
+    let times = if siblings > 1 { format!(" × {}", grouped(siblings)) } else { String::new() };
     let severity = if case.growth.is_some() { Severity::Error } else { Severity::Warning };
     let mut why = case.why.clone();
+    if siblings > 1 {
+        why.push(format!("held by {} of {}: the path is that of the largest", grouped(siblings), like(scene, case.holder)));
+    }
     why.extend(described.why);
+    why.extend(words);
     why.extend(strings::pinned_below(scene, case.example));
     Finding {
         id: fingerprint(&exhibit, described.rule, &owner, location.as_ref()),
         rule: described.rule,
         severity,
         confidence: (case.confidence * described.weight).clamp(0.05, 0.99),
-        title: format!("{} · {} {} · {}", described.what, grouped(case.count), described.class, bytes(case.bytes)),
-        bytes: case.bytes,
+        title: format!("{}{times} · {} {} · {}", described.what, grouped(case.count), described.class, size(freed.bytes, case.held)),
+        bytes: freed.bytes,
+        held: case.held.max(freed.bytes),
         count: case.count,
         class: described.class,
         owner,
         location,
         story,
         why,
-        frees: (frees > 0).then_some((frees, described.remedy)),
+        frees: Some((freed.bytes, also.map_or(described.remedy.clone(), |also| format!("{}, and {also} lets go too", described.remedy)))),
         look,
         advice: described.advice,
         // Several snapshots show what one cannot.
         limits: if case.growth.is_some() && described.limits.starts_with("one snapshot") { "" } else { described.limits },
         growth: case.growth.clone(),
         holder: graph.id(case.holder),
+        holders: siblings,
         example: graph.id(case.example),
+    }
+}
+
+/// Writes what a cut frees, and where that is little of what is held, that as well.
+fn size(frees: u64, held: u64) -> String {
+    if frees < held / 10 { format!("{} (of {}: also held elsewhere)", bytes(frees), bytes(held)) } else { bytes(frees) }
+}
+
+/// Names what siblings are: their class, in the plural of a report.
+fn like(scene: &Scene<'_>, holder: NodeIx) -> String {
+    format!("the {}s of this shape", scene.label(holder))
+}
+
+/// Adds to the story what the cut frees, and where siblings part, how many they are.
+fn mark(scene: &Scene<'_>, story: &mut Story, steps: &[Step], case: &Case, frees: u64) {
+    if let Some(edge) = story.hops.iter_mut().filter_map(|hop| hop.edge.as_mut()).find(|edge| edge.cut) {
+        edge.frees = Some(frees);
+    }
+    if let Kept::Variable(_) = case.kept
+        && let Some(edge) = story.hops.iter_mut().filter_map(|hop| hop.edge.as_mut()).find(|edge| edge.cut)
+    {
+        edge.times = case.count;
+    }
+    if case.siblings() < 2 {
+        return;
+    }
+    let mut keys = Keys::of(scene.graph());
+    let upto = steps.iter().position(|step| step.edge.to == case.holder).map_or(0, |at| at + 1);
+    let Some(parts) = steps.iter().take(upto).rposition(|&step| keys.is_data(step)) else { return };
+    let below = |hop: &Hop| steps[parts..upto].iter().any(|step| hop.at == Some(step.edge.to));
+    if let Some(edge) = story.hops.iter_mut().find(|hop| below(hop)).and_then(|hop| hop.edge.as_mut()) {
+        edge.times = edge.times.max(case.siblings());
+        if steps[parts].edge.kind == EdgeKind::PROPERTY {
+            "[property]".clone_into(&mut edge.text);
+        }
     }
 }
 
@@ -163,22 +240,21 @@ fn fingerprint(exhibit: &Exhibit<'_, '_>, rule: &str, owner: &Owner, location: O
         hasher.write(name.as_bytes());
     }
     let mut before = String::new();
+    let mut keys = Keys::of(graph);
     let start = exhibit.steps.iter().rposition(|step| exhibit.scene.is_context(step.from)).unwrap_or(0);
     for step in exhibit.steps.iter().skip(start) {
         if !matches!(step.edge.kind, EdgeKind::CONTEXT | EdgeKind::PROPERTY) {
             continue;
         }
         let EdgeName::Text(name) = graph.edge_name(step.edge) else { continue };
-        let raw = graph.strings().raw(name);
+        // A list is one way in either direction.
+        let names = &exhibit.scene.names;
+        let text = if names.idle_prev.is(name) { "_idleNext".to_owned() } else { graph.edge_text(step.edge).into_owned() };
         // A dictionary's keys are data: only names that the program wrote count.
-        if is_number(raw) || step.from == exhibit.case.holder {
-            continue;
-        }
-        let text = graph.edge_text(step.edge).into_owned();
-        if text != before {
+        if text != before && !keys.is_data(*step) && step.from != exhibit.case.holder {
             hasher.write(text.as_bytes());
-            before = text;
         }
+        before = text;
     }
     // A function without a name is shown with its line, which may move.
     if graph.kind(exhibit.case.example).is_string() || graph.kind(exhibit.case.example) == NodeKind::CLOSURE {

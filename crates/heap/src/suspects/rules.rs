@@ -31,6 +31,14 @@ pile keep one ArrayBuffer alive, or each one of Node.js's pool (8 kB, 64 kB sinc
 snapshot.",
     },
     Rule {
+        id: "closure-chain",
+        title: "calls that keep each other through a shared variable",
+        text: "All functions made in one call share the variables that any of them uses. Where one function uses a variable that holds the \
+result of the call before, every function that outlives the call keeps that result, the result keeps its own call's variables, and so on: a chain \
+that grows by one link a call, though no collection grows (known from Meteor as theThing). The function that used the variable is mostly gone by then. \
+Set the variable to null before the call ends, or make the function that outlives the call in a scope of its own.",
+    },
+    Rule {
         id: "closure-pile",
         title: "many functions of one line in one place",
         text: "One holder keeps many functions that were written at one place, each with its own variables. Usually callbacks that are registered and \

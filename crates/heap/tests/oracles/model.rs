@@ -29,6 +29,7 @@ const NODES: &[(NodeKind, &str)] = &[
     (NodeKind::OBJECT, "system / NativeContext / x"),
     (NodeKind::OBJECT, "system / Context / f"),
     (NodeKind::SYNTHETIC, "(GC roots)"),
+    (NodeKind::SYNTHETIC, "(Internalized strings)"),
     (NodeKind::SYNTHETIC, "(Document DOM trees)"),
     (NodeKind::ARRAY, "(map descriptors)"),
     (NodeKind::NUMBER, "bool"),

@@ -157,12 +157,38 @@ fn reached(model: &Model, edges: &[(usize, usize)], without: Option<usize>) -> V
     seen
 }
 
-pub(crate) fn dominators(model: &Model) -> Vec<usize> {
+/// Returns the edges that count, and one from the root to each node that none of them leads to.
+fn essential_edges(model: &Model) -> (Vec<&Link>, Vec<(usize, usize)>) {
     let page = page(model);
-    let mut edges: Vec<(usize, usize)> =
-        model.links.iter().filter(|link| is_essential(model, &page, link)).map(|link| (link.from, link.to)).collect();
-    let orphans: Vec<usize> = (1..model.len()).filter(|&node| edges.iter().all(|&(_, to)| to != node)).collect();
-    edges.extend(orphans.into_iter().map(|orphan| (0, orphan)));
+    let links: Vec<&Link> = model.links.iter().filter(|link| is_essential(model, &page, link)).collect();
+    let orphans = (1..model.len()).filter(|&node| links.iter().all(|link| link.to != node)).map(|orphan| (0, orphan)).collect();
+    (links, orphans)
+}
+
+/// Takes references out and says of each node whether it was reached before, but is not any more.
+pub(crate) fn freed(model: &Model, is_cut: impl Fn(&Link) -> bool) -> Vec<bool> {
+    let (links, orphans) = essential_edges(model);
+    let edges = |keep: &dyn Fn(&Link) -> bool| -> Vec<(usize, usize)> {
+        links.iter().filter(|link| keep(link)).map(|link| (link.from, link.to)).chain(orphans.iter().copied()).collect()
+    };
+    let before = reached(model, &edges(&|_| true), None);
+    let after = reached(model, &edges(&|link| !is_cut(link)), None);
+    // V8 drops strings that nothing refers to but its table of internalized strings, the first of that name.
+    let table = model.things.iter().position(|thing| thing.kind == NodeKind::SYNTHETIC && thing.name == "(Internalized strings)");
+    let is_left = |link: &&&Link| before[link.from] && after[link.from] && !is_cut(link);
+    let is_dropped = |node: usize| {
+        let left: Vec<usize> = links.iter().filter(|link| link.to == node).filter(is_left).map(|link| link.from).collect();
+        let was_held_by_others = links.iter().any(|link| link.to == node && before[link.from] && Some(link.from) != table);
+        let is_string = model.things[node].kind.is_string();
+        is_string && was_held_by_others && !left.is_empty() && left.iter().all(|&from| Some(from) == table)
+    };
+    let after: Vec<bool> = after.iter().enumerate().map(|(node, &after)| after && !is_dropped(node)).collect();
+    before.into_iter().zip(after).map(|(before, after)| before && !after).collect()
+}
+
+pub(crate) fn dominators(model: &Model) -> Vec<usize> {
+    let (links, orphans) = essential_edges(model);
+    let edges: Vec<(usize, usize)> = links.iter().map(|link| (link.from, link.to)).chain(orphans).collect();
     let alive = reached(model, &edges, None);
     let without: Vec<Vec<bool>> = (0..model.len()).map(|node| reached(model, &edges, Some(node))).collect();
     let dominates = |above: usize, node: usize| above != node && alive[above] && !without[above][node];

@@ -1,0 +1,255 @@
+//! What a case is about in objects and references: the objects counted, the references by which their holders keep them, and what is
+//! freed when those go.
+//!
+//! This is the one number of a finding: headline, share and "cut here" are all of it. Where the same objects are held by a second
+//! collection, the cut is of both and says so; what is held in other ways stays, and that is said too.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::case::{Case, Kept, bytes, grouped};
+use crate::cut::{Cutter, Freed};
+use crate::graph::{Edge, EdgeIx, EdgeName, NodeIx};
+use crate::kinds::{EdgeKind, NodeKind};
+use crate::paths::Step;
+use crate::story::{Lineage, Scene};
+
+/// By what objects of a holder are counted together.
+pub(crate) type ClassKey = fn(&Scene<'_>, NodeIx) -> u64;
+
+/// Fills in the objects that each case is about: those of the example's class that its holders hold. O(nodes).
+pub(crate) fn gather(scene: &Scene<'_>, lineage: &Lineage, cases: &mut [Case], class: ClassKey) {
+    let mut places: FxHashMap<(NodeIx, u64), usize> = FxHashMap::default();
+    let open: Vec<usize> = (0..cases.len()).filter(|&at| cases[at].members.is_empty()).collect();
+    for &at in &open {
+        let key = class(scene, cases[at].example);
+        for &holder in &cases[at].holders {
+            places.entry((holder, key)).or_insert(at);
+        }
+    }
+    let holders: FxHashSet<NodeIx> = open.iter().flat_map(|&at| cases[at].holders.iter().copied()).collect();
+    for node in scene.paths.order().filter(|&node| super::case::is_payload(scene, node)) {
+        let above = [lineage.holder(scene, node), lineage.parent(scene, node)];
+        let Some(holder) = above.into_iter().flatten().find(|holder| holders.contains(holder)) else { continue };
+        if let Some(&at) = places.get(&(holder, class(scene, node))) {
+            cases[at].members.push(node);
+        }
+    }
+}
+
+/// What letting go of a case's objects comes to.
+pub(crate) struct Cut {
+    pub(crate) freed: Freed,
+    /// What else is to be said, one clause each.
+    pub(crate) words: Vec<String>,
+    /// The other collections that must let go too, as the program names them.
+    pub(crate) also: Option<String>,
+}
+
+/// How many objects that stay are looked at.
+const SAMPLE: usize = 256;
+/// How many other collections a cut takes in.
+const MOST_OTHERS: usize = 7;
+
+/// Finds out what is freed when the holders of a case let go of its objects. O(what they reach).
+///
+/// Where one other collection holds most of the objects that stay (a second index of the same sessions), or what refers to them (the
+/// listeners of a second event, made by the same call), it is cut as well, so far as that frees more.
+pub(crate) fn cut(scene: &Scene<'_>, lineage: &Lineage, cutter: &Cutter<'_>, case: &Case) -> Cut {
+    let mut references = references(scene, lineage, case);
+    let alone = cutter.cut(&references, &case.members);
+    let mut cut = Cut { freed: alone, words: vec![], also: None };
+    let (mut wider, mut kept, mut names) = (references.clone(), cut.freed.kept.clone(), Vec::new());
+    for _ in 0..MOST_OTHERS {
+        let Some(other) = other_collection(scene, lineage, case, &wider, &kept) else { break };
+        names.push(name_of(scene, other.holder));
+        wider.extend(other.references);
+        let freed = cutter.cut(&wider, &case.members);
+        kept.clone_from(&freed.kept);
+        if freed.bytes > cut.freed.bytes {
+            (cut.freed, references) = (freed, wider.clone());
+            let names = joined(&names);
+            cut.words = vec![format!("{names} holds them too: all must let go")];
+            cut.also = Some(names);
+        }
+    }
+    cut.words.extend(stay(scene, lineage, case, &references, &cut.freed));
+    cut
+}
+
+fn joined(names: &[String]) -> String {
+    match names {
+        [names @ .., last] if !names.is_empty() => format!("{} and {last}", names.join(", ")),
+        _ => names.concat(),
+    }
+}
+
+/// Returns the references that a cut takes out: from where the paths to the objects come, all that lead to one of them.
+fn references(scene: &Scene<'_>, lineage: &Lineage, case: &Case) -> Vec<EdgeIx> {
+    let graph = scene.graph();
+    let members: FxHashSet<NodeIx> = case.members.iter().copied().collect();
+    match &case.kept {
+        Kept::Dominator => members.iter().flat_map(|&node| scene.analysis.retainers(node)).map(|(_, edge)| edge.ix).collect(),
+        Kept::Variable(name) => {
+            let variables = |node| graph.edges(node).filter(|edge| edge.kind == EdgeKind::CONTEXT);
+            case.holders
+                .iter()
+                .flat_map(|&context| variables(context))
+                .filter(|&edge| graph.edge_text(edge) == *name)
+                .map(|edge| edge.ix)
+                .collect()
+        }
+        Kept::Holders => {
+            let steps: Vec<Step> = case.members.iter().filter_map(|&node| scene.paths.parent(graph, node)).collect();
+            // Of references between the objects only those that make a list of them count: `next`, not `owner`.
+            let links: FxHashSet<(EdgeKind, EdgeName)> =
+                steps.iter().filter(|step| members.contains(&step.from)).map(|step| (step.edge.kind, graph.edge_name(step.edge))).collect();
+            let mut sources: FxHashSet<NodeIx> = steps.iter().map(|step| step.from).collect();
+            // V8 tells of an array's elements twice: as the array's and as its backing store's.
+            let owners: FxHashSet<NodeIx> =
+                sources.iter().filter_map(|&from| lineage.visible(from)).filter(|owner| !members.contains(owner)).collect();
+            sources.extend(owners.iter().flat_map(|&owner| parts(scene, lineage, owner)));
+            let is_cut = |from: NodeIx, edge: Edge| {
+                members.contains(&edge.to) && (!members.contains(&from) || links.contains(&(edge.kind, graph.edge_name(edge))))
+            };
+            let by_path = sources.iter().flat_map(|&from| graph.edges(from).filter(move |&edge| is_cut(from, edge))).map(|edge| edge.ix);
+            let references: Vec<EdgeIx> = by_path.chain(native(scene, case)).collect();
+            let entries = sources.iter().flat_map(|&table| entries(scene, lineage, table, &references));
+            entries.chain(references.iter().copied()).collect()
+        }
+    }
+}
+
+/// Returns the other halves of a Map's entries of which one half is cut: an entry is deleted as a whole.
+fn entries(scene: &Scene<'_>, lineage: &Lineage, table: NodeIx, cut: &[EdgeIx]) -> Vec<EdgeIx> {
+    let graph = scene.graph();
+    let Some(owner) = lineage.visible(table).filter(|&owner| graph.kind(table) == NodeKind::ARRAY && is_map(scene, owner)) else {
+        return Vec::new();
+    };
+    let cut: FxHashSet<EdgeIx> = cut.iter().copied().collect();
+    let slot = |edge: Edge| graph.edge_text(edge).parse::<u64>().ok();
+    let keys = || graph.edges(table).filter_map(|edge| Some((edge, slot(edge)?, scene.is_key(owner, table, edge)?)));
+    // The slot of the entry's key says which entry it is.
+    let entry = |(edge, slot, is_key): (Edge, u64, bool)| (edge, if is_key { slot } else { slot - 1 });
+    let gone: FxHashSet<u64> = keys().map(entry).filter(|(edge, _)| cut.contains(&edge.ix)).map(|(_, entry)| entry).collect();
+    keys().map(entry).filter(|(_, entry)| gone.contains(entry)).map(|(edge, _)| edge.ix).collect()
+}
+
+fn is_map(scene: &Scene<'_>, node: NodeIx) -> bool {
+    matches!(&*scene.graph().name(node), "Map" | "SafeMap")
+}
+
+/// Returns V8's own references to objects that native code keeps: closing a handle gives up all of them.
+fn native(scene: &Scene<'_>, case: &Case) -> Vec<EdgeIx> {
+    let graph = scene.graph();
+    let is_root = |node: NodeIx| graph.kind(node) == NodeKind::SYNTHETIC;
+    if !is_root(case.holder) {
+        return Vec::new();
+    }
+    let ways = case.members.iter().flat_map(|&node| scene.analysis.retainers(node));
+    ways.filter(|&(from, _)| is_root(from) || graph.kind(from) == NodeKind::NATIVE).map(|(_, edge)| edge.ix).collect()
+}
+
+/// Lists what else holds objects that stay: for a sample of them the visible objects, each once for an object.
+fn others(scene: &Scene<'_>, lineage: &Lineage, case: &Case, cut: &[EdgeIx], kept: &[NodeIx]) -> Vec<Vec<NodeIx>> {
+    let cut: FxHashSet<EdgeIx> = cut.iter().copied().collect();
+    let members: FxHashSet<NodeIx> = case.members.iter().copied().collect();
+    let holds = |&node: &NodeIx| {
+        let ways = scene.analysis.retainers(node).filter(|&(from, edge)| {
+            scene.analysis.is_essential(from, edge) && !cut.contains(&edge.ix) && scene.paths.is_reached(from) && !members.contains(&from)
+        });
+        // What an object holds itself and that refers back to it keeps nothing alive.
+        let is_below = |from: NodeIx| {
+            std::iter::successors(Some(from), |&at| Some(scene.analysis.dominator(at)).filter(|&up| up != at)).take(24).any(|at| at == node)
+        };
+        let mut holders: Vec<NodeIx> =
+            ways.take(64).filter(|&(from, _)| !is_below(from)).filter_map(|(from, _)| lineage.visible(from)).collect();
+        holders.sort_unstable();
+        holders.dedup();
+        holders
+    };
+    let stride = (kept.len() / SAMPLE).max(1);
+    kept.iter().step_by(stride).map(holds).collect()
+}
+
+/// Another collection that holds the objects of a case, or what refers to them.
+struct Other {
+    holder: NodeIx,
+    references: Vec<EdgeIx>,
+}
+
+/// Finds the one other object that holds most of the objects that stay, itself or through an object for each.
+fn other_collection(scene: &Scene<'_>, lineage: &Lineage, case: &Case, cut: &[EdgeIx], kept: &[NodeIx]) -> Option<Other> {
+    if kept.len() < 2 {
+        return None;
+    }
+    let others = others(scene, lineage, case, cut, kept);
+    let most = |holders: &dyn Fn(NodeIx) -> Option<NodeIx>| {
+        let mut counts: FxHashMap<NodeIx, (usize, NodeIx)> = FxHashMap::default();
+        for list in &others {
+            let mut of_one: Vec<(NodeIx, NodeIx)> = list.iter().filter_map(|&by| Some((holders(by)?, by))).collect();
+            of_one.sort_unstable();
+            of_one.dedup_by_key(|&mut (holder, _)| holder);
+            of_one.into_iter().for_each(|(holder, by)| counts.entry(holder).or_insert((0, by)).0 += 1);
+        }
+        let (&holder, &(count, by)) = counts.iter().max_by_key(|&(&holder, &(count, _))| (count, std::cmp::Reverse(holder)))?;
+        (count > 1 && count * 2 >= others.len() && scene.is_visible(holder) && holder != case.holder).then_some((holder, by))
+    };
+    let graph = scene.graph();
+    let to = |holder: NodeIx, is_meant: &dyn Fn(NodeIx) -> bool| {
+        let from = parts(scene, lineage, holder);
+        from.iter().flat_map(|&from| graph.edges(from)).filter(|edge| is_meant(edge.to)).map(|edge| edge.ix).collect::<Vec<_>>()
+    };
+    if let Some((holder, _)) = most(&Some) {
+        let kept: FxHashSet<NodeIx> = kept.iter().copied().collect();
+        let references = to(holder, &|node| kept.contains(&node));
+        return (!references.is_empty()).then_some(Other { holder, references });
+    }
+    let (holder, by) = most(&|by| lineage.holder(scene, by))?;
+    let like = |node: NodeIx| graph.kind(node) == graph.kind(by) && graph.name_ix(node) == graph.name_ix(by);
+    let references: Vec<EdgeIx> = to(holder, &like);
+    (references.iter().any(|ix| !cut.contains(ix)) && references.len() * 2 >= kept.len()).then_some(Other { holder, references })
+}
+
+/// Returns an object and the tables and arrays that are parts of it.
+fn parts(scene: &Scene<'_>, lineage: &Lineage, owner: NodeIx) -> Vec<NodeIx> {
+    let below = scene.graph().edges(owner).map(|edge| edge.to).filter(|&to| to != owner && lineage.visible(to) == Some(owner));
+    let mut parts: Vec<NodeIx> = below.chain([owner]).collect();
+    parts.sort_unstable();
+    parts.dedup();
+    parts
+}
+
+/// Says which of the objects stay, and who holds them.
+fn stay(scene: &Scene<'_>, lineage: &Lineage, case: &Case, cut: &[EdgeIx], freed: &Freed) -> Option<String> {
+    if freed.kept.is_empty() {
+        return None;
+    }
+    let mut labels: FxHashMap<String, usize> = FxHashMap::default();
+    for holder in others(scene, lineage, case, cut, &freed.kept).into_iter().flatten() {
+        *labels.entry(scene.label(holder)).or_default() += 1;
+    }
+    let most = labels.into_iter().max_by(|a, b| a.1.cmp(&b.1).then(b.0.cmp(&a.0)));
+    let by = most.map_or_else(|| "something else".to_owned(), |(label, _)| label);
+    let sizes = freed.kept.iter().map(|&node| scene.analysis.retained_size(node));
+    let size = sizes.fold(0_u64, u64::saturating_add);
+    let count = (freed.kept.len() as u64, case.members.len() as u64);
+    Some(match count {
+        (1, 1) => format!("letting go frees little: {by} holds it too, {} with what hangs on it", bytes(size)),
+        (kept, all) => {
+            format!("{} of the {} stay, {} with what hangs on them: {by} holds them too", grouped(kept), grouped(all), bytes(size))
+        }
+    })
+}
+
+/// Names an object as the program does: by its class and the last word on its path.
+fn name_of(scene: &Scene<'_>, node: NodeIx) -> String {
+    let graph = scene.graph();
+    let (_, steps) = scene.paths.path(graph, node);
+    let word = steps.iter().rev().find(|step| matches!(step.edge.kind, EdgeKind::PROPERTY | EdgeKind::CONTEXT));
+    let label = scene.label(node);
+    match word {
+        Some(step) if step.edge.kind == EdgeKind::CONTEXT => format!("{label} {}", graph.edge_text(step.edge)),
+        Some(step) => format!("{label} {}", crate::story::property_word(&graph.edge_text(step.edge))),
+        None => label,
+    }
+}
