@@ -4,14 +4,9 @@ use rustc_hash::{FxHashMap, FxHasher};
 use std::hash::{Hash, Hasher};
 
 use crate::analysis::HeapAnalysis;
-<<<<<<< HEAD
 use crate::graph::{EdgeName, HeapGraph, NodeIx};
 use crate::kinds::NodeKind;
-=======
-use crate::graph::{Edge, EdgeName, HeapGraph, NodeIx};
-use crate::kinds::{EdgeKind, NodeKind};
 use crate::paths::keys::Keys;
->>>>>>> fe025f6 (heap: a finding's one number is what its cut frees, exactly; siblings are one finding; closure chains are found in one snapshot)
 use crate::paths::{PathTree, Step};
 use crate::source::scripts::unbound;
 
