@@ -1,4 +1,4 @@
-//! Any bytes as an index: opened, and everything in it asked for. `cargo +nightly fuzz run index`
+//! Any bytes as an index: opened, and everything in it asked for. `cargo xtask fuzz index`
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

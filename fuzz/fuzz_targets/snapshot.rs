@@ -1,4 +1,4 @@
-//! Any bytes as a snapshot: read, analysed, written again. `cargo +nightly fuzz run snapshot`
+//! Any bytes as a snapshot: read, analysed, written again. `cargo xtask fuzz snapshot`
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

@@ -6,6 +6,7 @@ mod inputs;
 pub(crate) mod measure;
 mod replicate;
 
+use crate::say::say;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use std::ffi::OsString;
@@ -56,7 +57,7 @@ pub(crate) fn snapshots(workspace: &Workspace, words: &[&str]) -> Result<()> {
     let input = inputs::make(workspace, options.size)?;
     let contenders = contenders(workspace, &input, options.peers)?;
     let bytes = fs::metadata(&input.file)?.len();
-    println!("{} ({:.1} MB), {} repeats, {} cores", input.file.display(), bytes as f64 / 1e6, options.repeat, cores());
+    say!("{} ({:.1} MB), {} repeats, {} cores", input.file.display(), bytes as f64 / 1e6, options.repeat, cores());
     warm(&input.file)?;
     let mut results: Vec<(&str, Result<Measure>)> = Vec::new();
     for contender in contenders {
@@ -137,7 +138,7 @@ fn median(workspace: &Workspace, contender: &Contender, repeat: usize) -> Result
 }
 
 fn print_table(results: &[(&str, Result<Measure>)], bytes: u64) {
-    println!("{:<26} {:>9} {:>9} {:>10} {:>10} {:>9} {:>9}", "", "wall s", "CPU s", "peak RSS", "RSS/file", "wall", "CPU");
+    say!("{:<26} {:>9} {:>9} {:>10} {:>10} {:>9} {:>9}", "", "wall s", "CPU s", "peak RSS", "RSS/file", "wall", "CPU");
     let first = results.iter().find_map(|(_, result)| result.as_ref().ok());
     for (name, result) in results {
         match result {
@@ -146,9 +147,9 @@ fn print_table(results: &[(&str, Result<Measure>)], bytes: u64) {
                 let (wall, cpu) = (ratio(m.wall, first.map(|f| f.wall)), ratio(m.cpu, first.map(|f| f.cpu)));
                 let share = m.peak_rss as f64 / bytes as f64;
                 let mb = m.peak_rss as f64 / 1e6;
-                println!("{name:<26} {:>9.3} {:>9.3} {mb:>7.1} MB {share:>10.2} {wall:>9} {cpu:>9}", m.wall, m.cpu);
+                say!("{name:<26} {:>9.3} {:>9.3} {mb:>7.1} MB {share:>10.2} {wall:>9} {cpu:>9}", m.wall, m.cpu);
             }
-            Err(error) => println!("{name:<26} fails: {error:#}"),
+            Err(error) => say!("{name:<26} fails: {error:#}"),
         }
     }
 }

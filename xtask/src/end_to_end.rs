@@ -1,5 +1,6 @@
 //! heapwhy from end to end on every line of Node.js: the demo, and the main questions about snapshots of a process that leaks.
 
+use crate::say::say;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use std::ffi::OsStr;
@@ -51,9 +52,9 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
         ];
         for (name, check) in checks {
             let result = check(&case);
-            println!("  {:<6} node {line}: {name}", if result.is_ok() { "ok" } else { "FAILED" });
+            say!("  {:<6} node {line}: {name}", if result.is_ok() { "ok" } else { "FAILED" });
             if let Err(error) = &result {
-                println!("         {error:#}");
+                say!("         {error:#}");
             }
             tally.add(result.is_ok());
         }

@@ -4,6 +4,7 @@
 //! replaced, so that the files, and all that is said of them, are the same wherever they were made. What the README shows must be
 //! updated after them.
 
+use crate::say::say;
 use anyhow::{Context, Result, ensure};
 use flate2::{Compression, GzBuilder};
 use std::fs;
@@ -48,7 +49,7 @@ pub(crate) fn make(workspace: &Workspace) -> Result<()> {
         fs::write(folder.join(format!("{name}.gz")), bytes)?;
     }
     ensure!(total <= LARGEST_TOTAL, "the files have {total} bytes, too many for the repository");
-    println!("{} files, {total} bytes, in {}", KEPT.len(), folder.display());
+    say!("{} files, {total} bytes, in {}", KEPT.len(), folder.display());
     fs::remove_dir_all(demo)?;
     Ok(())
 }

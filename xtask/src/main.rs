@@ -7,13 +7,16 @@ mod bench;
 mod csv;
 mod end_to_end;
 mod fixtures;
+mod fuzz;
 mod oracle;
+mod say;
 mod setup;
 mod snapshots;
 mod stages;
 mod workspace;
 mod written;
 
+use crate::say::say;
 use anyhow::{Result, bail};
 use std::process::ExitCode;
 
@@ -28,6 +31,8 @@ usage: cargo xtask COMMAND
   snapshots             make the tests' snapshots, and what DevTools' engine says of them
   fixtures              make fixtures/shop anew, on which the README's commands are run
   oracle FILE...        compare heapwhy with DevTools' engine on any snapshots; two or more are also compared with each other
+  fuzz [TARGET] [--seconds N]
+                        run the fuzz targets (snapshot, index), each for N seconds (60)
   bench snapshots [--size small|medium|large|huge] [--peers] [--repeat N]
                         measure heapwhy, and with --peers other tools, on snapshots of real programs";
 
@@ -50,12 +55,13 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["test", "--list"] => stages::list(),
         ["test", "--only", stage] => return stages::run_one(&workspace, stage),
         ["setup"] => setup::tests(&workspace)?,
-        ["snapshots"] => snapshots::all(&workspace).map(|made| println!("{} snapshots", made.len()))?,
+        ["snapshots"] => snapshots::all(&workspace).map(|made| say!("{} snapshots", made.len()))?,
         ["fixtures"] => fixtures::make(&workspace)?,
         ["oracle", files @ ..] if !files.is_empty() => return oracle::compare_files(&workspace, files),
+        ["fuzz", options @ ..] => return fuzz::fuzz(&workspace, options),
         ["bench", "snapshots", options @ ..] => bench::snapshots(&workspace, options)?,
         ["measure", out, "--", command @ ..] if !command.is_empty() => return bench::measure::measure_here(out, command),
-        [] | ["help" | "--help" | "-h"] => println!("{USAGE}"),
+        [] | ["help" | "--help" | "-h"] => say!("{USAGE}"),
         _ => bail!("unknown arguments: {}\n\n{USAGE}", arguments.join(" ")),
     }
     Ok(ExitCode::SUCCESS)

@@ -3,6 +3,7 @@
 mod compare;
 mod questions;
 
+use crate::say::say;
 use anyhow::{Context, Result};
 use serde_json::Value;
 use std::ffi::OsStr;
@@ -154,7 +155,7 @@ pub(crate) fn compare_files(workspace: &Workspace, files: &[&str]) -> Result<Exi
         let result = ours.compare_diff(&oracle, pair[0].as_ref(), pair[1].as_ref());
         tally.add(tell(&format!("{} to {}", pair[0], pair[1]), result));
     }
-    println!("{tally}");
+    say!("{tally}");
     Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -162,15 +163,15 @@ pub(crate) fn compare_files(workspace: &Workspace, files: &[&str]) -> Result<Exi
 fn tell(name: &str, result: Result<Differences>) -> bool {
     match result {
         Ok(differences) if differences.is_empty() => {
-            println!("  equal   {name}: {}", differences.compared());
+            say!("  equal   {name}: {}", differences.compared());
             true
         }
         Ok(differences) => {
-            println!("  DIFFERS {name}: {}\n{differences}", differences.compared());
+            say!("  DIFFERS {name}: {}\n{differences}", differences.compared());
             false
         }
         Err(error) => {
-            println!("  FAILED  {name}: {error:#}");
+            say!("  FAILED  {name}: {error:#}");
             false
         }
     }

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: the stages, one after the other, each with its own result; nothing is skipped.
 
+use crate::say::say;
 use anyhow::{Context, Result, bail};
 use std::fmt;
 use std::io::{BufRead, BufReader};
@@ -65,7 +66,7 @@ const STAGES: &[Stage] = &[
 /// `cargo xtask test --list`.
 pub(crate) fn list() {
     for Stage { name, about, .. } in STAGES {
-        println!("{name:<10} {about}");
+        say!("{name:<10} {about}");
     }
 }
 
@@ -83,23 +84,23 @@ pub(crate) fn run_all(workspace: &Workspace) -> Result<ExitCode> {
 fn run_stages(workspace: &Workspace, stages: &[Stage]) -> ExitCode {
     let mut results = Vec::new();
     for stage in stages {
-        println!("== {}: {}", stage.name, stage.about);
+        say!("== {}: {}", stage.name, stage.about);
         let started = Instant::now();
         let tally = (stage.run)(workspace).unwrap_or_else(|error| {
-            println!("error: {error:#}");
+            say!("error: {error:#}");
             Tally { passed: 0, failed: 1 }
         });
         results.push((stage.name, tally, started.elapsed().as_secs_f64()));
     }
     let mut total = Tally::default();
-    println!();
+    say!();
     for (name, tally, seconds) in results {
         let verdict = if tally.failed == 0 { "ok" } else { "FAILED" };
-        println!("{verdict:<6}  {name:<10}  {seconds:>6.1} s  {tally}");
+        say!("{verdict:<6}  {name:<10}  {seconds:>6.1} s  {tally}");
         total.passed += tally.passed;
         total.failed += tally.failed;
     }
-    println!("{total}");
+    say!("{total}");
     if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -138,7 +139,7 @@ fn cargo_test(workspace: &Workspace) -> Result<Tally> {
             tally.failed += failed + ignored;
         }
         if !line.ends_with("... ok") && !line.is_empty() {
-            println!("{line}");
+            say!("{line}");
         }
     }
     if !child.wait()?.success() && tally.failed == 0 {
@@ -173,7 +174,7 @@ fn house(workspace: &Workspace) -> Result<Tally> {
             _ => None,
         };
         if let Some(complaint) = &complaint {
-            println!("{} {complaint}", file.strip_prefix(&workspace.root).unwrap_or(&file).display());
+            say!("{} {complaint}", file.strip_prefix(&workspace.root).unwrap_or(&file).display());
         }
         tally.add(complaint.is_none());
     }

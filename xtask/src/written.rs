@@ -1,5 +1,6 @@
 //! The snapshots that heapwhy writes are loaded by DevTools' engine and by memlab, which say of them what they say of the originals.
 
+use crate::say::say;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::fs;
@@ -36,9 +37,9 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
         });
         let by_memlab = memlab.compare(&original.file, &file);
         for (tool, result) in [("DevTools", by_devtools), ("memlab", by_memlab)] {
-            println!("  {:<6} {name}: {tool}", if result.is_ok() { "ok" } else { "FAILED" });
+            say!("  {:<6} {name}: {tool}", if result.is_ok() { "ok" } else { "FAILED" });
             if let Err(error) = &result {
-                println!("         {error:#}");
+                say!("         {error:#}");
             }
             tally.add(result.is_ok());
         }

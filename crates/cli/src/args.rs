@@ -62,6 +62,9 @@ pub(crate) struct Globals {
     /// Print one JSON object (see schema/report-1.json)
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Print the rows of tables as JSON, one a line, and nothing else
+    #[arg(long, global = true, conflicts_with = "json")]
+    pub(crate) jsonl: bool,
     /// Show at most N rows; 0 shows all [default: 20 for people, all with --json or -q]
     #[arg(long, global = true, value_name = "N")]
     pub(crate) limit: Option<usize>,

@@ -48,7 +48,11 @@ fn main() -> ExitCode {
 
 /// Runs what the command line says, and prints what came of it.
 fn run(line: CommandLine) -> Exit {
-    let format = if line.global.json { Format::Json } else { Format::Text };
+    let format = match (line.global.json, line.global.jsonl) {
+        (true, _) => Format::Json,
+        (_, true) => Format::JsonLines,
+        _ => Format::Text,
+    };
     let style = Style::detect(line.global.color, line.global.ascii);
     if line.command.is_none() && line.report.files.is_empty() {
         return usage::nothing_asked(format, &style);

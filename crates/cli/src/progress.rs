@@ -48,6 +48,29 @@ pub(crate) fn watch_ctrl_c() {
     let _ = ctrlc::set_handler(pressed);
 }
 
+/// How often work that cannot be asked to stop is left if Ctrl-C was pressed.
+const ASKED_EVERY: Duration = Duration::from_millis(20);
+
+/// Does work that cannot be asked to stop. Where Ctrl-C is pressed first, the work is left to end with the process: `None`.
+pub(crate) fn unless_stopped<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    /// As the first thread's: paths are long.
+    const STACK: usize = 8 << 20;
+    let (send, receive) = mpsc::channel();
+    let worker = std::thread::Builder::new().stack_size(STACK).spawn(move || send.send(work())).ok()?;
+    loop {
+        match receive.recv_timeout(ASKED_EVERY) {
+            Ok(result) => return Some(result),
+            Err(RecvTimeoutError::Timeout) if CANCELLED.load(Ordering::Relaxed) => return None,
+            Err(RecvTimeoutError::Timeout) => {}
+            // It panicked, which is a bug and is told as one.
+            Err(RecvTimeoutError::Disconnected) => match worker.join() {
+                Err(panic) => std::panic::resume_unwind(panic),
+                Ok(_) => return None,
+            },
+        }
+    }
+}
+
 /// Returns the flag that Ctrl-C sets.
 pub(crate) fn cancel_flag() -> &'static AtomicBool {
     &CANCELLED

@@ -26,6 +26,8 @@ pub(crate) enum Format {
     Text,
     /// One JSON object.
     Json,
+    /// Rows of tables, a JSON object a line.
+    JsonLines,
 }
 
 /// Writes an answer to standard output, and its warnings, in text, to standard error. Returns how the process ends.
@@ -34,6 +36,10 @@ pub(crate) enum Format {
 pub(crate) fn answer(answer: &Answer, format: Format, style: &Style) -> Exit {
     let written = match format {
         Format::Json => to_stdout(style, |out| json::answer(out, answer)),
+        Format::JsonLines => {
+            to_stderr(&error_text::damage(answer, style));
+            to_stdout(style, |out| json::rows(out, answer))
+        }
         Format::Text => {
             to_stderr(&error_text::damage(answer, style));
             to_stdout(style, |out| text::answer(out, answer, style))
@@ -55,7 +61,7 @@ pub(crate) fn answer(answer: &Answer, format: Format, style: &Style) -> Exit {
 pub(crate) fn error(error: &CommandError, format: Format, style: &Style) -> Exit {
     match format {
         Format::Json => drop(to_stdout(style, |out| json::error(out, error))),
-        Format::Text => to_stderr(&error_text::error(error, style)),
+        Format::Text | Format::JsonLines => to_stderr(&error_text::error(error, style)),
     }
     error.exit()
 }

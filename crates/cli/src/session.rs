@@ -77,7 +77,7 @@ impl Session {
         match self.global.limit {
             Some(0) => usize::MAX,
             Some(limit) => limit,
-            None if self.global.json || for_programs => usize::MAX,
+            None if self.global.json || self.global.jsonl || for_programs => usize::MAX,
             None => for_people,
         }
     }

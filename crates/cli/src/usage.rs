@@ -26,7 +26,9 @@ All commands:         heapwhy --help
 /// Prints the short help: nothing was asked.
 pub(crate) fn nothing_asked(format: Format, style: &Style) -> Exit {
     match format {
-        Format::Json => render::error(&CommandError::new(&codes::USAGE, "no file and no command").hint("heapwhy --help"), format, style),
+        Format::Json | Format::JsonLines => {
+            render::error(&CommandError::new(&codes::USAGE, "no file and no command").hint("heapwhy --help"), format, style)
+        }
         Format::Text => {
             render::to_stderr(SHORT_HELP);
             Exit::Usage

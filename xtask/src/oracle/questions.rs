@@ -45,7 +45,7 @@ fn filters(found: &mut Differences, analysis: &HeapAnalysis, theirs: &Value) -> 
     for (name, counts) in theirs {
         let filter = Filter::parse(analysis.graph(), name).map_err(anyhow::Error::msg)?;
         let nodes = filter.apply(analysis);
-        let table = histogram(analysis, Grouping::Class, HistogramSort::Retained, Some(&nodes), None, usize::MAX);
+        let table = histogram(analysis, Grouping::Class, &heap::source::NoFiles, HistogramSort::Retained, Some(&nodes), None, usize::MAX);
         let sum = |column: &str| -> u64 {
             let at = table.columns.iter().position(|known| known.name == column);
             let number = |row: &Vec<Cell>| match at.and_then(|at| row.get(at)) {

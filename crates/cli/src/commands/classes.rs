@@ -5,7 +5,7 @@ use heap::filters::Filter;
 use heap::questions::{Grouping, HistogramSort, histogram, histogram_at_a_glance};
 
 use crate::answer::Answer;
-use crate::args::FileArg;
+use crate::args::{FileArg, SourceArgs};
 use crate::error::CommandError;
 use crate::open;
 use crate::session::Session;
@@ -28,6 +28,8 @@ pub(crate) struct ClassesArgs {
     /// Only groups whose name contains NAME, in either case; or one of DevTools' filters, such as duplicatedStrings
     #[arg(long, value_name = "NAME")]
     filter: Option<String>,
+    #[command(flatten)]
+    sources: SourceArgs,
 }
 
 /// A grouping.
@@ -88,5 +90,5 @@ pub(crate) fn run(args: &ClassesArgs, session: &Session) -> Result<Answer, Comma
     let named = args.filter.as_deref().and_then(|name| Filter::parse(analysis.graph(), name).ok());
     let only = named.as_ref().map(|filter| filter.apply(analysis));
     let text = args.filter.as_deref().filter(|_| named.is_none());
-    Ok(file.answer(session).headed().table(histogram(analysis, by, sort, only.as_ref(), text, limit)))
+    Ok(file.answer(session).headed().table(histogram(analysis, by, &*args.sources.files(), sort, only.as_ref(), text, limit)))
 }

@@ -1,7 +1,8 @@
 //! `heapwhy completions`: a script that teaches a shell the commands and options.
 
-use clap::{Args, CommandFactory};
-use clap_complete::Shell;
+use clap::{Args, CommandFactory, ValueEnum};
+use clap_complete::{Generator, Shell};
+use clap_complete_nushell::Nushell;
 
 use crate::answer::{Answer, Section};
 use crate::args::CommandLine;
@@ -15,13 +16,35 @@ use crate::error::CommandError;
 )]
 pub(crate) struct CompletionsArgs {
     /// The shell
-    shell: Shell,
+    shell: Known,
+}
+
+/// A shell for which there is a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Known {
+    Bash,
+    Elvish,
+    Fish,
+    Nushell,
+    Powershell,
+    Zsh,
 }
 
 /// Makes the script.
 pub(crate) fn run(args: &CompletionsArgs) -> Result<Answer, CommandError> {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut CommandLine::command(), "heapwhy", &mut script);
-    let text = String::from_utf8_lossy(&script).into_owned();
+    let text = match args.shell {
+        Known::Bash => script(Shell::Bash),
+        Known::Elvish => script(Shell::Elvish),
+        Known::Fish => script(Shell::Fish),
+        Known::Nushell => script(Nushell),
+        Known::Powershell => script(Shell::PowerShell),
+        Known::Zsh => script(Shell::Zsh),
+    };
     Ok(Answer::default().section(Section::Raw { name: "completions", text }))
+}
+
+fn script(shell: impl Generator) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut CommandLine::command(), "heapwhy", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
 }

@@ -2,23 +2,26 @@
 //!
 //! In the words of `why`, but with every hop and index; `--raw` shows V8's own objects and edges, nothing folded.
 
+use std::sync::Arc;
+
 use clap::Args;
-use heap::NodeIx;
 use heap::paths::{PathLimits, PathShape, all_paths, shapes_of};
 use heap::preview::{Limits, edge_label, head};
 use heap::source::Place;
 use heap::story::{Hop, Scene, hops};
 use heap::view::{Cell, ColumnKind, TableColumn, Tree, TreeNode};
+use heap::{HeapAnalysis, NodeIx};
 
 use crate::answer::Answer;
 use crate::args::{FileArg, WhatArg};
 use crate::error::CommandError;
+use crate::progress::unless_stopped;
 use crate::session::Session;
 use crate::typed::{shell_path, shell_word};
 use crate::what;
 
 /// Options of `path`.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(
     before_help = "Examples:\n  heapwhy path app.heapsnapshot @1234\n  heapwhy path app.heapsnapshot Session --all",
     help_template = crate::args::TEMPLATE
@@ -39,17 +42,11 @@ pub(crate) struct PathArgs {
 /// Shows paths.
 pub(crate) fn run(args: &PathArgs, session: &Session) -> Result<Answer, CommandError> {
     let (file, nodes) = what::read(&args.file, &args.what.what, session)?;
-    let analysis = &file.analysis;
-    let files = args.what.sources.files();
-    let scene = Scene::new(analysis, &*files);
-    let mut shapes = match nodes.as_slice() {
-        &[node] if args.all => all_paths(analysis, &scene.paths, node, PathLimits::default()),
-        nodes => shapes_of(analysis.graph(), &scene.paths, nodes, PathLimits { nodes: usize::MAX, ..PathLimits::default() }),
-    };
     let limit = if args.all { session.limit_or(false, 10) } else { 1 };
-    let left_out = shapes.len().saturating_sub(limit);
-    shapes.truncate(limit);
-    let roots = shapes.iter().map(|shape| drawn(shape.count, if args.raw { raw(&scene, shape) } else { told(&scene, shape) })).collect();
+    session.progress.work("searching for paths", 0, 0);
+    let (analysis, wanted, asked) = (Arc::clone(&file.analysis), nodes.clone(), args.clone());
+    let searched = unless_stopped(move || paths(&analysis, &wanted, &asked, limit));
+    let Some((roots, left_out)) = searched else { return Ok(super::why::stopped(file.answer(session), &file.analysis, &nodes)) };
     let columns = vec![
         TableColumn { name: "count", title: "paths", kind: ColumnKind::Count },
         TableColumn { name: "retained_size", title: "retained", kind: ColumnKind::Bytes },
@@ -62,6 +59,20 @@ pub(crate) fn run(args: &PathArgs, session: &Session) -> Result<Answer, CommandE
     let word = shell_word(&args.what.what);
     Ok(if left_out > 0 && !args.all { answer.next(format!("heapwhy path {file_name} {word} --all")) } else { answer }
         .next(format!("heapwhy why {file_name} {word}")))
+}
+
+/// Returns the paths, drawn, and how many a limit left out.
+fn paths(analysis: &HeapAnalysis, nodes: &[NodeIx], args: &PathArgs, limit: usize) -> (Vec<TreeNode>, usize) {
+    let files = args.what.sources.files();
+    let scene = Scene::new(analysis, &*files);
+    let mut shapes = match nodes {
+        &[node] if args.all => all_paths(analysis, &scene.paths, node, PathLimits::default()),
+        nodes => shapes_of(analysis.graph(), &scene.paths, nodes, PathLimits { nodes: usize::MAX, ..PathLimits::default() }),
+    };
+    let left_out = shapes.len().saturating_sub(limit);
+    shapes.truncate(limit);
+    let roots = shapes.iter().map(|shape| drawn(shape.count, if args.raw { raw(&scene, shape) } else { told(&scene, shape) }));
+    (roots.collect(), left_out)
 }
 
 /// One hop of a path, ready to be drawn.

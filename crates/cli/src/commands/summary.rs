@@ -2,6 +2,7 @@
 
 use clap::Args;
 use heap::questions::{Grouping, HistogramSort, histogram, summary};
+use heap::source::NoFiles;
 
 use crate::answer::{Answer, Section};
 use crate::args::FileArg;
@@ -25,7 +26,7 @@ pub(crate) struct SummaryArgs {
 pub(crate) fn run(args: &SummaryArgs, session: &Session) -> Result<Answer, CommandError> {
     let file = open::read_prepared(&args.file.file, session)?;
     let analysis = &file.analysis;
-    let classes = histogram(analysis, Grouping::Class, HistogramSort::Retained, None, None, session.limit_or(false, 8));
+    let classes = histogram(analysis, Grouping::Class, &NoFiles, HistogramSort::Retained, None, None, session.limit_or(false, 8));
     let titled = |title: &str, table| Section::Table { title: title.to_owned(), table, only_json: &["distance"] };
     let name = shell_path(&args.file.file);
     Ok(file

@@ -1,14 +1,18 @@
 //! `heapwhy why`: why objects are still there, as a story: folded, in Node.js's terms, with the place in the source.
 
+use std::sync::Arc;
+
 use clap::Args;
-use heap::NodeIx;
 use heap::paths::{PathLimits, shapes_of};
 use heap::story::{About, Scene, Story, tell_path};
+use heap::{HeapAnalysis, NodeIx};
 use serde_json::json;
 
-use crate::answer::{Answer, Line, Piece, Section};
+use crate::answer::{Answer, Line, Piece, Section, Status};
 use crate::args::{FileArg, WhatArg};
 use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::progress::unless_stopped;
 use crate::render::number;
 use crate::session::Session;
 use crate::typed::{shell_path, shell_word};
@@ -39,22 +43,41 @@ struct Way {
 /// Tells the stories: one per shape of path, the most common first.
 pub(crate) fn run(args: &WhyArgs, session: &Session) -> Result<Answer, CommandError> {
     let (file, nodes) = what::read(&args.file, &args.what.what, session)?;
-    let files = args.what.sources.files();
-    let scene = Scene::new(&file.analysis, &*files);
-    let (ways, left_out) = ways(&scene, &nodes, session.limit_or(args.quiet, 3));
+    let limit = session.limit_or(args.quiet, 3);
+    session.progress.work("searching for paths", 0, 0);
+    let (analysis, sources, wanted) = (Arc::clone(&file.analysis), args.what.sources.clone(), nodes.clone());
+    let searched = unless_stopped(move || {
+        let files = sources.files();
+        let scene = Scene::new(&analysis, &*files);
+        let (ways, left_out) = ways(&scene, &wanted, limit);
+        let unreached = wanted.iter().filter(|&&node| !scene.paths.is_reached(node)).count();
+        (ways, left_out, unreached)
+    });
     let answer = file.answer(session);
+    let Some((ways, left_out, unreached)) = searched else { return Ok(stopped(answer, &file.analysis, &nodes)) };
     if args.quiet {
         let ids = ways.iter().flat_map(|way| way.story.hops.iter().filter_map(|hop| hop.node)).collect();
         return Ok(answer.section(Section::Ids(ids)));
     }
     let name = shell_path(&args.file.file);
     let word = shell_word(&args.what.what);
-    let unreached = nodes.iter().filter(|&&node| !scene.paths.is_reached(node)).count();
     Ok(answer
         .headed()
         .section(section(&ways, nodes.len(), unreached, left_out))
         .next(format!("heapwhy path {name} {word} --all"))
         .next(format!("heapwhy refs {name} {word}")))
+}
+
+/// Returns what is known where the search was stopped: how much there is to explain.
+pub(crate) fn stopped(answer: Answer, analysis: &HeapAnalysis, nodes: &[NodeIx]) -> Answer {
+    let own: u64 = nodes.iter().map(|&node| analysis.self_size(node)).sum();
+    let text = match nodes {
+        [node] => format!("1 object, {} itself, retains {}", number::bytes(own), number::bytes(analysis.retained_size(*node))),
+        _ => format!("{} objects, {} themselves", number::count(nodes.len() as u64), number::bytes(own)),
+    };
+    let text = format!("{text}; the search for what holds them was stopped");
+    let answer = Answer { status: Status::Cancelled, exit: Exit::Stopped, ..answer.headed() };
+    answer.section(Section::Text { name: "known", text })
 }
 
 /// Returns the most common ways by which nodes are held, and how many a limit left out.

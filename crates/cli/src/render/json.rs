@@ -36,6 +36,27 @@ pub(super) fn answer(out: &mut dyn Write, answer: &Answer) -> io::Result<()> {
     out.write_all(b"}\n")
 }
 
+/// Writes the rows of all tables, a line each; where there are several tables, each row begins with the name of its own. Ids are rows too.
+pub(super) fn rows(out: &mut dyn Write, answer: &Answer) -> io::Result<()> {
+    let is_table = |section: &&Section| matches!(section, Section::Table { .. });
+    let several = answer.sections.iter().filter(is_table).count() > 1;
+    for section in &answer.sections {
+        match section {
+            Section::Table { table, .. } => {
+                for row in &table.rows {
+                    let front = if several { format!("{{\"table\":\"{}\"", table.name) } else { "{".to_owned() };
+                    out.write_all(front.as_bytes())?;
+                    write_cells(out, &table.columns, row, !several)?;
+                    out.write_all(b"}\n")?;
+                }
+            }
+            Section::Ids(ids) => ids.iter().try_for_each(|id| writeln!(out, "{{\"id\":\"{}\"}}", id.0))?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Writes an error.
 pub(super) fn error(out: &mut dyn Write, error: &CommandError) -> io::Result<()> {
     start(out, if error.code.id == crate::codes::STOPPED.id { "cancelled" } else { "error" })?;

@@ -157,3 +157,43 @@ fn every_command_that_is_printed_runs() {
         }
     }
 }
+
+/// Ctrl-C ends a search for paths at once, with what is known; a search that is quicker answers.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_while_paths_are_searched_for() {
+    let fixture = Fixture::new();
+    fixture.snapshot("many.heapsnapshot", 60_000);
+    for (word, wait) in [("why", 100), ("why", 250), ("why", 400), ("path", 250)] {
+        let mut child = command(fixture.folder.path(), &[word, "many.heapsnapshot", "Session"]).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(wait));
+        let _ = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        let started = std::time::Instant::now();
+        drop(child.stdin.take());
+        let output = child.wait_with_output().unwrap();
+        assert!(started.elapsed() < std::time::Duration::from_secs(5), "{word}: {:?}", started.elapsed());
+        let (code, out) = (output.status.code(), String::from_utf8(output.stdout).unwrap());
+        let known = code == Some(130) && (out.is_empty() || out.contains("CANCELLED: this is what was known"));
+        assert!(known || code == Some(0) && out.contains("Session") || code.is_none(), "{word}: {code:?} {out}");
+    }
+}
+
+#[test]
+fn rows_one_a_line() {
+    let fixture = Fixture::new();
+    let ran = fixture.run(&["classes", "app.heapsnapshot", "--jsonl"]);
+    let whole: serde_json::Value = serde_json::from_str(&fixture.run(&["classes", "app.heapsnapshot", "--json"]).out).unwrap();
+    let rows: Vec<serde_json::Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((ran.code, ran.err.as_str(), &serde_json::json!(rows)), (0, "", &whole["classes"]["rows"]));
+    insta::assert_snapshot!(fixture.run(&["instances", "app.heapsnapshot", "Session", "-q", "--jsonl", "--limit", "2"]).out, @r#"
+    {"id":"27"}
+    {"id":"31"}
+    "#);
+    let summary = fixture.run(&["summary", "app.heapsnapshot", "--jsonl"]);
+    assert!(
+        summary.out.lines().all(|line| line.starts_with("{\"table\":\"")) && summary.out.contains("\"table\":\"classes\""),
+        "{}",
+        summary.out
+    );
+    assert_eq!(fixture.run(&["classes", "app.heapsnapshot", "--jsonl", "--json"]).code, 2);
+}

@@ -14,7 +14,7 @@ use crate::graph::{HeapGraph, NodeIx};
 use crate::index::Glance;
 use crate::kinds::{EdgeKind, NodeKind};
 use crate::source::scripts::script_of;
-use crate::source::{Owner, Place};
+use crate::source::{Owner, Place, SourceFiles};
 use crate::view::{ColumnKind, Table};
 
 /// By what nodes are grouped.
@@ -51,11 +51,12 @@ pub enum HistogramSort {
 const UNKNOWN: &str = "(unknown)";
 
 /// Counts nodes by group: columns `class, count, self_size, retained_size, distance, location`. Only nodes of `only` where given.
-/// `filter` keeps the groups whose name contains it, whatever the case. O(nodes); `Shape`, `Module` and the like O(edges).
+/// `files` tell the versions of packages whose paths do not. `filter` keeps the groups whose name contains it, whatever the case. O(nodes); `Shape`, `Module` and the like O(edges).
 #[must_use]
 pub fn histogram(
     analysis: &HeapAnalysis,
     by: Grouping,
+    files: &dyn SourceFiles,
     sort: HistogramSort,
     only: Option<&NodeSet>,
     filter: Option<&str>,
@@ -63,7 +64,7 @@ pub fn histogram(
 ) -> Table {
     let rows = match by {
         Grouping::Class => by_class(analysis, only),
-        _ => by_group(analysis, by, only),
+        _ => by_group(analysis, by, files, only),
     };
     let scripts = ScriptNames::of(analysis.graph());
     let place = |row: &Row| {
@@ -160,9 +161,9 @@ fn by_class(analysis: &HeapAnalysis, only: Option<&NodeSet>) -> Vec<Row> {
     }
 }
 
-fn by_group(analysis: &HeapAnalysis, by: Grouping, only: Option<&NodeSet>) -> Vec<Row> {
+fn by_group(analysis: &HeapAnalysis, by: Grouping, files: &dyn SourceFiles, only: Option<&NodeSet>) -> Vec<Row> {
     let graph = analysis.graph();
-    let mut namer = GroupNamer::new(analysis, by);
+    let mut namer = GroupNamer::new(analysis, by, files);
     let groups: Vec<u32> = graph.nodes().map(|node| namer.group(node)).collect();
     let counted = |node: NodeIx| analysis.self_size(node) > 0 && only.is_none_or(|only| only.contains(node));
     let empty = |name: String| Row { name, count: 0, size: 0, retained: 0, distance: Distance::None, class: None };
@@ -192,7 +193,10 @@ fn by_group(analysis: &HeapAnalysis, by: Grouping, only: Option<&NodeSet>) -> Ve
 struct GroupNamer<'a> {
     analysis: &'a HeapAnalysis,
     by: Grouping,
+    files: &'a dyn SourceFiles,
     scripts: ScriptNames<'a>,
+    /// Groups of scripts that were met.
+    known: FxHashMap<u32, u32>,
     names: Vec<String>,
     numbers: FxHashMap<String, u32>,
     /// Groups of shapes by class and sequence of property names.
@@ -200,9 +204,17 @@ struct GroupNamer<'a> {
 }
 
 impl<'a> GroupNamer<'a> {
-    fn new(analysis: &'a HeapAnalysis, by: Grouping) -> Self {
-        let scripts = ScriptNames::of(analysis.graph());
-        let mut namer = Self { analysis, by, scripts, names: Vec::new(), numbers: FxHashMap::default(), shapes: FxHashMap::default() };
+    fn new(analysis: &'a HeapAnalysis, by: Grouping, files: &'a dyn SourceFiles) -> Self {
+        let mut namer = Self {
+            analysis,
+            by,
+            files,
+            scripts: ScriptNames::of(analysis.graph()),
+            known: FxHashMap::default(),
+            names: Vec::new(),
+            numbers: FxHashMap::default(),
+            shapes: FxHashMap::default(),
+        };
         namer.number(UNKNOWN.to_owned());
         namer
     }
@@ -222,9 +234,18 @@ impl<'a> GroupNamer<'a> {
             return self.shape(node);
         }
         let Some(location) = self.analysis.graph().location(node) else { return 0 };
-        let Some(script) = self.scripts.name(location.script_id).filter(|name| !name.is_empty()) else { return 0 };
+        if let Some(&known) = self.known.get(&location.script_id) {
+            return known;
+        }
+        let group = self.script_group(location.script_id);
+        self.known.insert(location.script_id, group);
+        group
+    }
+
+    fn script_group(&mut self, script: u32) -> u32 {
+        let Some(script) = self.scripts.name(script).filter(|name| !name.is_empty()) else { return 0 };
         let name = match self.by {
-            Grouping::Package => match Owner::of_script(&script) {
+            Grouping::Package => match Owner::of_script(&script).with_version(&script, self.files) {
                 Owner::Unknown => UNKNOWN.to_owned(),
                 owner => owner.to_string(),
             },

@@ -5,6 +5,7 @@ use heap::diff::{Match, Matching, diff};
 use heap::filters::Filter;
 use heap::preview::{Limits, preview};
 use heap::questions::*;
+use heap::source::{NoFiles, SourceFiles};
 use heap::view::{Cell, Table, Tree, TreeNode};
 use heap::{EdgeKind, GraphBuilder, HeapAnalysis, Location, NodeId, NodeIx, NodeKind};
 
@@ -169,10 +170,33 @@ fn inspect_stops_at_its_limits() {
     "#);
 }
 
+/// A disk with one package on it.
+struct OnePackage;
+
+impl SourceFiles for OnePackage {
+    fn read(&self, path: &str) -> Option<String> {
+        (path == "/srv/app/node_modules/lru/package.json").then(|| r#"{"name": "lru", "version": "4.2.1"}"#.to_owned())
+    }
+}
+
+#[test]
+fn packages_have_their_versions() {
+    let analysis = heap(&CACHE.replace("/srv/app/cache.js", "/srv/app/node_modules/lru/lib/cache.js"));
+    let names = |files: &dyn SourceFiles| -> Vec<String> {
+        let table = histogram(&analysis, Grouping::Package, files, HistogramSort::Name, None, None, usize::MAX);
+        table.rows.iter().filter_map(|row| if let Cell::Text(name) = &row[0] { Some(name.clone()) } else { None }).collect()
+    };
+    assert_eq!(names(&NoFiles), ["(unknown)", "lru"]);
+    assert_eq!(names(&OnePackage), ["(unknown)", "lru@4.2.1"]);
+    let pnpm = heap(&CACHE.replace("/srv/app/cache.js", "/srv/node_modules/.pnpm/lru@4.2.0/node_modules/lru/cache.js"));
+    let table = histogram(&pnpm, Grouping::Package, &NoFiles, HistogramSort::Name, None, None, usize::MAX);
+    assert!(table.rows.iter().any(|row| matches!(&row[0], Cell::Text(name) if name == "lru@4.2.0")), "{table:?}");
+}
+
 #[test]
 fn histograms_by_class_shape_and_file() {
     let analysis = heap(CACHE);
-    let by = |by| text(&histogram(&analysis, by, HistogramSort::Count, None, Some("sess"), 10));
+    let by = |by| text(&histogram(&analysis, by, &NoFiles, HistogramSort::Count, None, Some("sess"), 10));
     insta::assert_snapshot!(by(Grouping::Class), @r#"
     class | count | self_size | retained_size | distance | location
     Session | 3 | 108 | 140 | 3 | /srv/app/cache.js:12:4
@@ -185,7 +209,7 @@ fn histograms_by_class_shape_and_file() {
     global {cache, Session} | 1 | 16 | 524 | 1 | -
     "#);
     let without = Filter::parse(analysis.graph(), "withoutPrototypes").expect("a filter").apply(&analysis);
-    let table = histogram(&analysis, Grouping::File, HistogramSort::Name, Some(&without), None, 10);
+    let table = histogram(&analysis, Grouping::File, &NoFiles, HistogramSort::Name, Some(&without), None, 10);
     insta::assert_snapshot!(text(&table), @r#"
     class | count | self_size | retained_size | distance | location
     (unknown) | 11 | 352 | 524 | 1 | -
