@@ -238,6 +238,8 @@ impl<'a> EdgeReader<'a> {
             None => {
                 found.bad_targets += 1;
                 found.first_bad = found.first_bad.or(Some(to));
+                // It is of a known kind now.
+                found.other_edges.pop_if(|other| other.0 == edge);
                 (EdgeKind::WEAK, if kind.has_index() { 0 } else { name }, node)
             }
         }
