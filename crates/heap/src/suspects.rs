@@ -153,7 +153,7 @@ pub struct Finding {
     pub title: String,
     /// What is freed when its holders let go of its objects, in bytes: the self sizes of all that nothing else reaches then.
     pub bytes: u64,
-    /// Its objects with all that hangs on them, in bytes, also where something else holds that too: what findings are ranked by.
+    /// Its objects with what hangs on them, in bytes, also where something else holds that too: what findings are ranked by.
     pub held: u64,
     /// How many objects it is about.
     pub count: u64,
@@ -243,7 +243,7 @@ pub fn find(analysis: &HeapAnalysis, options: &Options<'_>, progress: &dyn Progr
     let lineage = Lineage::of(&scene);
     step(progress, 2, STEPS)?;
     let mut findings = judged(&scene, &lineage, progress)?;
-    findings.sort_by(|a, b| score(b).total_cmp(&score(a)));
+    findings.sort_by(|a, b| may_be_full(a).cmp(&may_be_full(b)).then(score(b).total_cmp(&score(a))));
     let verdict = single_verdict(&findings, analysis.total_size());
     let left_out = findings.len().saturating_sub(options.limit);
     findings.truncate(options.limit);
@@ -281,6 +281,10 @@ fn judged(scene: &Scene<'_>, lineage: &Lineage, progress: &dyn Progress) -> Resu
             continue;
         }
         found.confidence = (found.confidence + share(found.bytes, total) * 0.5).min(MOST);
+        if may_be_full(&found) {
+            found.confidence *= LESS;
+            found.why.push(format!("exactly {}: so round a number may be a bound, which speaks against a leak", case::grouped(case.count)));
+        }
         found.why.extend(cohorts.like(scene, case.example));
         merge(&mut findings, found);
     }
@@ -295,6 +299,8 @@ const LEAST_BYTES: u64 = 512 << 10;
 const LEAST_SHARE: f64 = 0.05;
 /// How many listeners or timers are suspicious whatever their size.
 const NUMEROUS: u64 = 100;
+/// What is left of the confidence in a collection whose number of entries looks like a bound.
+const LESS: f64 = 0.4;
 /// The highest confidence that one snapshot allows: it cannot show growth.
 const MOST: f64 = 0.85;
 
@@ -306,8 +312,29 @@ fn is_large(case: &Case, total: u64) -> bool {
     case.held >= LEAST_BYTES && share(case.held, total) >= LEAST_SHARE
 }
 
+/// Says whether a rule's finding is evidence by its kind: nobody needs a thousand listeners of one event. Of a collection one snapshot
+/// shows its size only.
+fn has_own_evidence(rule: &str) -> bool {
+    matches!(rule, "listener-pile" | "timer-pile" | "module-pile" | "pending-promise" | "closure-chain")
+}
+
+/// Says whether a finding is of a collection that may be a cache that is full. One snapshot ranks it behind all others.
+fn may_be_full(finding: &Finding) -> bool {
+    !has_own_evidence(finding.rule) && finding.holders == 1 && looks_bounded(finding.count)
+}
+
+/// Says whether a number of entries looks as if somebody had chosen it: 500, 1,000, 2,500, a power of two. A cache that is full has
+/// exactly as many as its bound; of ten collections that grow hardly one is met at such a number.
+fn looks_bounded(count: u64) -> bool {
+    let mut leading = count;
+    while leading >= 10 && leading.is_multiple_of(10) {
+        leading /= 10;
+    }
+    count >= 64 && (count.is_power_of_two() || matches!(leading, 1 | 2 | 5 | 25))
+}
+
 fn is_suspicious(found: &Finding, case: &Case, total: u64) -> bool {
-    let is_pile = matches!(found.rule, "listener-pile" | "timer-pile" | "module-pile" | "pending-promise" | "closure-chain");
+    let is_pile = has_own_evidence(found.rule);
     let own = found.location.as_ref().is_some_and(case::is_own);
     match found.owner {
         Owner::NodeCore | Owner::Unknown if !own => {
@@ -344,6 +371,14 @@ pub(crate) fn score(finding: &Finding) -> f64 {
     finding.held as f64 * finding.confidence * owner
 }
 
+/// Says what else the holder of a finding holds.
+fn besides(known: &Finding, found: &Finding) -> String {
+    let holder = known.story.hops.iter().find(|hop| hop.node == Some(known.holder)).map_or("holder", |hop| &hop.label);
+    let (count, class) = (case::grouped(found.count), &found.class);
+    let is_key = found.story.hops.last().and_then(|hop| hop.edge.as_ref()).is_some_and(|edge| edge.text == "[key]");
+    if is_key { format!("the {holder}'s keys are {count} {class}") } else { format!("the {holder} also holds {count} {class}") }
+}
+
 /// Adds a finding, or keeps only the better where one is about the same memory, or equal leaks have one fingerprint.
 pub(crate) fn merge(findings: &mut Vec<Finding>, found: Finding) {
     let same = |known: &&mut Finding| {
@@ -362,7 +397,7 @@ pub(crate) fn merge(findings: &mut Vec<Finding>, found: Finding) {
     match findings.iter_mut().find(same) {
         Some(known) if score(known) >= score(&found) => {
             if known.holder == found.holder && known.why.len() < 8 {
-                known.why.push(format!("and {} {}", case::grouped(found.count), found.class));
+                known.why.push(besides(known, &found));
             }
         }
         Some(known) => *known = found,

@@ -181,6 +181,29 @@ fn growth_in_holders_of_one_shape_adds_up() {
 }
 
 #[test]
+fn a_collection_that_may_be_full_ranks_behind() {
+    for (pages, first) in [(500, "Listener"), (513, "Page")] {
+        let mut app = App::new();
+        let context = NodeIx(app.table.0 - 2);
+        let bus = app.child(context, EdgeKind::CONTEXT, "bus", NodeKind::OBJECT, "EventEmitter");
+        let events = app.child(bus, EdgeKind::PROPERTY, "_events", NodeKind::OBJECT, "Object");
+        let list = app.child(events, EdgeKind::PROPERTY, "tick", NodeKind::OBJECT, "Array");
+        for nth in 0..900 {
+            let listener = app.node(NodeKind::OBJECT, "Listener", 300);
+            app.element(list, nth, listener);
+        }
+        for nth in 0..pages {
+            let page = app.node(NodeKind::OBJECT, "Page", 4000);
+            app.builder.edge(app.table, EdgeKind::INTERNAL, NewName::Text(&(516 + nth * 3).to_string()), Target::Node(page));
+        }
+        let report = find(&HeapAnalysis::new(app.builder.finish().0), &Options::default());
+        assert_eq!(report.findings[0].class, first, "{pages}: {report:?}");
+        let doubted = report.findings.iter().any(|finding| finding.why.iter().any(|why| why.contains("may be a bound")));
+        assert_eq!(doubted, pages == 500);
+    }
+}
+
+#[test]
 fn what_a_second_collection_holds_too_is_said() {
     let held = |by_one: bool| {
         let mut app = App::new();

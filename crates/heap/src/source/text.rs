@@ -112,6 +112,19 @@ fn offset(text: &str, (line, column): Position) -> Option<usize> {
     Some(start + within.map_or(rest.len(), |(at, _)| at))
 }
 
+/// Finds where a method of a variable is called, `NAME.METHOD(`; `None` where that is in no place or in several.
+#[must_use]
+pub fn call(text: &str, name: &str, methods: &[&str]) -> Option<Position> {
+    let tokens: Vec<Token<'_>> = if text.len() > MAX_TEXT { Vec::new() } else { Tokens::new(text).collect() };
+    let is_call = |four: &&[Token<'_>]| {
+        let [object, dot, method, open] = four else { return false };
+        object.text == name && dot.text == "." && methods.contains(&method.text) && open.text == "("
+    };
+    let mut calls = tokens.windows(4).filter(is_call).filter_map(|four| four.first());
+    let first = calls.next()?;
+    calls.next().is_none().then(|| position(text, first.at))
+}
+
 /// Finds where a property is first given a value: `.NAME =`, `NAME =` or `#NAME =` in a class body, `NAME:` in a literal; the
 /// first at or behind line `from` (1: all), else the first of all.
 #[must_use]
@@ -258,6 +271,17 @@ impl<'a> Iterator for Tokens<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn finds_the_one_call() {
+        for (text, expected) in [
+            ("const gate = f();\n  gate.addEventListener('a', r)", Some((2, 3))),
+            ("gate.on('a', f); gate.on('b', f)", None),
+            ("// gate.on('a')\ngate.off('a'); x.gate", None),
+        ] {
+            assert_eq!(call(text, "gate", &["on", "addEventListener"]), expected, "{text}");
+        }
+    }
 
     #[test]
     fn finds_declarations() {

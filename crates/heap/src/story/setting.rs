@@ -154,6 +154,15 @@ impl<'a> Setting<'a> {
         Some((Some(keyword.to_owned()), Some(self.mapped(Place::new(file, line, column), Some(script)))))
     }
 
+    /// Finds where the one call of one of these methods of a context's variable was written.
+    #[must_use]
+    pub fn call_place(&self, context: NodeIx, variable: &str, methods: &[&str]) -> Option<Place> {
+        let script = self.script(context)?;
+        let file = script_name(self.graph(), script);
+        let (line, column) = text::call(&self.text(&file, Some(script))?, variable, methods)?;
+        Some(self.mapped(Place::new(file, line, column), Some(script)))
+    }
+
     /// Finds where a property was first assigned: behind the place of the holder's class, else in the file `near`.
     #[must_use]
     pub fn property_place(&self, holder: NodeIx, name: &str, near: Option<&str>) -> Option<Place> {

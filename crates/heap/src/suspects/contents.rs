@@ -212,10 +212,13 @@ fn other_collection(scene: &Scene<'_>, lineage: &Lineage, case: &Case, cut: &[Ed
 
 /// Returns an object and the tables and arrays that are parts of it.
 fn parts(scene: &Scene<'_>, lineage: &Lineage, owner: NodeIx) -> Vec<NodeIx> {
-    let below = scene.graph().edges(owner).map(|edge| edge.to).filter(|&to| to != owner && lineage.visible(to) == Some(owner));
-    let mut parts: Vec<NodeIx> = below.chain([owner]).collect();
-    parts.sort_unstable();
-    parts.dedup();
+    let (mut parts, mut known) = (vec![owner], FxHashSet::from_iter([owner]));
+    let mut at = 0;
+    while let Some(&part) = parts.get(at) {
+        at += 1;
+        let below = scene.graph().edges(part).map(|edge| edge.to).filter(|&to| lineage.visible(to) == Some(owner));
+        parts.extend(below.filter(|&to| known.insert(to)));
+    }
     parts
 }
 

@@ -35,6 +35,8 @@ pub(super) fn describe(exhibit: &Exhibit<'_, '_>) -> Option<Described> {
     // What Node.js's own listener (of readline, of stream.finished) calls in the end is the application's.
     let is_own = |place: &crate::source::Place| super::case::is_own(place);
     let place = listener.and_then(|listener| scene.place(listener)).filter(is_own);
+    // A function without a script (a promise's `resolve`) does not say where it was added; the text may.
+    let place = place.or_else(|| added_at(exhibit, at));
     let place = place.or_else(|| scene.own_function_below(listener.unwrap_or(exhibit.case.example)).and_then(|own| scene.place(own)));
     let emitter_name = scene.label(emitter);
     let mut why = vec![format!("every listener stays until it is removed or the {emitter_name} goes")];
@@ -52,6 +54,13 @@ pub(super) fn describe(exhibit: &Exhibit<'_, '_>) -> Option<Described> {
         weight: 1.0,
         place,
     })
+}
+
+/// Finds the one call in the source text that adds a listener to the variable that holds the emitter.
+fn added_at(exhibit: &Exhibit<'_, '_>, at: usize) -> Option<crate::source::Place> {
+    const METHODS: &[&str] = &["addEventListener", "on", "once", "addListener", "prependListener"];
+    let variable = exhibit.steps.get(..at)?.last().filter(|step| step.edge.kind == EdgeKind::CONTEXT)?;
+    exhibit.scene.call_place(variable.from, &exhibit.scene.graph().edge_text(variable.edge), METHODS)
 }
 
 /// Finds the subscribers of a diagnostics channel: Node.js's other kind of listeners.

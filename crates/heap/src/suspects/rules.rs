@@ -49,7 +49,8 @@ never taken back. All functions of one scope share its variables: a small callba
         title: "a Map, Set, array or object that only grows",
         text: "A collection holds many entries of one class that nothing else holds. A cache without a bound is a leak with a nicer name: bound it by \
 size (LRU) or age, delete entries when they are done, or key a WeakMap by the object whose life the entry shares. It is no leak where the number of keys \
-is bounded by nature; compare two snapshots under load to see.",
+is bounded by nature; compare two snapshots under load to see. In one snapshot a collection with a round number of entries (500, 1,000, a power of two) \
+ranks behind all other suspects: that may be its bound.",
     },
     Rule {
         id: "engine-table",
