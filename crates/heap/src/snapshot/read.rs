@@ -214,7 +214,9 @@ impl Reader<'_> {
     fn nodes(&mut self, at: Option<usize>) -> Result<(NodeColumns, usize, bool, StringsRead), ReadError> {
         let file = self.file.clone();
         let strings_at = self.strings_at;
-        let read_strings = || strings_at.or_else(|| find_strings(&file)).map_or_else(StringsRead::none, |at| read_strings(&file, at));
+        let forget = |range| file.forget(range);
+        let find = || strings_at.or_else(|| find_strings(&file, &forget));
+        let read_strings = || find().map_or_else(StringsRead::none, |at| read_strings(&file, at, &forget));
         let report = Ticker::new(self.progress, self.file.len());
         let Some(at) = at else {
             return Ok((NodeColumns::default(), self.header.end, false, read_strings()));

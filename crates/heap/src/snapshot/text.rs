@@ -43,21 +43,52 @@ impl StringsRead {
 
 /// Finds where the `strings` array starts: the byte behind its `[`. Strings come last, so the search goes from the end. A string cannot
 /// be mistaken for the key: quotes inside strings are escaped, and no string is followed by a colon.
-pub(super) fn find_strings(bytes: &[u8]) -> Option<usize> {
+/// Hands bytes that were searched to `forget`.
+pub(super) fn find_strings(bytes: &[u8], forget: &dyn Fn(Range<usize>)) -> Option<usize> {
+    const KEY: &[u8] = b"\"strings\"";
     let mut end = bytes.len();
-    while let Some(at) = memmem::rfind(&bytes[..end], b"\"strings\"") {
-        let colon = skip_space(bytes, at + b"\"strings\"".len());
-        let bracket = skip_space(bytes, colon + 1);
-        if bytes.get(colon) == Some(&b':') && bytes.get(bracket) == Some(&b'[') {
-            return Some(bracket + 1);
+    while end > 0 {
+        let start = end.saturating_sub(FORGOTTEN_EVERY);
+        // The key may stand across.
+        let mut window = &bytes[start..(end + KEY.len()).min(bytes.len())];
+        while let Some(at) = memmem::rfind(window, KEY) {
+            let colon = skip_space(bytes, start + at + KEY.len());
+            let bracket = skip_space(bytes, colon + 1);
+            if bytes.get(colon) == Some(&b':') && bytes.get(bracket) == Some(&b'[') {
+                return Some(bracket + 1);
+            }
+            window = &window[..at];
         }
-        end = at;
+        if end < bytes.len() {
+            forget(start..end);
+        }
+        end = start;
     }
     None
 }
 
-/// Finds every string of the array that starts behind `[` at `at`. O(bytes).
-pub(super) fn read_strings(bytes: &[u8], at: usize) -> StringsRead {
+/// After so many bytes, those that were read are given back: a file may hold more strings than there is memory.
+const FORGOTTEN_EVERY: usize = 64 << 20;
+
+/// Gives bytes back that were read, now and then.
+struct Passed<'a> {
+    at: usize,
+    forget: &'a dyn Fn(Range<usize>),
+}
+
+impl Passed<'_> {
+    #[inline]
+    fn up_to(&mut self, at: usize) {
+        if at.saturating_sub(self.at) >= FORGOTTEN_EVERY {
+            (self.forget)(self.at..at);
+            self.at = at;
+        }
+    }
+}
+
+/// Finds every string of the array that starts behind `[` at `at`, and hands bytes that were read to `forget`. O(bytes).
+pub(super) fn read_strings(bytes: &[u8], at: usize, forget: &dyn Fn(Range<usize>)) -> StringsRead {
+    let mut passed = Passed { at, forget };
     let mut starts = Starts { base: at, starts: Growing::default(), wraps: Vec::new() };
     let mut next = at;
     let mut damage = None;
@@ -82,10 +113,11 @@ pub(super) fn read_strings(bytes: &[u8], at: usize) -> StringsRead {
         let Some(end) = closing_quote(bytes, next + 1) else { break false };
         starts.push(next + 1);
         next = end + 1;
+        passed.up_to(next);
     };
     let Starts { starts, wraps, .. } = starts;
     let (count, starts) = (starts.len() as u32, starts.into_buffer());
-    let special = special_names(bytes, at, &starts, &wraps);
+    let special = special_names(bytes, at, &starts, &wraps, forget);
     StringsRead { range: at..next.min(bytes.len()), starts, count, wraps, special, is_whole, damage }
 }
 
@@ -126,7 +158,8 @@ fn read_lines(bytes: &[u8], at: usize, starts: &mut Starts) -> usize {
 
 /// Looks for the strings that matter. Each ends before its closing quote, which the search above has found once already; finding it
 /// again in bytes that are in the cache costs less than keeping it.
-fn special_names(bytes: &[u8], at: usize, starts: &[u32], wraps: &[u32]) -> SpecialNames {
+fn special_names(bytes: &[u8], at: usize, starts: &[u32], wraps: &[u32], forget: &dyn Fn(Range<usize>)) -> SpecialNames {
+    let mut passed = Passed { at, forget };
     let mut special = SpecialNames::with_room(starts.len());
     let mut high = 0_usize;
     for (ix, &low) in starts.iter().enumerate() {
@@ -134,6 +167,7 @@ fn special_names(bytes: &[u8], at: usize, starts: &[u32], wraps: &[u32]) -> Spec
             high += 1;
         }
         let start = at + (high << 32) + low as usize;
+        passed.up_to(start);
         if !SpecialNames::may_matter(bytes.get(start).copied()) {
             continue;
         }
@@ -205,7 +239,7 @@ mod tests {
 
     fn check(section: &str, expect: &[&str], is_whole: bool, damaged: bool) {
         let text = format!("\"strings\":[{section}");
-        let read = read_strings(text.as_bytes(), "\"strings\":[".len());
+        let read = read_strings(text.as_bytes(), "\"strings\":[".len(), &|_| ());
         let body = |&start: &u32| {
             let rest = &section[start as usize..];
             rest[..closing_quote(rest.as_bytes(), 0).unwrap_or(rest.len())].to_owned()
@@ -215,6 +249,22 @@ mod tests {
             (found.iter().map(String::as_str).collect::<Vec<_>>(), read.is_whole, read.damage.is_some()),
             (expect.to_vec(), is_whole, damaged)
         );
+    }
+
+    /// The file is searched in parts; the key may stand across two, and parts that were searched are given back.
+    #[test]
+    fn finds_the_section_wherever_it_stands() {
+        let end = b"\"strings\":[\"a\"]}";
+        for behind in [0, 1, 5, 9, 10, 20] {
+            let mut bytes = b"\"strings\":[\"b\"],".to_vec();
+            bytes.extend_from_slice(end);
+            bytes.resize(bytes.len() + FORGOTTEN_EVERY - end.len() + behind, b' ');
+            let forgotten = std::cell::Cell::new(0);
+            let found = find_strings(&bytes, &|range| forgotten.set(forgotten.get() + range.len()));
+            assert_eq!(found, Some(16 + 11), "{behind}");
+            assert!(forgotten.get() < bytes.len());
+        }
+        assert_eq!(find_strings(b"{}", &|_| ()), None);
     }
 
     #[test]
