@@ -37,15 +37,19 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
     for line in NODE_LINES {
         let grown = |step: &str| snapshots.iter().find(|one| one.name == format!("node{line}/growth-{step}")).map(|one| one.file.clone());
         let files: Vec<PathBuf> = ["1", "2", "3"].into_iter().filter_map(grown).collect();
-        let told = snapshots.iter().find(|one| one.name == format!("node{line}/stories")).context("no snapshot of stories.js")?;
-        let (node, tool, stories) = (workspace.node(line), workspace.node(TOOL_LINE), told.file.clone());
-        let case = Case { node, tool, heapwhy: heapwhy.clone(), scratch: scratch.clone(), line, files, stories };
-        let checks: [(&str, Check); 8] = [
+        let of = |program: &str| {
+            let found = snapshots.iter().find(|one| one.name == format!("node{line}/{program}")).map(|one| one.file.clone());
+            found.with_context(|| format!("no snapshot of {program}.js"))
+        };
+        let (node, tool, stories, minified) = (workspace.node(line), workspace.node(TOOL_LINE), of("stories")?, of("minified")?);
+        let case = Case { node, tool, heapwhy: heapwhy.clone(), scratch: scratch.clone(), line, files, stories, minified };
+        let checks: [(&str, Check); 9] = [
             ("demo", Case::demo),
             ("report on three snapshots", Case::growth),
             ("report on one snapshot", Case::report),
             ("why", Case::why),
             ("stories", stories::check),
+            ("source maps", stories::check_minified),
             ("diff", Case::diff),
             ("classes", Case::classes),
             ("gzip", Case::gzip),
@@ -72,6 +76,8 @@ struct Case {
     files: Vec<PathBuf>,
     /// The snapshot that `stories.js` wrote.
     stories: PathBuf,
+    /// The snapshot that `minified.js` wrote.
+    minified: PathBuf,
 }
 
 impl Case {

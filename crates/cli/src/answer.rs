@@ -168,11 +168,6 @@ impl Default for Answer {
 }
 
 impl Answer {
-    /// Adds a table without a heading.
-    pub(crate) fn table(self, table: Table) -> Self {
-        self.section(Section::Table { title: String::new(), table, only_json: &[] })
-    }
-
     /// Adds a table of which a terminal does not show some columns.
     pub(crate) fn brief_table(self, table: Table, only_json: &'static [&'static str]) -> Self {
         self.section(Section::Table { title: String::new(), table, only_json })

@@ -104,7 +104,8 @@ pub(crate) struct FileArg {
 /// What a question is about.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct WhatArg {
-    /// An id (@123 or 123), a class name, or - to read ids from standard input (if FILE does not)
+    /// An id (@123 or 123), a class name (also as it was before it was minified), a line of source (app.ts:14), or - to read ids from standard
+    /// input (if FILE does not)
     #[arg(value_name = "WHAT", allow_hyphen_values = true)]
     pub(crate) what: String,
     #[command(flatten)]

@@ -223,6 +223,7 @@ fn finding_json(finding: &Finding) -> Value {
         "held": finding.held,
         "count": finding.count,
         "class": finding.class,
+        "generated_class": finding.story.hops.iter().find(|hop| hop.node == Some(finding.example)).and_then(|hop| hop.generated.as_ref()),
         "owner": owner_json(&finding.owner),
         "location": finding.location.as_ref().map(place_json),
         "path": story_json(&finding.story),
@@ -277,6 +278,7 @@ pub(crate) fn story_json(story: &Story) -> Value {
         }
         path.push(json!({
             "node": hop.label,
+            "generated": hop.generated,
             "id": hop.node.map(|id| id.0.to_string()),
             "notes": hop.notes,
             "location": hop.place.as_ref().map(place_json),

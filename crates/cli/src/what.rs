@@ -4,9 +4,10 @@ use std::io::{self, BufRead};
 use std::path::Path;
 
 use heap::questions::{Selector, SelectorError};
+use heap::source::SourceFiles;
 use heap::{HeapAnalysis, NodeId, NodeIx};
 
-use crate::args::FileArg;
+use crate::args::{FileArg, SourceArgs};
 use crate::codes;
 use crate::error::CommandError;
 use crate::open::{self, Opened};
@@ -15,25 +16,25 @@ use crate::typed::shell_path;
 
 /// Reads a file, computes everything that a report needs, and finds what a question is about. There is one standard input: `-` is either
 /// the file or the ids.
-pub(crate) fn read(file: &FileArg, what: &str, session: &Session) -> Result<(Opened, Vec<NodeIx>), CommandError> {
+pub(crate) fn read(file: &FileArg, what: &str, sources: &SourceArgs, session: &Session) -> Result<(Opened, Vec<NodeIx>), CommandError> {
     if what == "-" {
         session.take_stdin()?;
     }
     let opened = open::read_prepared(&file.file, session)?;
-    let nodes = nodes(&file.file, &opened.analysis, what)?;
+    let nodes = nodes(&file.file, &opened.analysis, what, &*sources.files())?;
     Ok((opened, nodes))
 }
 
 /// Returns the nodes that stand on the command line, those that retain most first. `-` reads ids from standard input, in their order.
 /// As DevTools counts, nodes of a class without a size are left out: they count with their owner.
 /// `file` is only for messages.
-pub(crate) fn nodes(file: &Path, analysis: &HeapAnalysis, what: &str) -> Result<Vec<NodeIx>, CommandError> {
+pub(crate) fn nodes(file: &Path, analysis: &HeapAnalysis, what: &str, files: &dyn SourceFiles) -> Result<Vec<NodeIx>, CommandError> {
     if what == "-" {
         let ids = crate::progress::while_waiting(|| ids(file, io::stdin().lock()))?;
         return find_all(file, analysis, &ids);
     }
     let selector = Selector::parse(what);
-    let mut nodes = selector.resolve(analysis).map_err(|error| unknown(file, error))?.nodes;
+    let mut nodes = selector.resolve(analysis, files).map_err(|error| unknown(file, error))?.nodes;
     if !matches!(selector, Selector::Id(_)) {
         nodes.retain(|&node| analysis.self_size(node) > 0);
         nodes.sort_by_key(|&node| (std::cmp::Reverse(analysis.retained_size(node)), node));
@@ -80,6 +81,14 @@ fn unknown(file: &Path, error: SelectorError) -> CommandError {
             .hint(format!("heapwhy classes {}", shell_path(file))),
         SelectorError::NoSuchClass { candidates, .. } | SelectorError::Ambiguous { candidates, .. } => {
             no_such_class(file, what, &candidates)
+        }
+        SelectorError::NothingThere { near, .. } => CommandError::new(&codes::NO_SUCH_CLASS, what)
+            .note("near", near.join(", "))
+            .hint(format!("heapwhy why {} {}", shell_path(file), near.first().map_or("", String::as_str))),
+        SelectorError::NoSuchFile { candidates, .. } => {
+            let error = CommandError::new(&codes::NO_SUCH_CLASS, what);
+            let error = if candidates.is_empty() { error } else { error.note("close", candidates.join(", ")) };
+            error.hint(format!("heapwhy classes {} --by module lists the scripts", shell_path(file)))
         }
         _ => CommandError::new(&codes::NO_SUCH_CLASS, what).hint(format!("heapwhy classes {} lists the classes", shell_path(file))),
     }

@@ -223,6 +223,7 @@ impl<'a> Comparison<'a> {
             .into_iter()
             .filter(|(name, (counts, _))| !name.starts_with('(') && counts.windows(2).all(|pair| pair[1] > pair[0]))
             .map(|(class, (counts, bytes))| {
+                let class = self.last.shown_class(&class);
                 let held = findings.iter().find(|finding| finding.class == class);
                 let held_by = held.map_or_else(String::new, held_by);
                 ClassGrowth {

@@ -1,11 +1,13 @@
 //! Where code was written: script, line and column of functions and classes, source text, source maps, and whose code it is.
 //!
 //! The graph tells script, line and column; `scripts` resolves closures to scripts, `scopes` names variables, `text` finds declarations in
-//! source text, `maps` applies source maps, `owner` tells app code from packages and Node.js itself. Nothing here reads files: a
+//! source text, `maps` applies source maps, `originals` and `outline` find the names that were minified, `owner` tells app code from packages and Node.js itself. Nothing here reads files: a
 //! `SourceFiles` does.
 
 mod locations;
 pub mod maps;
+pub mod originals;
+pub mod outline;
 pub mod owner;
 pub mod scopes;
 pub mod scripts;
@@ -16,6 +18,7 @@ use std::fmt;
 use crate::graph::NodeIx;
 
 pub use locations::Locations;
+pub use originals::Originals;
 pub use owner::Owner;
 pub use scripts::Scripts;
 
@@ -52,6 +55,14 @@ impl Place {
     #[must_use]
     pub fn new(file: impl Into<String>, line: u32, column: u32) -> Self {
         Self { file: file.into(), line, column, generated: None }
+    }
+
+    /// Reads `file.js:6:7`, as a place is written.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (rest, column) = text.rsplit_once(':')?;
+        let (file, line) = rest.rsplit_once(':')?;
+        Some(Self::new(file, line.parse().ok()?, column.parse().ok()?))
     }
 
     /// Returns the file's name without its folders.

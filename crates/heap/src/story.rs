@@ -66,6 +66,8 @@ pub struct Hop {
     pub edge: Option<HopEdge>,
     /// What it is: `module cache /srv/app/leaky.js`, `SessionCache`, `Map`.
     pub label: String,
+    /// Its name in the code that ran, where `label` has the one that a source map tells.
+    pub generated: Option<String>,
     /// What else is worth knowing: `stays until exit`, `200,000 entries`, `keys 0,1,2,3 … rising`.
     pub notes: Vec<String>,
     /// Where its class, function or file was written.

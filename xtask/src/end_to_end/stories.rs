@@ -44,6 +44,27 @@ pub(super) fn check(case: &Case) -> Result<()> {
     Ok(())
 }
 
+/// Checks that a minified program is told of as it was written in `minified.ts`: its classes, variables and lines.
+pub(super) fn check_minified(case: &Case) -> Result<()> {
+    let source = include_str!("../../../tests/programs/minified.ts");
+    let file = case.minified.as_os_str();
+    let classes = case.ask(&["classes".as_ref(), file])?;
+    let entry = super::row_of(&classes["classes"], "AuditEntry")?;
+    ensure!(entry["count"] == 500 && entry["generated"].as_str().is_some_and(|name| name.len() == 1), "AuditEntry is {entry}");
+    super::row_of(&classes["classes"], "LegacyRecord")?;
+    let told = told(case, &case.minified, "AuditEntry", source)?;
+    for part in ["const auditLog @ const auditLog", "AuditLog @ class AuditLog", "AuditEntry @ constructor"] {
+        ensure!(told.iter().any(|told| told.is(part)), "no {part} in {told:?}");
+    }
+    let query = case.ask(&["query".as_ref(), file, "AuditEntry".as_ref()])?;
+    ensure!(query["objects"]["rows"].as_array().is_some_and(|rows| rows.len() == 500), "no 500 AuditEntry in the answer of query");
+    let line = source.lines().position(|line| line.starts_with("const legacyRecords")).context("no such line")? + 1;
+    let there = case.ask(&["instances".as_ref(), file, format!("minified.ts:{line}").as_ref()])?;
+    let rows = there["instances"]["rows"].as_array().context("no instances")?;
+    ensure!(rows.len() == 1 && rows[0]["name"].as_str().is_some_and(|name| name.starts_with("Array(500)")), "line {line} is {rows:?}");
+    Ok(())
+}
+
 /// A class, what `refs` says of its first holder and edge, and part of V8's edge.
 const REFS: &[(&str, &str, &str, &str)] = &[
     ("InBlock", "Array(1)", "[0]", "[0]"),

@@ -2,7 +2,9 @@
 
 use clap::{Args, ValueEnum};
 use heap::filters::Filter;
-use heap::questions::{Grouping, HistogramSort, histogram, histogram_at_a_glance};
+use heap::questions::{Grouping, HistogramSort, histogram, histogram_at_a_glance, told_histogram};
+use heap::source::Originals;
+use heap::story::Setting;
 
 use crate::answer::Answer;
 use crate::args::{FileArg, SourceArgs};
@@ -14,6 +16,7 @@ use crate::session::Session;
 #[derive(Args, Debug)]
 #[command(
     before_help = "Examples:\n  heapwhy classes app.heapsnapshot\n  heapwhy classes app.heapsnapshot --sort count --filter session\n  heapwhy classes app.heapsnapshot --by package\n  heapwhy classes app.heapsnapshot --json --limit 50",
+    after_help = "Classes that were minified go by the names that source maps tell; in JSON, `generated` is the name in the script.",
     help_template = crate::args::TEMPLATE
 )]
 pub(crate) struct ClassesArgs {
@@ -61,6 +64,9 @@ enum Sort {
     Name,
 }
 
+/// People see the names that classes have in the source.
+const ONLY_JSON: &[&str] = &["generated"];
+
 /// Makes the histogram.
 pub(crate) fn run(args: &ClassesArgs, session: &Session) -> Result<Answer, CommandError> {
     let sort = match args.sort {
@@ -70,13 +76,15 @@ pub(crate) fn run(args: &ClassesArgs, session: &Session) -> Result<Answer, Comma
         Sort::Name => HistogramSort::Name,
     };
     let limit = session.limit(false);
+    let files = args.sources.files();
     // A filter of DevTools' needs the graph, and so do other groupings.
     if args.by == By::Class
         && args.filter.is_none()
         && !session.global.no_index
         && let Some((answer, glance)) = open::glance(&args.file.file, session)
     {
-        return Ok(answer.headed().table(histogram_at_a_glance(&glance, sort, None, limit)));
+        let table = histogram_at_a_glance(&glance, &Originals::new(&*files), sort, limit);
+        return Ok(answer.headed().brief_table(table, ONLY_JSON));
     }
     let file = open::read_prepared(&args.file.file, session)?;
     let analysis = &file.analysis;
@@ -90,5 +98,9 @@ pub(crate) fn run(args: &ClassesArgs, session: &Session) -> Result<Answer, Comma
     let named = args.filter.as_deref().and_then(|name| Filter::parse(analysis.graph(), name).ok());
     let only = named.as_ref().map(|filter| filter.apply(analysis));
     let text = args.filter.as_deref().filter(|_| named.is_none());
-    Ok(file.answer(session).headed().table(histogram(analysis, by, &*args.sources.files(), sort, only.as_ref(), text, limit)))
+    let table = match by {
+        Grouping::Class => told_histogram(&Setting::new(analysis, &*files), sort, only.as_ref(), text, limit),
+        _ => histogram(analysis, by, &*files, sort, only.as_ref(), text, limit),
+    };
+    Ok(file.answer(session).headed().brief_table(table, ONLY_JSON))
 }

@@ -73,6 +73,6 @@ pub(crate) fn run(args: &DiffArgs, session: &Session) -> Result<Answer, CommandE
         table: diff_table(&changes, session.limit(false)),
         only_json: &["added_size", "removed_size"],
     });
-    let why = super::report::why_command(&last.target.path, &last.analysis, &report);
+    let why = super::report::why_command(&last.target.path, &last.analysis, &report, &args.judge.sources);
     Ok(why.into_iter().fold(answer, Answer::next))
 }

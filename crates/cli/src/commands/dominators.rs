@@ -6,7 +6,7 @@ use heap::questions::dominators;
 use heap::view::Tree;
 
 use crate::answer::Answer;
-use crate::args::FileArg;
+use crate::args::{FileArg, SourceArgs};
 use crate::error::CommandError;
 use crate::session::Session;
 use crate::{open, what};
@@ -23,9 +23,11 @@ const DEEPEST: u8 = 64;
 pub(crate) struct DominatorsArgs {
     #[command(flatten)]
     file: FileArg,
-    /// Below which objects: an id, a class name, or - for ids from standard input [default: everything]
+    /// Below which objects: an id, a class name, a line of source, or - for ids from standard input [default: everything]
     #[arg(value_name = "WHAT")]
     what: Option<String>,
+    #[command(flatten)]
+    sources: SourceArgs,
     /// How many levels
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=i64::from(DEEPEST)))]
     depth: u8,
@@ -34,7 +36,7 @@ pub(crate) struct DominatorsArgs {
 /// Shows the tree.
 pub(crate) fn run(args: &DominatorsArgs, session: &Session) -> Result<Answer, CommandError> {
     let (file, nodes) = match &args.what {
-        Some(what) => what::read(&args.file, what, session)?,
+        Some(what) => what::read(&args.file, what, &args.sources, session)?,
         None => {
             let file = open::read_prepared(&args.file.file, session)?;
             let root = file.analysis.graph().root();

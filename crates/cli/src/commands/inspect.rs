@@ -32,7 +32,7 @@ pub(crate) struct InspectArgs {
 
 /// Shows the objects.
 pub(crate) fn run(args: &InspectArgs, session: &Session) -> Result<Answer, CommandError> {
-    let (file, nodes) = what::read(&args.file, &args.what.what, session)?;
+    let (file, nodes) = what::read(&args.file, &args.what.what, &args.what.sources, session)?;
     let limit = session.limit_or(args.quiet, 5);
     let answer = file.answer(session);
     let shown = &nodes[..nodes.len().min(limit)];

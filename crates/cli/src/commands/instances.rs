@@ -42,7 +42,7 @@ enum Sort {
 
 /// Lists objects.
 pub(crate) fn run(args: &InstancesArgs, session: &Session) -> Result<Answer, CommandError> {
-    let (file, nodes) = what::read(&args.file, &args.what.what, session)?;
+    let (file, nodes) = what::read(&args.file, &args.what.what, &args.what.sources, session)?;
     let limit = session.limit(args.quiet);
     let answer = file.answer(session);
     if args.quiet {

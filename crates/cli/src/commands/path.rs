@@ -41,7 +41,7 @@ pub(crate) struct PathArgs {
 
 /// Shows paths.
 pub(crate) fn run(args: &PathArgs, session: &Session) -> Result<Answer, CommandError> {
-    let (file, nodes) = what::read(&args.file, &args.what.what, session)?;
+    let (file, nodes) = what::read(&args.file, &args.what.what, &args.what.sources, session)?;
     let limit = if args.all { session.limit_or(false, 10) } else { 1 };
     session.progress.work("searching for paths", 0, 0);
     let (analysis, wanted, asked) = (Arc::clone(&file.analysis), nodes.clone(), args.clone());

@@ -4,7 +4,7 @@ use clap::Args;
 use heap::questions::{QueryError, QueryMode, query};
 
 use crate::answer::Answer;
-use crate::args::FileArg;
+use crate::args::{FileArg, SourceArgs};
 use crate::error::CommandError;
 use crate::session::Session;
 use crate::{open, what};
@@ -18,7 +18,7 @@ use crate::{open, what};
 pub(crate) struct QueryArgs {
     #[command(flatten)]
     file: FileArg,
-    /// The constructor's name
+    /// The constructor's name, also as it was before it was minified
     #[arg(value_name = "CLASS")]
     class: String,
     /// Only instances of the class itself, without prototypes
@@ -30,6 +30,8 @@ pub(crate) struct QueryArgs {
     /// All that v8.queryObjects counts, prototypes of derived classes too (this is the default)
     #[arg(long)]
     js: bool,
+    #[command(flatten)]
+    sources: SourceArgs,
 }
 
 /// Lists the objects.
@@ -40,7 +42,7 @@ pub(crate) fn run(args: &QueryArgs, session: &Session) -> Result<Answer, Command
         _ => QueryMode::Js,
     };
     let file = open::read_prepared(&args.file.file, session)?;
-    let table = query(&file.analysis, &args.class, mode, session.limit(false)).map_err(|error| match &error {
+    let table = query(&file.analysis, &*args.sources.files(), &args.class, mode, session.limit(false)).map_err(|error| match &error {
         QueryError::NoConstructor { candidates, .. } => what::no_such_class(&args.file.file, error.to_string(), candidates),
         _ => what::no_such_class(&args.file.file, error.to_string(), &[]),
     })?;

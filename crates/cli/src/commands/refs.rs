@@ -38,7 +38,7 @@ pub(crate) struct RefsArgs {
 
 /// Lists holders, or what is held.
 pub(crate) fn run(args: &RefsArgs, session: &Session) -> Result<Answer, CommandError> {
-    let (file, nodes) = what::read(&args.file, &args.what.what, session)?;
+    let (file, nodes) = what::read(&args.file, &args.what.what, &args.what.sources, session)?;
     let direction = if args.to { Direction::To } else { Direction::From };
     let limit = session.limit(args.quiet);
     let answer = file.answer(session);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use heap::questions::Selector;
+use heap::source::SourceFiles;
 use heap::suspects::{Finding, Options, Report, VerdictKind};
 use heap::{Cancelled, HeapAnalysis};
 
@@ -94,7 +95,7 @@ fn single(path: &Path, judge: &Judge, session: &Session) -> Result<Answer, Comma
     doubt(&mut report, &[&file]);
     let name = shell_path(path);
     let mut answer = with_report(file.answer(session).headed().section(memory::section(&file.analysis)), &report, judge);
-    if let Some(why) = why_command(path, &file.analysis, &report) {
+    if let Some(why) = why_command(path, &file.analysis, &report, &judge.sources) {
         answer = answer.next(why);
     }
     Ok(answer.next(format!("heapwhy classes {name}")).next(typed::compare(path)))
@@ -114,7 +115,7 @@ pub(crate) fn growth(paths: &[PathBuf], judge: &Judge, session: &Session) -> Res
     let answer = open::about(&opened, session).headed().section(memory::section(&last.analysis));
     let mut answer = with_report(answer, &report, judge).section(classes);
     let name = shell_path(&last.target.path);
-    if let Some(why) = why_command(&last.target.path, &last.analysis, &report) {
+    if let Some(why) = why_command(&last.target.path, &last.analysis, &report, &judge.sources) {
         answer = answer.next(why);
     }
     let names: Vec<String> = paths.iter().map(|path| shell_path(path)).collect();
@@ -177,15 +178,16 @@ pub(crate) fn stopped(files: &[&Opened], session: &Session) -> Answer {
 }
 
 /// Returns the command that explains the worst finding; `None` where there is none.
-pub(crate) fn why_command(path: &Path, analysis: &HeapAnalysis, report: &Report) -> Option<String> {
-    let what = selector(path, analysis, report.findings.first()?)?;
-    Some(format!("heapwhy why {} {what}", shell_path(path)))
+pub(crate) fn why_command(path: &Path, analysis: &HeapAnalysis, report: &Report, sources: &SourceArgs) -> Option<String> {
+    let what = selector(path, analysis, report.findings.first()?, &*sources.files())?;
+    let folder = sources.sourcemaps.as_ref().map_or_else(String::new, |folder| format!("--sourcemaps {} ", shell_path(folder)));
+    Some(format!("heapwhy why {folder}{} {what}", shell_path(path)))
 }
 
 /// Returns what stands for a finding's objects on a command line: their class where it has a name of its own (`strings` and functions
 /// have not, and long names are cut), else one of them, with the name as a comment.
-fn selector(path: &Path, analysis: &HeapAnalysis, finding: &Finding) -> Option<String> {
-    let stands_for = |what: &str| crate::what::nodes(path, analysis, what).is_ok_and(|nodes| !nodes.is_empty());
+fn selector(path: &Path, analysis: &HeapAnalysis, finding: &Finding, files: &dyn SourceFiles) -> Option<String> {
+    let stands_for = |what: &str| crate::what::nodes(path, analysis, what, files).is_ok_and(|nodes| !nodes.is_empty());
     let class = &finding.class;
     if matches!(Selector::parse(class), Selector::Class(_)) && !class.starts_with('-') && stands_for(class) {
         return Some(shell_word(class));
@@ -197,6 +199,8 @@ fn selector(path: &Path, analysis: &HeapAnalysis, finding: &Finding) -> Option<S
 
 #[cfg(test)]
 mod tests {
+    use heap::source::NoFiles;
+
     use super::*;
 
     #[test]
@@ -211,9 +215,12 @@ mod tests {
                 // As named by the report, and under names that are no classes.
                 for class in [finding.class.as_str(), "strings", "anonymous function", "native_bind()", "Sess…ion", "7", "-x"] {
                     let finding = Finding { class: class.to_owned(), ..finding.clone() };
-                    let selector = selector(&path, &analysis, &finding).unwrap();
+                    let selector = selector(&path, &analysis, &finding, &NoFiles).unwrap();
                     let word = selector.split("   # ").next().unwrap().trim_matches('\'');
-                    assert!(crate::what::nodes(&path, &analysis, word).is_ok_and(|nodes| !nodes.is_empty()), "{class}: {selector}");
+                    assert!(
+                        crate::what::nodes(&path, &analysis, word, &NoFiles).is_ok_and(|nodes| !nodes.is_empty()),
+                        "{class}: {selector}"
+                    );
                     findings += 1;
                 }
             }

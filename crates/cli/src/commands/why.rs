@@ -42,7 +42,7 @@ struct Way {
 
 /// Tells the stories: one per shape of path, the most common first.
 pub(crate) fn run(args: &WhyArgs, session: &Session) -> Result<Answer, CommandError> {
-    let (file, nodes) = what::read(&args.file, &args.what.what, session)?;
+    let (file, nodes) = what::read(&args.file, &args.what.what, &args.what.sources, session)?;
     let limit = session.limit_or(args.quiet, 3);
     session.progress.work("searching for paths", 0, 0);
     let (analysis, sources, wanted) = (Arc::clone(&file.analysis), args.what.sources.clone(), nodes.clone());

@@ -294,3 +294,28 @@ fn narrow_terminals_cut_names_and_keep_numbers_and_the_end_of_the_file() {
         assert_eq!(numbers(width), wide, "at {width} columns");
     }
 }
+
+#[test]
+fn places_that_a_report_prints_are_selectors() {
+    let fixture = Fixture::new();
+    let [first, last] = ["1", "2"].map(|name| format!("{}/../../fixtures/shop/{name}.heapsnapshot.gz", env!("CARGO_MANIFEST_DIR")));
+    let report: serde_json::Value = serde_json::from_str(&fixture.run(&[&first, &last, "--all", "--json", "--no-index"]).out).unwrap();
+    let hops = report["findings"].as_array().unwrap().iter().flat_map(|finding| finding["path"].as_array().unwrap());
+    let mut places: Vec<String> = hops
+        .map(|hop| &hop["location"])
+        .filter(|place| place["line"].as_u64().is_some_and(|line| line > 0))
+        .map(|place| format!("{}:{}", place["file"].as_str().unwrap(), place["line"]))
+        .collect();
+    places.sort();
+    places.dedup();
+    assert!(places.len() > 4, "{places:?}");
+    for place in places {
+        let ran = fixture.run(&["instances", &last, &place, "--json", "--no-index"]);
+        assert_eq!(ran.code, 0, "{place}: {}", ran.err);
+    }
+    let none = fixture.run(&["why", &last, "sessions.js:2", "--no-index"]);
+    assert_eq!(none.code, 2);
+    assert!(none.err.contains("nothing in the snapshot was written at sessions.js:2\n  near     sessions.js:"), "{}", none.err);
+    let unknown = fixture.run(&["why", &last, "session.js:2", "--no-index"]);
+    assert!(unknown.err.contains("no script in the snapshot is called session.js\n  close    /srv/shop/sessions.js"), "{}", unknown.err);
+}

@@ -14,7 +14,8 @@ use crate::graph::{HeapGraph, NodeIx};
 use crate::index::Glance;
 use crate::kinds::{EdgeKind, NodeKind};
 use crate::source::scripts::script_of;
-use crate::source::{Owner, Place, SourceFiles};
+use crate::source::{Originals, Owner, Place, SourceFiles};
+use crate::story::Setting;
 use crate::view::{ColumnKind, Table};
 
 /// By what nodes are grouped.
@@ -50,8 +51,9 @@ pub enum HistogramSort {
 /// The name of the group of what was written nowhere that the file tells.
 const UNKNOWN: &str = "(unknown)";
 
-/// Counts nodes by group: columns `class, count, self_size, retained_size, distance, location`. Only nodes of `only` where given.
-/// `files` tell the versions of packages whose paths do not. `filter` keeps the groups whose name contains it, whatever the case. O(nodes); `Shape`, `Module` and the like O(edges).
+/// Counts nodes by group: columns `class, count, self_size, retained_size, distance, location, generated`. Only nodes of `only` where given.
+/// `files` tell the versions of packages whose paths do not. `filter` keeps the groups whose name contains it, whatever the case. O(nodes);
+/// `Shape`, `Module` and the like O(edges).
 #[must_use]
 pub fn histogram(
     analysis: &HeapAnalysis,
@@ -74,13 +76,34 @@ pub fn histogram(
     table(title(by), rows, sort, filter, limit, place)
 }
 
-/// As `histogram` by class, from what an index says at a glance.
+/// As `histogram` by class, with the names that classes had before they were minified, where a source map tells.
 #[must_use]
-pub fn histogram_at_a_glance(glance: &Glance, sort: HistogramSort, filter: Option<&str>, limit: usize) -> Table {
-    let name = |class: ClassIx| glance.classes[class.0 as usize].name.clone();
-    let rows = glance.aggregates.iter().map(|sum| Row::of(name(sum.class), sum)).collect();
-    let place = |row: &Row| row.class.and_then(|class| glance.locations.get(class.0 as usize).cloned().flatten());
+pub fn told_histogram(setting: &Setting<'_>, sort: HistogramSort, only: Option<&NodeSet>, filter: Option<&str>, limit: usize) -> Table {
+    let classes = setting.analysis.classes();
+    let mut rows = by_class(setting.analysis, only);
+    for row in &mut rows {
+        row.rename(row.class.and_then(|class| setting.original_class(classes.get(class))));
+    }
+    let place = |row: &Row| setting.class_place(classes.get(row.class?)).map(|place| place.to_string());
     table(title(Grouping::Class), rows, sort, filter, limit, place)
+}
+
+/// As `told_histogram`, from what an index says at a glance.
+#[must_use]
+pub fn histogram_at_a_glance(glance: &Glance, originals: &Originals<'_>, sort: HistogramSort, limit: usize) -> Table {
+    let known = |class: ClassIx| Place::parse(glance.locations.get(class.0 as usize)?.as_deref()?);
+    let text = |place: &Place| originals.text(&place.file, || None);
+    let mut rows: Vec<Row> = glance.aggregates.iter().map(|sum| Row::of(glance.classes[sum.class.0 as usize].name.clone(), sum)).collect();
+    for row in &mut rows {
+        let place = row.class.and_then(known);
+        row.rename(place.and_then(|place| originals.of_name(&place, &row.name, text(&place).as_deref())));
+    }
+    let place = |row: &Row| {
+        let place = known(row.class?)?;
+        let original = originals.of_place(&place, text(&place).as_deref()).map(|original| original.place);
+        Some(original.unwrap_or(place).to_string())
+    };
+    table(title(Grouping::Class), rows, sort, None, limit, place)
 }
 
 /// Returns `file:line:column` of every class that was written in a script, by `ClassIx`.
@@ -106,10 +129,12 @@ fn table(
         ("retained_size", "retained", ColumnKind::Bytes),
         ("distance", "distance", ColumnKind::Count),
         ("location", "location", ColumnKind::Location),
+        ("generated", "in the script", ColumnKind::Text),
     ];
     let mut table = Table::new("classes", &columns);
     if let Some(filter) = filter.map(str::to_lowercase) {
-        rows.retain(|row| row.name.to_lowercase().contains(&filter));
+        let is_wanted = |name: &str| name.to_lowercase().contains(&filter);
+        rows.retain(|row| is_wanted(&row.name) || row.generated.as_deref().is_some_and(is_wanted));
     }
     match sort {
         HistogramSort::Retained => rows.sort_by(|a, b| b.retained.cmp(&a.retained).then_with(|| a.name.cmp(&b.name))),
@@ -120,8 +145,16 @@ fn table(
     table.total_rows = rows.len() as u64;
     for row in rows.into_iter().take(limit) {
         let location = place(&row);
-        let Row { name, count, size, retained, distance, .. } = row;
-        table.rows.push(vec![name.into(), count.into(), size.into(), retained.into(), distance_cell(distance), location.into()]);
+        let Row { name, generated, count, size, retained, distance, .. } = row;
+        table.rows.push(vec![
+            name.into(),
+            count.into(),
+            size.into(),
+            retained.into(),
+            distance_cell(distance),
+            location.into(),
+            generated.into(),
+        ]);
     }
     table
 }
@@ -138,6 +171,8 @@ fn title(by: Grouping) -> &'static str {
 
 struct Row {
     name: String,
+    /// The name in the code that ran, where `name` is another.
+    generated: Option<String>,
     count: u64,
     size: u64,
     retained: u64,
@@ -149,7 +184,13 @@ struct Row {
 impl Row {
     fn of(name: String, sum: &Aggregate) -> Self {
         let Aggregate { class, count, self_size, retained_size, distance } = *sum;
-        Self { name, count, size: self_size, retained: retained_size, distance, class: Some(class) }
+        Self { name, generated: None, count, size: self_size, retained: retained_size, distance, class: Some(class) }
+    }
+
+    fn rename(&mut self, original: Option<String>) {
+        if let Some(original) = original {
+            self.generated = Some(std::mem::replace(&mut self.name, original));
+        }
     }
 }
 
@@ -166,7 +207,7 @@ fn by_group(analysis: &HeapAnalysis, by: Grouping, files: &dyn SourceFiles, only
     let mut namer = GroupNamer::new(analysis, by, files);
     let groups: Vec<u32> = graph.nodes().map(|node| namer.group(node)).collect();
     let counted = |node: NodeIx| analysis.self_size(node) > 0 && only.is_none_or(|only| only.contains(node));
-    let empty = |name: String| Row { name, count: 0, size: 0, retained: 0, distance: Distance::None, class: None };
+    let empty = |name: String| Row { name, generated: None, count: 0, size: 0, retained: 0, distance: Distance::None, class: None };
     let mut rows: Vec<Row> = namer.names.into_iter().map(empty).collect();
     let mut covered_until = vec![0_u32; rows.len()];
     let spans = analysis.dominator_spans();

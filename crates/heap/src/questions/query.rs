@@ -8,6 +8,8 @@ use crate::graph::{HeapGraph, NodeIx};
 use crate::kinds::{EdgeKind, NodeKind};
 use crate::names;
 use crate::preview::preview;
+use crate::source::SourceFiles;
+use crate::story::Setting;
 use crate::strings::StrIx;
 use crate::view::{ColumnKind, Table};
 
@@ -38,11 +40,12 @@ pub enum QueryError {
 }
 
 /// Lists the objects of a class: columns `id, name, constructor, self_size, retained_size, distance`; `name` is a one-line preview,
-/// `constructor` the class whose prototype is the object's own. All constructors of that name count. O(edges).
+/// `constructor` the class whose prototype is the object's own. All constructors of that name count: in the script, else
+/// in the source before it was minified, if `files` may be read that tell. O(edges).
 ///
 /// # Errors
 /// When there is no constructor of that name.
-pub fn query(analysis: &HeapAnalysis, class: &str, mode: QueryMode, limit: usize) -> Result<Table, QueryError> {
+pub fn query(analysis: &HeapAnalysis, files: &dyn SourceFiles, class: &str, mode: QueryMode, limit: usize) -> Result<Table, QueryError> {
     let columns = [
         ("id", "id", ColumnKind::Node),
         ("name", "object", ColumnKind::Text),
@@ -53,7 +56,7 @@ pub fn query(analysis: &HeapAnalysis, class: &str, mode: QueryMode, limit: usize
     ];
     let graph = analysis.graph();
     let chains = Chains::of(graph);
-    let wanted = chains.prototypes_of(graph, class)?;
+    let wanted = chains.prototypes_of(analysis, files, class)?;
     let found = chains.members(graph, &wanted, mode);
     let mut table = Table::new("objects", &columns);
     let total = found.len();
@@ -115,10 +118,17 @@ impl Chains {
         Some(NodeIx(self.prototype[node.at()])).filter(|prototype| prototype.0 != NONE)
     }
 
-    fn prototypes_of(&self, graph: &HeapGraph, class: &str) -> Result<Vec<u32>, QueryError> {
-        let named = |constructor: NodeIx| graph.strings().is(graph.name_ix(constructor), class);
-        let found: Vec<u32> =
-            self.constructors.iter().filter(|(_, constructor)| named(**constructor)).map(|(&prototype, _)| prototype).collect();
+    /// Finds the prototypes of the constructors of that name: in the script, else in the source before it was minified.
+    fn prototypes_of(&self, analysis: &HeapAnalysis, files: &dyn SourceFiles, class: &str) -> Result<Vec<u32>, QueryError> {
+        let graph = analysis.graph();
+        let those = |named: &dyn Fn(NodeIx) -> bool| -> Vec<u32> {
+            self.constructors.iter().filter(|(_, constructor)| named(**constructor)).map(|(&prototype, _)| prototype).collect()
+        };
+        let mut found = those(&|constructor| graph.strings().is(graph.name_ix(constructor), class));
+        if found.is_empty() {
+            let setting = Setting::new(analysis, files);
+            found = those(&|constructor| setting.original_name(constructor).is_some_and(|name| name == class));
+        }
         if !found.is_empty() {
             return Ok(found);
         }

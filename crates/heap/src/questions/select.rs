@@ -1,11 +1,12 @@
 //! What a question is about, as people write it: `@123`, `Session`, `app.js:12`, `cache.byId`.
 
+use super::places;
 use crate::analysis::HeapAnalysis;
-use crate::classes::ClassIx;
+use crate::classes::Class;
 use crate::graph::{HeapGraph, NodeId, NodeIx};
 use crate::kinds::{EdgeKind, NodeKind};
-use crate::source::Place;
-use crate::source::scripts::script_of;
+use crate::source::SourceFiles;
+use crate::story::Setting;
 
 /// What was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub enum Selector {
     Class(String),
     /// Part of classes' names: `*ession*`.
     ClassPart(String),
-    /// A file and a line, from 1: what was written there.
+    /// A file and a line, from 1: what was written there, and what the variables and properties hold that were.
     Line(String, u32),
     /// Properties or variables, one after the other: from the global object, or from whatever has the first.
     Path(Vec<String>),
@@ -46,9 +47,22 @@ pub enum SelectorError {
         /// Names that are close.
         candidates: Vec<String>,
     },
-    /// Nothing was written there.
-    #[error("nothing in the snapshot was written at {0}")]
-    NothingThere(String),
+    /// Nothing that is in the snapshot was written there.
+    #[error("nothing in the snapshot was written at {what}")]
+    NothingThere {
+        /// What was asked for.
+        what: String,
+        /// The nearest lines that stand for something.
+        near: Vec<String>,
+    },
+    /// No script, and no source of one, has that name.
+    #[error("no script in the snapshot is called {file}")]
+    NoSuchFile {
+        /// What was asked for.
+        file: String,
+        /// Names that are close.
+        candidates: Vec<String>,
+    },
     /// Several classes have the text in their names.
     #[error("{text} is part of several class names")]
     Ambiguous {
@@ -93,85 +107,70 @@ impl Selector {
         Self::Class(text.to_owned())
     }
 
-    /// Finds the nodes. O(nodes), O(edges) for paths.
+    /// Finds the nodes. O(nodes), O(edges) for paths. Classes are found by the names that they have in the script, and those that they had
+    /// before they were minified, if `files` may be read that tell.
     ///
     /// # Errors
     /// What was not found, with candidates.
-    pub fn resolve(&self, analysis: &HeapAnalysis) -> Result<Selected, SelectorError> {
+    pub fn resolve(&self, analysis: &HeapAnalysis, files: &dyn SourceFiles) -> Result<Selected, SelectorError> {
         let graph = analysis.graph();
         match self {
             Self::Id(id) => {
                 let found = graph.find_id(NodeId(*id)).ok_or(SelectorError::NoSuchId(*id))?;
                 Ok(Selected { nodes: vec![found], what: format!("@{id}") })
             }
-            Self::Class(name) => class(analysis, name),
-            Self::ClassPart(part) => class_part(analysis, part),
-            Self::Line(file, line) => written_at(graph, file, *line),
-            Self::Path(path) => by_path(graph, path).or_else(|error| class(analysis, &path.join(".")).map_err(|_| error)),
+            Self::Class(name) => class(analysis, files, name),
+            Self::ClassPart(part) => class_part(analysis, files, part),
+            Self::Line(file, line) => places::find(&Setting::new(analysis, files), &places::Line { file, line: *line }),
+            Self::Path(path) => by_path(graph, path).or_else(|error| class(analysis, files, &path.join(".")).map_err(|_| error)),
         }
     }
 }
 
-/// Collects the nodes of classes.
-fn members(analysis: &HeapAnalysis, wanted: impl Fn(&str) -> bool) -> (Vec<NodeIx>, Vec<String>) {
-    let classes = analysis.classes();
-    let mut names: Vec<String> = Vec::new();
-    let mut is_wanted = vec![false; classes.len()];
-    for (ClassIx(ix), class) in classes.iter().filter(|(_, class)| wanted(&class.name)) {
-        is_wanted[ix as usize] = true;
-        names.push(class.name.clone());
-    }
-    names.sort_unstable();
-    names.dedup();
-    let nodes = analysis.graph().nodes().filter(|&node| is_wanted[classes.of(node).0 as usize]).collect();
-    (nodes, names)
+/// Collects the nodes of classes, and their names.
+fn members(analysis: &HeapAnalysis, names: &[Option<String>]) -> (Vec<NodeIx>, Vec<String>) {
+    let of = |node: NodeIx| names.get(analysis.classes().of(node).0 as usize).is_some_and(Option::is_some);
+    let mut wanted: Vec<String> = names.iter().flatten().cloned().collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    (analysis.graph().nodes().filter(|&node| of(node)).collect(), wanted)
 }
 
-fn class(analysis: &HeapAnalysis, name: &str) -> Result<Selected, SelectorError> {
-    let (nodes, _) = members(analysis, |known| known == name);
+/// Returns the name of every class whose name is wanted: that in the script, else that in the source.
+fn wanted(analysis: &HeapAnalysis, files: &dyn SourceFiles, is_wanted: impl Fn(&str) -> bool) -> Vec<Option<String>> {
+    let classes = analysis.classes();
+    let in_script = |class: &Class| Some(&class.name).filter(|name| is_wanted(name)).cloned();
+    let found: Vec<Option<String>> = classes.iter().map(|(_, class)| in_script(class)).collect();
+    if found.iter().any(Option::is_some) {
+        return found;
+    }
+    let setting = Setting::new(analysis, files);
+    classes.iter().map(|(_, class)| setting.original_class(class).filter(|name| is_wanted(name))).collect()
+}
+
+fn class(analysis: &HeapAnalysis, files: &dyn SourceFiles, name: &str) -> Result<Selected, SelectorError> {
+    let (nodes, _) = members(analysis, &wanted(analysis, files, |known| known == name));
     if !nodes.is_empty() {
         return Ok(Selected { nodes, what: format!("class {name}") });
     }
     // A plain object's interface hides its name: `Object` means all of them.
     let lower = name.to_lowercase();
-    let mut close: Vec<(usize, String)> = analysis
-        .classes()
-        .iter()
-        .map(|(_, class)| class.name.clone())
-        .filter(|known| known.to_lowercase().contains(&lower))
-        .map(|known| (known.len(), known))
-        .collect();
+    let close = wanted(analysis, files, |known| known.to_lowercase().contains(&lower));
+    let mut close: Vec<(usize, String)> = close.into_iter().flatten().map(|known| (known.len(), known)).collect();
     close.sort_unstable();
     close.dedup();
     let candidates = close.into_iter().take(CANDIDATES).map(|(_, name)| name).collect();
     Err(SelectorError::NoSuchClass { name: name.to_owned(), candidates })
 }
 
-fn class_part(analysis: &HeapAnalysis, part: &str) -> Result<Selected, SelectorError> {
+fn class_part(analysis: &HeapAnalysis, files: &dyn SourceFiles, part: &str) -> Result<Selected, SelectorError> {
     let lower = part.to_lowercase();
-    let (nodes, names) = members(analysis, |known| known.to_lowercase().contains(&lower));
+    let (nodes, names) = members(analysis, &wanted(analysis, files, |known| known.to_lowercase().contains(&lower)));
     match names.as_slice() {
         [] => Err(SelectorError::NoSuchClass { name: part.to_owned(), candidates: Vec::new() }),
         [only] => Ok(Selected { nodes, what: format!("class {only}") }),
         _ => Err(SelectorError::Ambiguous { text: part.to_owned(), candidates: names.into_iter().take(CANDIDATES).collect() }),
     }
-}
-
-/// Finds the functions and objects whose function or class was written on a line of a file, given by the end of its path.
-fn written_at(graph: &HeapGraph, file: &str, line: u32) -> Result<Selected, SelectorError> {
-    let what = format!("{file}:{line}");
-    let on_line = || graph.locations().iter().filter(|location| location.line + 1 == line);
-    let mut scripts: rustc_hash::FxHashMap<u32, bool> = rustc_hash::FxHashMap::default();
-    for location in on_line().filter(|location| graph.kind(location.node) == NodeKind::CLOSURE) {
-        scripts.entry(location.script_id).or_insert_with(|| {
-            let place = script_of(graph, location.node).map(|script| Place::new(graph.name(script), line, 0));
-            place.is_some_and(|place| place.file == file || place.file.ends_with(&format!("/{file}")) || place.file_name() == file)
-        });
-    }
-    let mut nodes: Vec<NodeIx> =
-        on_line().filter(|location| scripts.get(&location.script_id) == Some(&true)).map(|location| location.node).collect();
-    nodes.sort_unstable();
-    if nodes.is_empty() { Err(SelectorError::NothingThere(what)) } else { Ok(Selected { nodes, what }) }
 }
 
 /// Follows names from the global object, or else from every node that has the first.

@@ -46,6 +46,32 @@ impl SourceMaps {
         Some(Original { place: mapped, name: token.get_name().map(str::to_owned), text: line })
     }
 
+    /// Says whether a script has a source map.
+    pub(super) fn has(&self, script: &str, text: &str, files: &dyn SourceFiles) -> bool {
+        self.map_of(script, Some(text), files).is_some()
+    }
+
+    /// Returns the original name of what is named at just that place in a script: the map's, else what stands there in the original
+    /// source.
+    pub(super) fn name_at(&self, place: &Place, text: Option<&str>, files: &dyn SourceFiles) -> Option<String> {
+        let map = self.map_of(&place.file, text, files)?;
+        let at = (place.line.checked_sub(1)?, place.column.checked_sub(1)?);
+        let token = map.lookup_token(at.0, at.1).filter(|token| token.get_dst() == at)?;
+        if let Some(name) = token.get_name() {
+            return Some(name.to_owned());
+        }
+        let line = token.get_source_view()?.get_line(token.get_src_line())?;
+        let mut units = 0;
+        let from = line.char_indices().find(|&(_, char)| {
+            let found = units >= token.get_src_col();
+            units += char.len_utf16() as u32;
+            found
+        });
+        let rest = line.get(from?.0..)?;
+        let name = &rest[..rest.find(|char: char| !char.is_alphanumeric() && char != '_' && char != '$').unwrap_or(rest.len())];
+        (!name.is_empty() && !matches!(name, "class" | "function")).then(|| name.to_owned())
+    }
+
     fn map_of(&self, script: &str, text: Option<&str>, files: &dyn SourceFiles) -> Option<Arc<DecodedMap>> {
         let mut known = self.known.lock().ok()?;
         if let Some(map) = known.get(script) {

@@ -187,14 +187,14 @@ fn position(text: &str, at: usize) -> Position {
     (line, before.get(start..).unwrap_or_default().encode_utf16().count() as u32 + 1)
 }
 
-struct Token<'a> {
-    text: &'a str,
-    at: usize,
+pub(super) struct Token<'a> {
+    pub(super) text: &'a str,
+    pub(super) at: usize,
     end: usize,
 }
 
 /// Words and punctuation of JavaScript, without comments, strings and (guessed) regular expressions.
-struct Tokens<'a> {
+pub(super) struct Tokens<'a> {
     text: &'a str,
     at: usize,
     /// Whether a `/` would be a division: behind a word, a number, `)` or `]`.
@@ -202,7 +202,7 @@ struct Tokens<'a> {
 }
 
 impl<'a> Tokens<'a> {
-    fn new(text: &'a str) -> Self {
+    pub(super) fn new(text: &'a str) -> Self {
         Self { text: if text.len() > MAX_TEXT { "" } else { text }, at: 0, value: false }
     }
 

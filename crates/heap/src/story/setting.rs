@@ -4,23 +4,28 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use crate::analysis::HeapAnalysis;
+use crate::classes::Class;
 use crate::graph::{Edge, EdgeName, HeapGraph, NodeIx};
 use crate::kinds::{EdgeKind, NodeKind};
 use crate::paths::KnownNames;
 use crate::preview::{Limits, head};
-use crate::source::maps::SourceMaps;
 use crate::source::scripts::{script_name, script_of, script_source, unbound};
-use crate::source::{Owner, Place, Scripts, SourceFiles, SourceLine, text};
+use crate::source::{Location, Originals, Owner, Place, Scripts, SourceFiles, SourceLine, text};
 use crate::story::calls;
-
-/// What is known of one script's text.
-type Text = Option<Arc<str>>;
 
 /// A variable: script, where a function stands that sees it, name.
 type Variable = (NodeIx, Option<text::Position>, String);
 
-/// The keyword of a declaration and where it stands, as far as known.
-type Declared = (Option<String>, Option<Place>);
+/// A declaration of a variable that was found.
+#[derive(Clone, Debug)]
+pub struct Declared {
+    /// `const`, `let`, `function`, …
+    pub keyword: String,
+    /// Where its name stands.
+    pub place: Place,
+    /// The name that it had before it was minified, where a source map tells another.
+    pub original: Option<String>,
+}
 
 /// One snapshot, its objects and places ready to be named. Making one is O(strings + closures + locations).
 pub struct Setting<'a> {
@@ -30,11 +35,10 @@ pub struct Setting<'a> {
     pub names: KnownNames,
     /// Scripts of closures and contexts.
     pub scripts: Scripts,
-    files: &'a dyn SourceFiles,
-    maps: SourceMaps,
-    texts: Mutex<HashMap<String, Text>>,
+    /// Source texts and maps.
+    pub originals: Originals<'a>,
     /// Variables that were asked for.
-    variables: Mutex<HashMap<Variable, Declared>>,
+    variables: Mutex<HashMap<Variable, Option<Declared>>>,
 }
 
 /// Longest name of a class, function or string that is shown.
@@ -47,7 +51,7 @@ impl<'a> Setting<'a> {
         let graph = analysis.graph();
         let names = KnownNames::of(graph.strings());
         let scripts = Scripts::of(graph, &names);
-        Self { analysis, names, scripts, files, maps: SourceMaps::default(), texts: Mutex::default(), variables: Mutex::default() }
+        Self { analysis, names, scripts, originals: Originals::new(files), variables: Mutex::default() }
     }
 
     /// Returns the graph.
@@ -103,47 +107,77 @@ impl<'a> Setting<'a> {
             return place;
         }
         let text = self.text(&place.file, script);
-        self.maps.original(&place, text.as_deref(), self.files).map_or(place, |original| original.place)
+        self.originals.of_place(&place, text.as_deref()).map_or(place, |original| original.place)
     }
 
     /// Returns a script's text: from disk where the caller allows it and it agrees with the snapshot's beginning, else the snapshot's.
     #[must_use]
     pub fn text(&self, file: &str, script: Option<NodeIx>) -> Option<Arc<str>> {
-        if let Some(known) = self.texts.lock().ok()?.get(file) {
-            return known.clone();
-        }
-        let held = script.and_then(|script| script_source(self.graph(), script));
-        let text = match held {
-            Some((text, true)) => Some(text.into_owned()),
-            Some((start, false)) => {
-                let disk = self.files.read(file.strip_prefix("file://").unwrap_or(file));
-                // The wrapper of `Module.wrap` and a byte order mark aside, the file on disk must be the one that ran.
-                let same = |disk: &String| disk.contains(start.get(..start.len().min(200)).unwrap_or_default());
-                disk.filter(same).or_else(|| Some(start.into_owned()))
-            }
-            None => self.files.read(file.strip_prefix("file://").unwrap_or(file)),
-        };
-        let text: Text = text.map(Arc::from);
-        self.texts.lock().ok()?.insert(file.to_owned(), text.clone());
-        text
+        let held = || script_source(self.graph(), script?).map(|(text, whole)| (text.into_owned(), whole));
+        self.originals.text(file, held)
     }
 
-    /// Finds where a variable of a context was declared: its keyword and place. `user` is a function that sees the variable, for contexts
-    /// in which no function was made. Known places are found again at once: many contexts are of one function.
+    /// Returns the name that the function, or the class of the object, had in the source: `None` where it still has it, or no source map
+    /// tells. O(bytes of the script), once a script.
     #[must_use]
-    pub fn variable(&self, context: NodeIx, name: &str, user: Option<NodeIx>) -> (Option<String>, Option<Place>) {
+    pub fn original_name(&self, node: NodeIx) -> Option<String> {
         let graph = self.graph();
-        let Some(user) = self.scripts.closure_in(context).or(user).map(|user| unbound(graph, user)) else { return (None, None) };
-        let Some(script) = script_of(graph, user) else { return (None, None) };
+        let node = unbound(graph, node);
+        let is_named = matches!(graph.kind(node), NodeKind::OBJECT | NodeKind::CLOSURE);
+        let location = graph.location(node).filter(|_| is_named)?;
+        self.original(location, &graph.name(node))
+    }
+
+    /// Returns the name that a class had in the source, as `original_name` does.
+    #[must_use]
+    pub fn original_class(&self, class: &Class) -> Option<String> {
+        let (script_id, line, column) = class.place?;
+        self.original(Location { node: self.graph().root(), script_id, line, column, script: None }, &class.name)
+    }
+
+    /// Returns where a class was written, through the script's source map where it has one.
+    #[must_use]
+    pub fn class_place(&self, class: &Class) -> Option<Place> {
+        let (script_id, line, column) = class.place?;
+        let location = Location { node: self.graph().root(), script_id, line, column, script: None };
+        let place = self.scripts.place(self.graph(), location)?;
+        Some(self.mapped(place, self.scripts.by_id(script_id)))
+    }
+
+    /// Returns what people call a class of that name in the script: its name in the source, where all classes of the name have one.
+    #[must_use]
+    pub fn shown_class(&self, name: &str) -> String {
+        let all = self.analysis.classes();
+        let mut shown: Vec<Option<String>> =
+            all.iter().filter(|(_, class)| class.name == name).map(|(_, class)| self.original_class(class)).collect();
+        shown.dedup();
+        match shown.as_slice() {
+            [Some(original)] => original.clone(),
+            _ => name.to_owned(),
+        }
+    }
+
+    fn original(&self, location: Location, generated: &str) -> Option<String> {
+        let script = location.script.or_else(|| self.scripts.by_id(location.script_id));
+        let place = self.scripts.place(self.graph(), location).filter(|place| Owner::of_script(&place.file) != Owner::NodeCore)?;
+        let text = self.text(&place.file, script);
+        self.originals.of_name(&place, generated, text.as_deref())
+    }
+
+    /// Finds the declaration of a variable of a context. `user` is a function that sees the variable, for contexts in which no function was
+    /// made. Known ones are found again at once: many contexts are of one function.
+    #[must_use]
+    pub fn variable(&self, context: NodeIx, name: &str, user: Option<NodeIx>) -> Option<Declared> {
+        let graph = self.graph();
+        let user = unbound(graph, self.scripts.closure_in(context).or(user)?);
+        let script = script_of(graph, user)?;
         let inside = graph.location(user).map(|location| (location.line.saturating_add(1), location.column.saturating_add(1)));
         let key = (script, inside, name.to_owned());
-        if let Some(known) = self.variables.lock().ok().and_then(|known| known.get(&key).cloned()) {
-            return known;
+        if let Some(known) = self.variables.lock().ok()?.get(&key) {
+            return known.clone();
         }
-        let found = self.declared(script, inside, name).unwrap_or_default();
-        if let Ok(mut known) = self.variables.lock() {
-            known.insert(key, found.clone());
-        }
+        let found = self.declared(script, inside, name);
+        self.variables.lock().ok()?.insert(key, found.clone());
         found
     }
 
@@ -151,7 +185,9 @@ impl<'a> Setting<'a> {
         let file = script_name(self.graph(), script);
         let text = self.text(&file, Some(script))?;
         let (keyword, (line, column)) = text::declaration(&text, name, inside)?;
-        Some((Some(keyword.to_owned()), Some(self.mapped(Place::new(file, line, column), Some(script)))))
+        let place = Place::new(file, line, column);
+        let original = self.originals.of_variable(&place, &text).filter(|original| original != name);
+        Some(Declared { keyword: keyword.to_owned(), place: self.mapped(place, Some(script)), original })
     }
 
     /// Finds where the one call of one of these methods of a context's variable was written.
@@ -184,7 +220,7 @@ impl<'a> Setting<'a> {
         const WIDTH: usize = 96;
         if let Some(generated) = &place.generated {
             let text = self.text(&generated.file, None);
-            let original = self.maps.original(generated, text.as_deref(), self.files)?;
+            let original = self.originals.of_place(generated, text.as_deref())?;
             let line = original.text.or_else(|| text::line_at(&self.text(&place.file, None)?, place.line, WIDTH))?;
             return Some(SourceLine { place: place.clone(), text: line.chars().take(WIDTH).collect() });
         }
@@ -196,7 +232,7 @@ impl<'a> Setting<'a> {
     /// Returns whose code a script is, with a package's version where it can be read.
     #[must_use]
     pub fn owner_of(&self, file: &str) -> Owner {
-        Owner::of_script(file).with_version(file, self.files)
+        Owner::of_script(file).with_version(file, self.originals.files())
     }
 
     /// Returns what people call a node: `Session`, `onTick()`, `Map`, `"text…"`.
@@ -208,7 +244,7 @@ impl<'a> Setting<'a> {
             _ if let Some(function) = calls::called(graph, node) => format!("{} call", self.function(function)),
             kind if kind.is_string() => "string".to_owned(),
             NodeKind::OBJECT if self.names.class_object.is(graph.name_ix(node)) => self.analysis.class_name(node).to_owned(),
-            NodeKind::OBJECT | NodeKind::NATIVE if graph.name_ix(node).0 != 0 => match self.short_name(node, MAX_LABEL) {
+            NodeKind::OBJECT | NodeKind::NATIVE if graph.name_ix(node).0 != 0 => match self.name(node) {
                 name if name.is_empty() => "Object without a class".to_owned(),
                 name => name,
             },
@@ -227,7 +263,7 @@ impl<'a> Setting<'a> {
     fn function(&self, closure: NodeIx) -> String {
         let target = unbound(self.graph(), closure);
         let bound = if target == closure { "" } else { "bound " };
-        match &*self.short_name(target, MAX_LABEL) {
+        match &*self.name(target) {
             "" if calls::settled_by(self.graph(), target).is_some() => "resolve or reject function".to_owned(),
             "" => {
                 self.place(target).map_or_else(|| "anonymous function".to_owned(), |place| format!("{bound}function at {}", place.short()))
@@ -236,14 +272,13 @@ impl<'a> Setting<'a> {
         }
     }
 
-    fn short_name(&self, node: NodeIx, limit: usize) -> String {
-        let name = self.graph().name(node);
-        if name.len() <= limit {
-            return name.into_owned();
+    /// Returns a function's or class's name, that of the source where it was minified.
+    fn name(&self, node: NodeIx) -> String {
+        let name = self.original_name(node).unwrap_or_else(|| self.graph().name(node).into_owned());
+        match name.char_indices().nth(MAX_LABEL) {
+            Some((at, _)) if name.len() > MAX_LABEL => format!("{}…", &name[..at]),
+            _ => name,
         }
-        let mut short: String = name.chars().take(limit).collect();
-        short.push('…');
-        short
     }
 
     /// Says whether an edge leads from a table of a Map or Set to one of its keys (`Some(true)`), to a value (`Some(false)`), or

@@ -5,6 +5,7 @@ use crate::inspectors;
 use crate::kinds::NodeKind;
 use crate::paths::{Root, Step};
 use crate::source::Owner;
+use crate::source::scripts::unbound;
 use crate::story::scene::Scene;
 use crate::story::words::{self, Around, Detail, Phrase};
 use crate::story::{Hop, HopEdge, Leaking, Story, calls, roots};
@@ -99,6 +100,7 @@ impl<'a, 'b> Teller<'a, 'b> {
         self.hops.push(Hop {
             edge: None,
             label,
+            generated: None,
             notes,
             place: None,
             node: Some(scene.graph().id(at)),
@@ -134,6 +136,7 @@ impl<'a, 'b> Teller<'a, 'b> {
         self.hops.push(Hop {
             edge: Some(edge),
             label: scene.label(to),
+            generated: scene.original_name(to).map(|_| graph.name(unbound(graph, to)).into_owned()),
             notes: Vec::new(),
             place: scene.place(to),
             node: Some(graph.id(to)),

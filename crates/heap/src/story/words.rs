@@ -6,7 +6,7 @@ use crate::kinds::{EdgeKind, NodeKind};
 use crate::paths::Step;
 use crate::source::scripts::unbound;
 use crate::source::{Place, scopes};
-use crate::story::setting::Setting;
+use crate::story::setting::{Declared, Setting};
 use crate::story::{calls, roots};
 
 /// An entry of a table of which nothing else is known.
@@ -117,12 +117,17 @@ pub(crate) fn is_folded(setting: &Setting<'_>, Step { from, edge }: Step) -> boo
 }
 
 fn variable(setting: &Setting<'_>, context: NodeIx, names: &[String], word: String, around: &Around<'_>) -> Words {
-    let (keyword, place) = match names {
+    let declared = match names {
         [name] if !name.starts_with('.') && name != "this" => setting.variable(context, name, around.user),
         [_] => return Words { text: word, place: None },
-        _ => (None, None),
+        _ => None,
     };
-    Words { text: format!("{} {word}", keyword.as_deref().unwrap_or("variable")), place }
+    match declared {
+        Some(Declared { keyword, place, original }) => {
+            Words { text: format!("{keyword} {}", original.unwrap_or(word)), place: Some(place) }
+        }
+        None => Words { text: format!("variable {word}"), place: None },
+    }
 }
 
 /// Words what bound functions, calls and promises hold; `None` where that is not what the reference is, `Some(None)` where it needs no words.

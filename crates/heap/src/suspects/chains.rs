@@ -98,8 +98,9 @@ fn case(scene: &Scene<'_>, chain: &[Link]) -> Option<Case> {
 pub(super) fn describe(exhibit: &Exhibit<'_, '_>) -> Option<Described> {
     let Kept::Variable(name) = &exhibit.case.kept else { return None };
     let context = *exhibit.case.holders.first()?;
-    let (keyword, place) = exhibit.scene.variable(context, name, None);
-    let variable = keyword.map_or_else(|| format!("the variable {name}"), |keyword| format!("{keyword} {name}"));
+    let declared = exhibit.scene.variable(context, name, None);
+    let name = declared.as_ref().and_then(|declared| declared.original.as_ref()).unwrap_or(name);
+    let variable = declared.as_ref().map_or_else(|| format!("the variable {name}"), |declared| format!("{} {name}", declared.keyword));
     Some(Described {
         rule: "closure-chain",
         what: format!("Calls chained by {variable}"),
@@ -112,6 +113,6 @@ pub(super) fn describe(exhibit: &Exhibit<'_, '_>) -> Option<Described> {
         advice: format!("Set {name} to null before the call ends, or make the function that outlives it where {name} is not in scope."),
         limits: "which function used the variable is not in a snapshot",
         weight: 1.0,
-        place,
+        place: declared.as_ref().map(|declared| declared.place.clone()),
     })
 }

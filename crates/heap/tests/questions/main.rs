@@ -198,29 +198,29 @@ fn histograms_by_class_shape_and_file() {
     let analysis = heap(CACHE);
     let by = |by| text(&histogram(&analysis, by, &NoFiles, HistogramSort::Count, None, Some("sess"), 10));
     insta::assert_snapshot!(by(Grouping::Class), @r#"
-    class | count | self_size | retained_size | distance | location
-    Session | 3 | 108 | 140 | 3 | /srv/app/cache.js:12:4
+    class | count | self_size | retained_size | distance | location | generated
+    Session | 3 | 108 | 140 | 3 | /srv/app/cache.js:12:4 | -
     "#);
     insta::assert_snapshot!(by(Grouping::Shape), @r#"
-    class | count | self_size | retained_size | distance | location
-    Session | 1 | 40 | 40 | 5 | -
-    Session {constructor} | 1 | 28 | 28 | 3 | -
-    Session {user, self} | 1 | 40 | 72 | 5 | -
-    global {cache, Session} | 1 | 16 | 524 | 1 | -
+    class | count | self_size | retained_size | distance | location | generated
+    Session | 1 | 40 | 40 | 5 | - | -
+    Session {constructor} | 1 | 28 | 28 | 3 | - | -
+    Session {user, self} | 1 | 40 | 72 | 5 | - | -
+    global {cache, Session} | 1 | 16 | 524 | 1 | - | -
     "#);
     let without = Filter::parse(analysis.graph(), "withoutPrototypes").expect("a filter").apply(&analysis);
     let table = histogram(&analysis, Grouping::File, &NoFiles, HistogramSort::Name, Some(&without), None, 10);
     insta::assert_snapshot!(text(&table), @r#"
-    class | count | self_size | retained_size | distance | location
-    (unknown) | 11 | 352 | 524 | 1 | -
-    cache.js | 3 | 144 | 192 | 2 | -
+    class | count | self_size | retained_size | distance | location | generated
+    (unknown) | 11 | 352 | 524 | 1 | - | -
+    cache.js | 3 | 144 | 192 | 2 | - | -
     "#);
 }
 
 #[test]
 fn selectors_find_ids_classes_lines_and_paths() {
     let analysis = heap(CACHE);
-    let ids = |selector: &str| match Selector::parse(selector).resolve(&analysis) {
+    let ids = |selector: &str| match Selector::parse(selector).resolve(&analysis, &heap::source::NoFiles) {
         Ok(found) => found.nodes.iter().map(|&node| analysis.graph().id(node).to_string()).collect::<Vec<_>>().join(" "),
         Err(error) => error.to_string(),
     };
@@ -234,6 +234,7 @@ fn selectors_find_ids_classes_lines_and_paths() {
         "cache.js:12",
         "srv/app/cache.js:12:4",
         "x.js:1",
+        "cache.js:14",
         "cache.byId",
         "byId.table",
         "self.user",
@@ -248,7 +249,8 @@ fn selectors_find_ids_classes_lines_and_paths() {
     *a*: a is part of several class names
     cache.js:12: @21 @23 @27 @29
     srv/app/cache.js:12:4: @21 @23 @27 @29
-    x.js:1: nothing in the snapshot was written at x.js:1
+    x.js:1: no script in the snapshot is called x.js
+    cache.js:14: nothing in the snapshot was written at cache.js:14
     cache.byId: @7
     byId.table: no object is reached by byId.table
     self.user: @25
@@ -334,10 +336,13 @@ fn memory_adds_up() {
 #[test]
 fn queries_count_as_node_does() {
     let analysis = heap(CACHE);
-    let count = |mode| query(&analysis, "Session", mode, 10).map(|table| table.total_rows);
+    let count = |mode| query(&analysis, &heap::source::NoFiles, "Session", mode, 10).map(|table| table.total_rows);
     assert_eq!(count(QueryMode::Js), Ok(2));
     assert_eq!(count(QueryMode::Exact), Ok(2));
-    assert!(query(&analysis, "Sess", QueryMode::Js, 10).is_err_and(|error| format!("{error:?}").contains("\"Session\"")));
+    assert!(
+        query(&analysis, &heap::source::NoFiles, "Sess", QueryMode::Js, 10)
+            .is_err_and(|error| format!("{error:?}").contains("\"Session\""))
+    );
 }
 
 /// `class B extends A`, one instance of each: `v8.queryObjects(A)` counts 3, since `B.prototype` inherits from `A.prototype`.
@@ -365,7 +370,7 @@ fn queries_follow_derived_classes() {
         15 .__proto__ 11
     ",
     );
-    let count = |class, mode| query(&analysis, class, mode, 10).map(|table| table.total_rows).unwrap_or_default();
+    let count = |class, mode| query(&analysis, &heap::source::NoFiles, class, mode, 10).map(|table| table.total_rows).unwrap_or_default();
     assert_eq!([QueryMode::Js, QueryMode::Subclasses, QueryMode::Exact].map(|mode| count("A", mode)), [3, 2, 1]);
     assert_eq!([QueryMode::Js, QueryMode::Subclasses, QueryMode::Exact].map(|mode| count("B", mode)), [1, 1, 1]);
 }
