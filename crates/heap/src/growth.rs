@@ -63,22 +63,24 @@ impl<'a> Comparison<'a> {
         let steps = snapshots.len() as u64 + 1;
         let ids: Vec<IdSet> = snapshots.iter().map(|analysis| IdSet::of(analysis.graph())).collect();
         let matched = if ids::are_comparable(snapshots) { Matched::ById } else { Matched::ByPath };
-        let mut clusters = Vec::new();
-        let mut last = None;
-        for (nth, &analysis) in snapshots.iter().enumerate() {
+        let measured = |nth: usize| {
             step(progress, nth as u64, steps)?;
-            let scene = Scene::new(analysis, options.files);
+            let scene = Scene::new(snapshots[nth], options.files);
             step(progress, nth as u64, steps)?;
             let lineage = Lineage::of(&scene);
             let before = nth.checked_sub(1).and_then(|before| ids.get(before));
-            clusters.push(volumes(&scene, &lineage, &ids, before, matched));
-            last = Some((scene, lineage));
-        }
-        let (last, lineage) = last.unwrap_or_else(|| {
-            let scene = Scene::new(snapshots[0], options.files);
-            let lineage = Lineage::of(&scene);
-            (scene, lineage)
+            let clusters = volumes(&scene, &lineage, &ids, before, matched);
+            Ok((scene, lineage, clusters))
+        };
+        // Each snapshot is measured by itself: the last here, for its scene is needed later, the others meanwhile.
+        let at = snapshots.len() - 1;
+        let (earlier, last) = std::thread::scope(|scope| {
+            let earlier = scope.spawn(|| (0..at).map(|nth| Ok(measured(nth)?.2)).collect::<Result<Vec<_>, Cancelled>>());
+            let last = measured(at);
+            (earlier.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), last)
         });
+        let (mut clusters, (last, lineage, newest)) = (earlier?, last?);
+        clusters.push(newest);
         Ok(Self { snapshots: snapshots.to_vec(), last, lineage, matched, ids, clusters })
     }
 

@@ -58,8 +58,12 @@ pub(crate) fn run(args: &DiffArgs, session: &Session) -> Result<Answer, CommandE
         By::Ids => Match::Ids,
         By::Numbers => Match::Numbers,
     };
-    let changes = diff(&first.analysis, &last.analysis, wanted);
-    let Ok(report) = super::report::compared(&files, &args.judge, session) else {
+    let (changes, report) = std::thread::scope(|scope| {
+        let changes = scope.spawn(|| diff(&first.analysis, &last.analysis, wanted));
+        let report = super::report::compared(&files, &args.judge, session);
+        (changes.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), report)
+    });
+    let Ok(report) = report else {
         return Ok(super::report::stopped(&opened, session));
     };
     let growth = findings::growth_section(&report.verdict, &report.classes);

@@ -144,9 +144,17 @@ pub(crate) fn read_all(paths: &[PathBuf], session: &Session) -> Result<Vec<Opene
     paths.iter().map(|path| open::read(path, session)).collect()
 }
 
-/// Computes all that a comparison needs.
+/// Computes all that a comparison needs, of two files at a time: most of the work on one is done by one thread.
 pub(crate) fn prepare_all(files: &[Opened], session: &Session) -> Result<(), Cancelled> {
-    files.iter().try_for_each(|file| file.prepare(session))
+    files.chunks(2).try_for_each(|pair| {
+        let [first, second] = pair else { return pair.iter().try_for_each(|file| file.prepare(session)) };
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| second.prepare(session));
+            let prepared = first.prepare(session);
+            // A thread that panicked has said so; what it did not compute is computed when it is asked for.
+            other.join().unwrap_or(Ok(())).and(prepared)
+        })
+    })
 }
 
 /// Judges what grew.
