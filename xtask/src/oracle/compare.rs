@@ -124,7 +124,8 @@ fn our_rows(report: &Value, table: &str, columns: &[&str]) -> Result<Rows> {
 fn collect(rows: &[Value], name: &str, columns: &[&str]) -> Result<Rows> {
     let mut all = Rows::new();
     for row in rows {
-        let class = row[name].as_str().with_context(|| format!("a row has no {name}: {row}"))?;
+        // Where a source map knows the name in the source, heapwhy shows that, and keeps the script's own beside it.
+        let class = row["generated"].as_str().or_else(|| row[name].as_str()).with_context(|| format!("a row has no {name}: {row}"))?;
         let number = |column: &&str| row[*column].as_i64().with_context(|| format!("{class} has no number {column}"));
         let numbers: Vec<i64> = columns.iter().map(number).collect::<Result<_>>()?;
         if numbers.iter().any(|number| *number != 0) {
