@@ -241,8 +241,9 @@ impl Trial<'_, '_> {
             // Those from what is freed are counted below.
             *count.entry(to).or_default() += u32::from(!self.is_freed(from));
         }
+        let is_internalized = |edge: &Edge| graph.kind(edge.to).is_string() && cutter.internalized.contains_key(&edge.to);
         for &node in self.order.iter().filter(|&&node| self.is_freed(node)) {
-            cutter.holding(node).for_each(|edge| *gone.entry(edge.to).or_default() += 1);
+            cutter.holding(node).filter(is_internalized).for_each(|edge| *gone.entry(edge.to).or_default() += 1);
         }
         let is_dropped = |&(&node, &gone): &(&NodeIx, &u32)| {
             let of_table = cutter.internalized.get(&node).copied().unwrap_or(0);

@@ -4,6 +4,7 @@
 //! adds. Positions (`NodeIx`) mean something in one graph only; identities (`NodeId`) compare across captures of one process.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Mutex, OnceLock};
@@ -174,17 +175,25 @@ pub(crate) trait EdgeNames: Send + Sync {
     fn around(&self, edge: u32) -> (u32, Vec<u32>);
 }
 
-/// The names of a few edges, for questions about single nodes.
+/// The names of a few edges, for questions about single nodes: the stretches read last, the newest first.
 #[derive(Default)]
 struct NamesAround {
-    first: u32,
-    names: Vec<u32>,
+    stretches: VecDeque<(u32, Vec<u32>)>,
     /// How often names had to be read so far.
     reads: u32,
 }
 
+impl NamesAround {
+    fn get(&self, edge: u32) -> Option<u32> {
+        self.stretches.iter().find_map(|(first, names)| names.get(edge.checked_sub(*first)? as usize).copied())
+    }
+}
+
 /// After so many readings of a few names, all are read.
-const FEW_READS: u32 = 32;
+const FEW_READS: u32 = 128;
+
+/// So many stretches are kept: a function, what it shares with others and its script lie far apart, but those of many functions together.
+const KEPT_STRETCHES: usize = 24;
 
 /// Facts that were gathered before; `None` where they turn out to be damaged.
 pub(crate) type FactLoader = Box<dyn Fn() -> Option<EdgeFacts> + Send + Sync>;
@@ -401,14 +410,14 @@ impl HeapGraph {
     #[cold]
     fn name_around(&self, edge: u32) -> u32 {
         if let (Some(stored), Ok(mut around)) = (&self.stored_edge_names, self.names_around.lock()) {
-            let known = |around: &NamesAround| around.names.get(edge.checked_sub(around.first)? as usize).copied();
-            if let Some(name) = known(&around) {
+            if let Some(name) = around.get(edge) {
                 return name;
             }
             if around.reads < FEW_READS {
                 around.reads += 1;
-                (around.first, around.names) = stored.around(edge);
-                if let Some(name) = known(&around) {
+                around.stretches.truncate(KEPT_STRETCHES - 1);
+                around.stretches.push_front(stored.around(edge));
+                if let Some(name) = around.get(edge) {
                     return name;
                 }
             }

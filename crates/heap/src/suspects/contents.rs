@@ -207,6 +207,7 @@ fn other_collection(scene: &Scene<'_>, lineage: &Lineage, case: &Case, cut: &[Ed
     let (holder, by) = most(&|by| lineage.holder(scene, by))?;
     let like = |node: NodeIx| graph.kind(node) == graph.kind(by) && graph.name_ix(node) == graph.name_ix(by);
     let references: Vec<EdgeIx> = to(holder, &like);
+    let cut: FxHashSet<EdgeIx> = cut.iter().copied().collect();
     (references.iter().any(|ix| !cut.contains(ix)) && references.len() * 2 >= kept.len()).then_some(Other { holder, references })
 }
 
