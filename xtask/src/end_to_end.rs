@@ -21,6 +21,8 @@ mod schema;
 
 /// What the stories must say.
 mod stories;
+/// What grows in place.
+mod swelling;
 
 /// How long the demo may take. People wait for it; it takes a tenth of this on a quiet machine.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -35,18 +37,22 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
     fs::create_dir_all(&scratch)?;
     let mut tally = Tally::default();
     for line in NODE_LINES {
-        let grown = |step: &str| snapshots.iter().find(|one| one.name == format!("node{line}/growth-{step}")).map(|one| one.file.clone());
-        let files: Vec<PathBuf> = ["1", "2", "3"].into_iter().filter_map(grown).collect();
+        let three = |program: &str| -> Vec<PathBuf> {
+            let named = |step: &str| snapshots.iter().find(|one| one.name == format!("node{line}/{program}-{step}"));
+            ["1", "2", "3"].into_iter().filter_map(named).map(|one| one.file.clone()).collect()
+        };
+        let (files, swelling) = (three("growth"), three("swelling"));
         let of = |program: &str| {
             let found = snapshots.iter().find(|one| one.name == format!("node{line}/{program}")).map(|one| one.file.clone());
             found.with_context(|| format!("no snapshot of {program}.js"))
         };
         let (node, tool, stories, minified) = (workspace.node(line), workspace.node(TOOL_LINE), of("stories")?, of("minified")?);
-        let case = Case { node, tool, heapwhy: heapwhy.clone(), scratch: scratch.clone(), line, files, stories, minified };
-        let checks: [(&str, Check); 9] = [
+        let case = Case { node, tool, heapwhy: heapwhy.clone(), scratch: scratch.clone(), line, files, swelling, stories, minified };
+        let checks: [(&str, Check); 10] = [
             ("demo", Case::demo),
             ("report on three snapshots", Case::growth),
             ("report on one snapshot", Case::report),
+            ("objects that grow in place", swelling::check),
             ("why", Case::why),
             ("stories", stories::check),
             ("source maps", stories::check_minified),
@@ -74,6 +80,8 @@ struct Case {
     scratch: PathBuf,
     line: u32,
     files: Vec<PathBuf>,
+    /// The snapshots that `swelling.js` wrote.
+    swelling: Vec<PathBuf>,
     /// The snapshot that `stories.js` wrote.
     stories: PathBuf,
     /// The snapshot that `minified.js` wrote.

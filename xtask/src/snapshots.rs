@@ -13,12 +13,13 @@ use crate::setup;
 use crate::workspace::{NODE_LINES, Workspace, is_fresh, key_of, run_within};
 
 /// Programs, and the first line of Node.js that has what they show.
-const PROGRAMS: [(&str, u32); 9] = [
+const PROGRAMS: [(&str, u32); 10] = [
     ("shapes", 16),
     ("collections", 16),
     ("texts", 16),
     ("runtime", 16),
     ("growth", 16),
+    ("swelling", 16),
     ("stories", 16),
     ("minified", 16),
     ("timeline", 16),

@@ -173,7 +173,10 @@ fn growth_text(growth: &Growth) -> String {
         Matched::ById => "",
         Matched::ByPath => "  (different processes, matched by path)",
     };
-    format!("{}   {}{how}", steps(&growth.counts, number::count), steps(&growth.bytes, number::bytes))
+    // One object stays one: its size only tells.
+    let is_one = growth.counts.iter().all(|&count| count == 1);
+    let counts = if is_one { String::new() } else { format!("{}   ", steps(&growth.counts, number::count)) };
+    format!("{counts}{}{how}", steps(&growth.bytes, number::bytes))
 }
 
 /// Returns the classes that grew as a section in the words of a diff.

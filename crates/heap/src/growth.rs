@@ -6,6 +6,7 @@
 
 mod chain;
 mod ids;
+mod swelling;
 mod trends;
 mod volumes;
 
@@ -21,7 +22,8 @@ use crate::story::{Lineage, Scene};
 use crate::suspects::case::{Case, bytes, finding, grouped, is_own};
 use crate::suspects::cohorts::Cohorts;
 use crate::suspects::contents;
-use crate::suspects::{ClassGrowth, Finding, Growth, Matched, Options, Report, Verdict, VerdictKind, merge, score, step};
+use crate::suspects::large;
+use crate::suspects::{ClassGrowth, Finding, Growth, Matched, Options, Report, Verdict, VerdictKind, held_by, merge, score, step};
 
 use ids::IdSet;
 use trends::Trend;
@@ -133,6 +135,7 @@ impl<'a> Comparison<'a> {
         let mut cases: Vec<Case> = growing.iter().zip(old).map(|(trend, old)| self.case(trend, old)).collect();
         if self.matched == Matched::ById {
             cases.extend(chain::of_closures(&self.last, &self.ids));
+            cases.extend(swelling::cases(&self.last, &self.snapshots, &cases));
         }
         contents::gather(&self.last, &self.lineage, &mut cases, volumes::class_key);
         cases
@@ -152,6 +155,7 @@ impl<'a> Comparison<'a> {
             if self.is_innocent(&found) {
                 continue;
             }
+            large::entitle(&mut found);
             found.why.extend(cohorts.like(&self.last, case.example));
             merge(&mut findings, found);
         }
@@ -261,7 +265,8 @@ impl<'a> Comparison<'a> {
         let needs = if self.snapshots.len() == 2 { Some("a third snapshot would show whether it goes on") } else { None };
         if let Some(first) = findings.first() {
             evidence.extend(findings.iter().take(3).map(evidence_of));
-            let summary = format!("{} grew{}", first.class, if sizes.len() > 2 { " in every step" } else { "" });
+            let what = if first.rule == large::RULE { held_by(first) } else { first.class.clone() };
+            let summary = format!("{what} grew{}", if sizes.len() > 2 { " in every step" } else { "" });
             return verdict(VerdictKind::Growing, first.confidence, &summary, evidence, needs);
         }
         let (first, last) = (sizes.first().copied().unwrap_or(0), sizes.last().copied().unwrap_or(0));
@@ -306,19 +311,12 @@ fn verdict(kind: VerdictKind, confidence: f64, summary: &str, evidence: Vec<Stri
 }
 
 fn evidence_of(finding: &Finding) -> String {
+    if let Some(growth) = finding.growth.as_ref().filter(|_| finding.rule == large::RULE) {
+        let sizes: Vec<String> = growth.bytes.iter().map(|&size| bytes(size)).collect();
+        return format!("{} {}, one {}", held_by(finding), sizes.join(" → "), finding.class);
+    }
     let counts = finding.growth.as_ref().map_or_else(String::new, |growth| join_arrows(&growth.counts));
     format!("{} {counts}, held by {}", finding.class, held_by(finding))
-}
-
-/// Names what holds a finding's objects: the hop to cut.
-fn held_by(finding: &Finding) -> String {
-    let at = finding.story.hops.iter().position(|hop| hop.edge.as_ref().is_some_and(|edge| edge.cut));
-    let Some(at) = at else { return String::new() };
-    let hop = &finding.story.hops[at];
-    let above = at.checked_sub(1).and_then(|above| finding.story.hops.get(above)).filter(|_| at > 1).map_or("", |hop| &hop.label);
-    let edge = hop.edge.as_ref().map_or("", |edge| &edge.text);
-    // A property follows its object; a variable is named with its function.
-    if above.is_empty() || edge.starts_with(['.', '[']) { format!("{above}{edge}") } else { format!("{edge} in {above}") }
 }
 
 fn in_all(sizes: &[u64]) -> String {

@@ -12,6 +12,7 @@ mod closures;
 pub(crate) mod cohorts;
 mod collections;
 pub(crate) mod contents;
+pub(crate) mod large;
 mod listeners;
 mod modules;
 mod patterns;
@@ -268,7 +269,8 @@ fn judged(scene: &Scene<'_>, lineage: &Lineage, progress: &dyn Progress) -> Resu
     let numerous = small.into_iter().filter(|case| case.count >= NUMEROUS).take(MAX_CASES);
     let points = accumulation::candidates(scene, lineage, LEAST_BYTES).into_iter().take(MAX_CASES);
     let chains = chains::candidates(scene, LEAST_BYTES).into_iter().take(MAX_CASES);
-    let mut cases: Vec<Case> = large.into_iter().take(MAX_CASES).chain(numerous).chain(points).chain(chains).collect();
+    let singles = large::cases(scene).into_iter().take(MAX_CASES);
+    let mut cases: Vec<Case> = large.into_iter().take(MAX_CASES).chain(numerous).chain(points).chain(chains).chain(singles).collect();
     if cases.is_empty() {
         return Ok(findings);
     }
@@ -280,7 +282,9 @@ fn judged(scene: &Scene<'_>, lineage: &Lineage, progress: &dyn Progress) -> Resu
         if !is_suspicious(&found, case, total) {
             continue;
         }
-        found.confidence = (found.confidence + share(found.bytes, total) * 0.5).min(MOST);
+        let most = if found.rule == large::RULE { large::MOST } else { MOST };
+        found.confidence = (found.confidence + share(found.bytes, total) * 0.5).min(most);
+        large::entitle(&mut found);
         if may_be_full(&found) {
             found.confidence *= LESS;
             found.why.push(format!("exactly {}: so round a number may be a bound, which speaks against a leak", case::grouped(case.count)));
@@ -337,6 +341,7 @@ fn is_suspicious(found: &Finding, case: &Case, total: u64) -> bool {
     let is_pile = has_own_evidence(found.rule);
     let own = found.location.as_ref().is_some_and(case::is_own);
     match found.owner {
+        Owner::Unknown if found.rule == large::RULE => true,
         Owner::NodeCore | Owner::Unknown if !own => {
             is_pile && is_large(case, total) || found.rule == "native-handle" && is_large(case, total)
         }
@@ -351,10 +356,14 @@ fn single_verdict(findings: &[Finding], total: u64) -> Verdict {
         return Verdict { kind: VerdictKind::Clean, confidence: 0.6, summary, evidence, needs: None };
     };
     let part = share(first.bytes, total) * 100.0;
+    let what = match first.count {
+        1 => format!("one {} holds", first.class),
+        count => format!("{} {} hold", case::grouped(count), first.class),
+    };
     Verdict {
         kind: VerdictKind::Suspect,
         confidence: first.confidence,
-        summary: format!("{} {} hold {part:.0}% of the heap", case::grouped(first.count), first.class),
+        summary: format!("{what} {part:.0}% of the heap"),
         evidence: evidence.into_iter().chain(first.why.iter().take(2).cloned()).collect(),
         needs: Some("a second snapshot, taken later: one cannot show growth".to_owned()),
     }
@@ -369,6 +378,19 @@ pub(crate) fn score(finding: &Finding) -> f64 {
         Owner::NodeCore => 0.5,
     };
     finding.held as f64 * finding.confidence * owner
+}
+
+/// Names what holds a finding's objects, the hop to cut: `SessionCache.byId`, `const cache in start()`. Never empty.
+pub(crate) fn held_by(finding: &Finding) -> String {
+    let hops = &finding.story.hops;
+    let Some(at) = hops.iter().position(|hop| hop.edge.as_ref().is_some_and(|edge| edge.cut)) else {
+        let holder = hops.iter().find(|hop| hop.node == Some(finding.holder)).or_else(|| hops.first());
+        return holder.map(|hop| hop.label.clone()).filter(|label| !label.is_empty()).unwrap_or_else(|| format!("@{}", finding.holder.0));
+    };
+    let above = at.checked_sub(1).and_then(|above| hops.get(above)).filter(|_| at > 1).map_or("", |hop| &hop.label);
+    let edge = hops[at].edge.as_ref().map_or("", |edge| &edge.text);
+    // A property follows its object; a variable is named with its function.
+    if above.is_empty() || edge.starts_with(['.', '[']) { format!("{above}{edge}") } else { format!("{edge} in {above}") }
 }
 
 /// Says what else the holder of a finding holds.

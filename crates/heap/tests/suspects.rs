@@ -377,6 +377,77 @@ impl App {
     }
 }
 
+/// What stands in the variable `log` of the module, of that size: an array of numbers, a text that is another one in every snapshot, or
+/// a text in an object that is another one too.
+fn log(what: &str, size: u64) -> HeapAnalysis {
+    let mut app = App::new();
+    let context = NodeIx(app.table.0 - 2);
+    let new_id = 1_000_001 + size * 4;
+    match what {
+        "array" => {
+            let array = app.child(context, EdgeKind::CONTEXT, "log", NodeKind::OBJECT, "Array");
+            app.sized(array, "elements", NodeKind::ARRAY, "", size);
+        }
+        "text" => {
+            let text = app.builder.node(Node::new(NodeKind::CONS_STRING, "lines", new_id, size));
+            app.builder.edge(context, EdgeKind::CONTEXT, NewName::Text("log"), Target::Node(text));
+        }
+        _ => {
+            let log = app.builder.node(Node::new(NodeKind::OBJECT, "Log", new_id, 64));
+            let text = app.builder.node(Node::new(NodeKind::STRING, "lines", new_id + 2, size));
+            app.builder.edge(context, EdgeKind::CONTEXT, NewName::Text("log"), Target::Node(log));
+            app.builder.edge(log, EdgeKind::PROPERTY, NewName::Text("text"), Target::Node(text));
+        }
+    }
+    app.sessions(0, 20)
+}
+
+#[test]
+fn an_object_that_grows_in_place_is_found() {
+    for (what, name) in [("array", "variable log"), ("text", "variable log"), ("object", "Log.text")] {
+        for (sizes, expected) in [
+            ([200_000, 400_000, 900_000], VerdictKind::Growing),
+            // Made once, or full.
+            ([400_000, 400_000, 400_000], VerdictKind::LargeButFlat),
+            ([200_000, 400_000, 400_000], VerdictKind::NotEnoughEvidence),
+            ([900_000, 1_000_000, 400_000], VerdictKind::LazyGc),
+        ] {
+            let snapshots = sizes.map(|size| log(what, size));
+            let report = compare(&snapshots.iter().collect::<Vec<_>>(), &Options::default());
+            if expected != VerdictKind::Growing {
+                assert!(
+                    report.findings.is_empty() && report.verdict.kind != VerdictKind::Growing,
+                    "{what} {sizes:?}: {:?}",
+                    report.verdict
+                );
+                continue;
+            }
+            assert_eq!(report.verdict.kind, expected, "{what} {sizes:?}: {:?}", report.verdict);
+            let [finding] = report.findings.as_slice() else { panic!("{what}: {:?}", report.findings) };
+            assert_eq!(report.verdict.summary, format!("{name} grew in every step"));
+            assert_eq!(finding.rule, "large-object");
+            assert!(finding.title.starts_with(&format!("{name} grew by 200.0 kB and 500.0 kB")), "{}", finding.title);
+            let bytes = finding.growth.as_ref().map(|growth| growth.bytes.clone()).unwrap_or_default();
+            let store = bytes.iter().map(|&bytes| bytes - bytes % 1000).collect::<Vec<_>>();
+            assert_eq!(store, sizes, "{what}");
+            assert!((900_000..901_000).contains(&finding.bytes), "what cutting frees: {}", finding.bytes);
+        }
+    }
+}
+
+#[test]
+fn one_object_that_is_most_of_the_heap_is_never_clean() {
+    for what in ["array", "text", "object"] {
+        let large = find(&log(what, 5_000_000), &Options::default());
+        assert_eq!(large.verdict.kind, VerdictKind::Suspect, "{what}");
+        let finding = &large.findings[0];
+        assert!(finding.rule == "large-object" && finding.limits.starts_with("one snapshot") && finding.confidence <= 0.5, "{finding:?}");
+        assert_eq!(finding.id, compare(&[&log(what, 4_000_000), &log(what, 5_000_000)], &Options::default()).findings[0].id);
+        // A part of the heap, but no more than many programs have.
+        assert_eq!(find(&log(what, 700_000), &Options::default()).verdict.kind, VerdictKind::Clean, "{what}");
+    }
+}
+
 /// Checks the rule of the only finding, and that some reason contains the text.
 fn check_pile(analysis: &HeapAnalysis, rule: &str, reason: &str) {
     let report = find(analysis, &Options::default());

@@ -53,7 +53,7 @@ fn through_index(exhibit: &Exhibit<'_, '_>) -> bool {
 }
 
 /// Names the collection as the program does: `.byId`, `cache`.
-fn remedy(exhibit: &Exhibit<'_, '_>) -> String {
+pub(super) fn remedy(exhibit: &Exhibit<'_, '_>) -> String {
     let scene = exhibit.scene;
     let upto = exhibit.steps.iter().position(|step| step.edge.to == exhibit.case.holder).map_or(0, |at| at + 1);
     let named = exhibit.steps.iter().take(upto).rev().find(|step| matches!(step.edge.kind, EdgeKind::PROPERTY | EdgeKind::CONTEXT));

@@ -1,12 +1,13 @@
 //! Every pattern in the order in which they are tried: the first that recognises a case describes it.
 
 use super::case::{Described, Exhibit};
-use super::{accumulation, buffers, chains, closures, collections, listeners, modules, promises, strings, timers, wrappers};
+use super::{accumulation, buffers, chains, closures, collections, large, listeners, modules, promises, strings, timers, wrappers};
 
 /// Describes a case by the first pattern that knows it.
 pub(crate) fn describe(exhibit: &Exhibit<'_, '_>) -> Described {
     let patterns = [
         chains::describe,
+        large::describe,
         listeners::describe,
         timers::describe,
         modules::describe,

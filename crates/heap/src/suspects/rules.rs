@@ -59,6 +59,15 @@ ranks behind all other suspects: that may be its bound.",
 what the entries are made from tells which API fills the table.",
     },
     Rule {
+        id: "large-object",
+        title: "one array, string or Buffer that grows in place",
+        text: "One object is a large part of the heap by itself, and no number of objects shows it: an array of numbers that is pushed to, a text \
+that is added to with +=, a Buffer that is made anew by Buffer.concat, a Map of numbers. Several snapshots of one process compare its size with its store, pieces or \
+bytes; what is replaced by a larger one is followed by the name that holds it. It is a finding where it grew in every step: what is made once, \
+and a ring buffer that has its full size, are none. A store is made larger by half or doubled when it is full, so that it may look \
+still between two snapshots though values come. One snapshot tells of it where it is a quarter of the heap, and cannot tell whether it grows.",
+    },
+    Rule {
         id: "listener-pile",
         title: "many listeners of one event",
         text: "An emitter holds many listeners made at one line. Each request, connection or component adds one and none is removed. Use once(), \
