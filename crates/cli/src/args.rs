@@ -62,7 +62,7 @@ pub(crate) struct Globals {
     /// Print one JSON object (see schema/report-1.json)
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Print the rows of tables as JSON, one a line, and nothing else
+    /// Print the main rows (of tables, trees, suspects, paths) as JSON, one a line, and nothing else
     #[arg(long, global = true, conflicts_with = "json")]
     pub(crate) jsonl: bool,
     /// Show at most N rows; 0 shows all [default: 20 for people, all with --json or -q]
@@ -115,7 +115,7 @@ pub(crate) struct WhatArg {
 /// Which source files and source maps may be read.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct SourceArgs {
-    /// Where source maps and sources are, if not where the snapshot says
+    /// Where source maps and sources are, if not beside the scripts that the snapshot names (app.js.map, or as their sourceMappingURL says)
     #[arg(long, value_name = "DIR")]
     pub(crate) sourcemaps: Option<PathBuf>,
     /// Read no source files from this disk
@@ -163,7 +163,7 @@ pub(crate) enum Command {
     Index(commands::index::IndexArgs),
     /// Run a leaking service that is included, and explain its leak
     Demo(commands::demo::DemoArgs),
-    /// Explain an error code, a rule or the exit codes
+    /// Explain an error code, a rule, a verdict or the exit codes
     Explain(commands::explain::ExplainArgs),
     /// Print shell completions
     Completions(commands::completions::CompletionsArgs),

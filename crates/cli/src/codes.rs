@@ -85,7 +85,9 @@ searches.";
     BAD_PATTERN "HW1104" Usage "a pattern that makes no sense"
         "--grep takes plain text; letters match in either case unless the text has a capital.";
     DIFFERENT_PROCESSES "HW1105" Unsupported "snapshots of different processes"
-        "Objects are matched by id, which is meaningful only among snapshots of one run of one process.";
+        "Objects are matched by id, which means something only among snapshots of one run of one process. Of others heapwhy compares numbers per class; \
+of different programs or versions of Node.js the verdict is `not enough evidence` and the exit code 0, as nothing was asked to be judged. With --fail-on \
+something was: then the exit code is 5, neither passed nor failed. Give it snapshots of one process, the oldest first.";
     WRITE_FAILED "HW1201" Unreadable "the output cannot be written"
         "Output files are written under a temporary name and renamed when complete: nothing half-written is left. The message after the colon is the system's own.";
     DISK_FULL "HW1202" Unreadable "no space left on the device"
@@ -95,6 +97,8 @@ names (/tmp), where some room is always left.";
         "heapwhy never overwrites the file that it reads. Choose another name with -o.";
     NO_MEMORY "HW1204" Unreadable "not enough memory"
         "heapwhy needs about 0.8 times the size of a snapshot file.";
+    OUTPUT_EXISTS "HW1205" Refused "the output exists"
+        "convert and redact replace no file that is there already, unless --force is given. -o - writes to standard output.";
     TARGET_FAILED "HW1301" Target "the Node.js process failed"
         "The process that heapwhy started ended early or did not answer in time. Its own last words are shown above.";
     NO_NODE "HW1302" Target "Node.js was not found"

@@ -35,7 +35,10 @@ pub(crate) const MEANINGS: &[(Exit, &str)] = &[
     (Exit::Usage, "the command line makes no sense, or names something that the file does not hold"),
     (Exit::Unreadable, "a file cannot be read, or only a part of it (--partial-ok accepts a part), or cannot be written"),
     (Exit::Permission, "permission denied"),
-    (Exit::Unsupported, "a kind of file that this version does not read, or files that do not belong together"),
+    (
+        Exit::Unsupported,
+        "a kind of file that this version does not read, or files that do not belong together (--fail-on cannot judge them)",
+    ),
     (Exit::Target, "the process went away or took too long"),
     (Exit::Refused, "refused, because it would destroy something"),
     (Exit::Bug, "a bug in heapwhy"),

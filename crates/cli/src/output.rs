@@ -3,17 +3,75 @@
 //! Results hold what the process held in memory: files are made so that only their owner can read them.
 
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
+use clap::Args;
 use heap::whole_file::WholeFile;
 
+use crate::answer::Section;
 use crate::codes;
 use crate::error::{CommandError, shown};
 use crate::progress::cancel_flag;
+use crate::session::Session;
+
+/// Where a command writes.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct OutputArgs {
+    /// The file to write, or - for standard output
+    #[arg(short, long, value_name = "OUT")]
+    output: PathBuf,
+    /// Replace OUT if it exists
+    #[arg(long)]
+    force: bool,
+}
+
+impl OutputArgs {
+    /// Says whether the result goes to standard output, where nothing else may be written then.
+    pub(crate) fn is_stdout(&self) -> bool {
+        crate::open::is_stdin(&self.output)
+    }
+
+    /// Refuses what can only fail, before work is spent on it.
+    pub(crate) fn check(&self, session: &Session) -> Result<(), CommandError> {
+        if self.is_stdout() && (session.global.json || session.global.jsonl) {
+            let what = "-o - and --json both write to standard output";
+            return Err(CommandError::new(&codes::USAGE, what).hint("name a file with -o, or leave --json out"));
+        }
+        if !self.force && !self.is_stdout() && std::fs::metadata(&self.output).is_ok_and(|metadata| metadata.is_file()) {
+            let what = format!("{} exists: it would be replaced", shown(&self.output));
+            return Err(CommandError::new(&codes::OUTPUT_EXISTS, what).hint("--force replaces it; -o names another file"));
+        }
+        Ok(())
+    }
+
+    /// Writes by calling `fill`. Returns what to say of it; nothing where the result itself is on standard output.
+    pub(crate) fn write(
+        &self,
+        what: &'static str,
+        input: &Path,
+        fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<Option<Section>, CommandError> {
+        if self.is_stdout() {
+            return to_stdout(fill).map(|()| None);
+        }
+        let bytes = write(&self.output, &[input], fill)?;
+        Ok(Some(Section::Written { path: self.output.clone(), bytes, what }))
+    }
+}
+
+/// Writes to standard output. A reader that has seen enough is no failure.
+fn to_stdout(fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CommandError> {
+    let mut out = BufWriter::with_capacity(1 << 16, Counted { inner: io::stdout().lock(), bytes: 0 });
+    match fill(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(failed(Path::new("-"), &error)),
+        Ok(()) => Ok(()),
+    }
+}
 
 /// Writes a file by calling `fill`, and returns its size. The goal must not be one of `inputs`.
-pub(crate) fn write(goal: &Path, inputs: &[&Path], fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<u64, CommandError> {
+fn write(goal: &Path, inputs: &[&Path], fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<u64, CommandError> {
     let is_same = |input: &&Path| matches!((goal.canonicalize(), input.canonicalize()), (Ok(goal), Ok(input)) if goal == input);
     if inputs.iter().any(is_same) {
         let what = format!("{} is the input: it would be overwritten", shown(goal));
@@ -45,7 +103,7 @@ fn written(goal: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> 
 
 /// Returns the error for a file that could not be written.
 pub(crate) fn failed(goal: &Path, error: &io::Error) -> CommandError {
-    let name = shown(goal);
+    let name = if crate::open::is_stdin(goal) { "to standard output".to_owned() } else { shown(goal) };
     match error.kind() {
         _ if cancel_flag().load(Ordering::Relaxed) => crate::open::stopped(),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {

@@ -21,6 +21,9 @@ const REDRAWN_EVERY: Duration = Duration::from_millis(150);
 /// How often a line is printed elsewhere.
 const PRINTED_EVERY: Duration = Duration::from_secs(10);
 
+/// From when on a line says how long something takes whose end nobody knows.
+const TOLD_AFTER: Duration = Duration::from_secs(2);
+
 /// Whether Ctrl-C was pressed.
 static CANCELLED: AtomicBool = AtomicBool::new(false);
 
@@ -205,6 +208,9 @@ fn line(shared: &Shared) -> String {
         if share > 0.05 && share < 1.0 && spent > 0.5 {
             parts.push(format!("{:.0} s left", (spent * (1.0 - share) / share).max(1.0)));
         }
+    }
+    if since.elapsed() >= TOLD_AFTER && parts.len() < 3 {
+        parts.push(format!("for {} s", since.elapsed().as_secs()));
     }
     if let Some(used) = resident_bytes() {
         parts.push(format!("{} used", number::bytes(used)));

@@ -34,7 +34,7 @@ pub(crate) fn nodes(file: &Path, analysis: &HeapAnalysis, what: &str, files: &dy
         return find_all(file, analysis, &ids);
     }
     let selector = Selector::parse(what);
-    let mut nodes = selector.resolve(analysis, files).map_err(|error| unknown(file, error))?.nodes;
+    let mut nodes = selector.resolve(analysis, files).map_err(|error| unknown(file, with_close(error, analysis)))?.nodes;
     if !matches!(selector, Selector::Id(_)) {
         nodes.retain(|&node| analysis.self_size(node) > 0);
         nodes.sort_by_key(|&node| (std::cmp::Reverse(analysis.retained_size(node)), node));
@@ -71,6 +71,18 @@ fn find_all(file: &Path, analysis: &HeapAnalysis, ids: &[NodeId]) -> Result<Vec<
         }
     }
     ids.iter().map(|id| wanted.get(id).copied().flatten().ok_or_else(|| unknown(file, SelectorError::NoSuchId(id.0)))).collect()
+}
+
+/// Adds the classes whose names are a few letters away, where none contains what was asked for.
+fn with_close(error: SelectorError, analysis: &HeapAnalysis) -> SelectorError {
+    match error {
+        SelectorError::NoSuchClass { name, candidates } if candidates.is_empty() => {
+            let close = closest(&name, analysis.classes().iter().map(|(_, class)| class.name.as_str()));
+            let candidates = close.into_iter().map(str::to_owned).collect();
+            SelectorError::NoSuchClass { name, candidates }
+        }
+        other => other,
+    }
 }
 
 fn unknown(file: &Path, error: SelectorError) -> CommandError {

@@ -212,6 +212,12 @@ fn by_numbers(key: String, name: String, [older, newer]: [Side<'_>; 2]) -> Optio
 /// From this share of agreeing ids on, two snapshots count as one process's.
 const SAME_PROCESS: f64 = 0.98;
 
+/// Says whether ids of two snapshots mean the same objects. O(nodes).
+#[must_use]
+pub fn is_same_process(base: &HeapGraph, current: &HeapGraph) -> bool {
+    same_process(base, current) >= SAME_PROCESS
+}
+
 /// One id in so many is sampled.
 const SAMPLED: u64 = 16;
 

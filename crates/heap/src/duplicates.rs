@@ -3,6 +3,8 @@
 //! As DevTools compares: flat strings and joined ones (by their first thousand or so characters), without joined ones that V8 has
 //! flattened already, without strings of no size. Strings that V8 cut when it wrote the file are equal only if length and hash agree too.
 
+mod nested;
+
 use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -24,8 +26,10 @@ pub struct StringGroup {
     pub count: u64,
     /// Their self sizes together, in bytes.
     pub self_size: u64,
-    /// Their retained sizes together, in bytes.
+    /// The sum of their retained sizes, in bytes, as DevTools has it: joined strings that hold each other count again and again.
     pub retained_size: u64,
+    /// What they retain together, in bytes: what one of them dominates counts once.
+    pub together: u64,
     /// The size of the largest, in bytes: what one copy would need.
     pub largest: u64,
 }
@@ -191,7 +195,7 @@ impl<'a> StringContents<'a> {
             if place[content] == UNSEEN {
                 place[content] = if accept(node) { groups.len() as u32 } else { REFUSED };
                 if place[content] != REFUSED {
-                    groups.push(StringGroup { sample: node, count: 0, self_size: 0, retained_size: 0, largest: 0 });
+                    groups.push(StringGroup { sample: node, count: 0, self_size: 0, retained_size: 0, together: 0, largest: 0 });
                 }
             }
             if let Some(group) = groups.get_mut(place[content] as usize) {
@@ -202,6 +206,8 @@ impl<'a> StringContents<'a> {
                 group.retained_size += self.analysis.retained_size(node);
             }
         }
+        let group_of = |node| self.content(node).and_then(|content| place.get(content as usize)).map(|&place| place as usize);
+        nested::measure(self.analysis, group_of, &mut groups);
         groups.sort_by_key(|group| std::cmp::Reverse(group.retained_size));
         groups
     }

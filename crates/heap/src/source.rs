@@ -71,10 +71,25 @@ impl Place {
         self.file.rsplit(['/', '\\']).next().unwrap_or(&self.file)
     }
 
-    /// Returns `file.js:6:7`, without folders.
+    /// Returns `file.js:6:7`, without folders; `dataloader/index.js:6:7` where the name of a file says nothing.
     #[must_use]
     pub fn short(&self) -> String {
-        Self { file: self.file_name().to_owned(), ..self.clone() }.to_string()
+        Self { file: self.telling_name().to_owned(), ..self.clone() }.to_string()
+    }
+
+    /// Returns the file's name, with folders before it up to one that says something: every package has an `index.js`.
+    fn telling_name(&self) -> &str {
+        let mut start = self.file.len() - self.file_name().len();
+        let mut part = &self.file[start..];
+        while start > 1 && (part.starts_with("index.") || ["lib", "src", "dist", "build", "cjs", "esm"].contains(&part)) {
+            let above = &self.file[..start - 1];
+            let from = above.rfind(['/', '\\']).map_or(0, |at| at + 1);
+            if from == start - 1 {
+                break;
+            }
+            (part, start) = (&self.file[from..start - 1], from);
+        }
+        &self.file[start..]
     }
 }
 

@@ -575,6 +575,28 @@ fn keys_of_dictionaries_are_one_way() {
     }
 }
 
+/// Every link of a list has a path as long as its place in it: walked link by link this is quadratic, and takes hours.
+#[test]
+fn ways_to_a_long_list_are_found_at_once() {
+    let mut app = App::new();
+    let mut links = vec![app.child(NodeIx(2), EdgeKind::PROPERTY, "head", NodeKind::OBJECT, "Link")];
+    for nth in 1..200_000 {
+        links.push(app.child(links[nth - 1], EdgeKind::PROPERTY, "next", NodeKind::OBJECT, "Link"));
+    }
+    let analysis = app.sessions(0, 1);
+    let scene = Scene::new(&analysis, &NoFiles);
+    let shapes = heap::paths::shapes_of(analysis.graph(), &scene.paths, &links, heap::paths::PathLimits::default());
+    assert_eq!(shapes.iter().map(|shape| shape.count).collect::<Vec<_>>(), [4999, 1]);
+    let all = heap::paths::PathLimits { nodes: usize::MAX, ..Default::default() };
+    let shapes = heap::paths::shapes_of(analysis.graph(), &scene.paths, &links, all);
+    assert_eq!(shapes.iter().map(|shape| shape.count).collect::<Vec<_>>(), [199_999, 1]);
+    let [last] = links[199_999..] else { panic!("the last link") };
+    assert_eq!(heap::paths::all_paths(&analysis, &scene.paths, last, all).len(), 1);
+    // A path is told with the number of its links, not of those that were looked at.
+    let story = tell(&scene, About { target: last, holder: None, times: 1 });
+    assert!(story.hops.iter().any(|hop| hop.edge.as_ref().is_some_and(|edge| edge.times == 199_999)), "{story:?}");
+}
+
 #[test]
 fn numbers_of_roots_are_told_in_words() {
     for (group, edge, expected) in [
@@ -714,7 +736,7 @@ proptest! {
             let story = tell(&scene, About { target: node, holder: Some(NodeIx(0)), times: 3 });
             prop_assert!(story.hops.len() < 32);
             for path in heap::paths::all_paths(&a, &scene.paths, node, heap::paths::PathLimits::default()) {
-                let _ = heap::story::tell_path(&scene, path.root, &path.steps, About { target: node, holder: None, times: 1 });
+                let _ = heap::story::tell_path(&scene, path.root, &path.steps(a.graph(), &scene.paths), About { target: node, holder: None, times: 1 });
             }
             let _ = heap::paths::retaining_paths(&a, node, heap::paths::PathLimits::default());
         }

@@ -1,19 +1,18 @@
 //! `heapwhy convert`: the same heap in another format.
 
-use std::path::PathBuf;
-
 use clap::{Args, ValueEnum};
 
-use crate::answer::{Answer, Section};
+use crate::answer::Answer;
 use crate::args::FileArg;
 use crate::error::CommandError;
+use crate::open;
+use crate::output::OutputArgs;
 use crate::session::Session;
-use crate::{open, output};
 
 /// Options of `convert`.
 #[derive(Args, Debug)]
 #[command(
-    before_help = "Examples:\n  heapwhy convert app.heapsnapshot --to pprof -o held.pb.gz     then: go tool pprof -http :0 held.pb.gz\n  heapwhy convert app.heapsnapshot --to csv -o nodes.csv\n  heapwhy convert app.heapsnapshot.gz --to heapsnapshot -o app.heapsnapshot",
+    before_help = "Examples:\n  heapwhy convert app.heapsnapshot --to pprof -o held.pb.gz\n  heapwhy convert app.heapsnapshot --to csv -o nodes.csv\n  heapwhy convert app.heapsnapshot.gz --to heapsnapshot -o app.heapsnapshot\n\n`go tool pprof -http :0 held.pb.gz` shows a profile.",
     help_template = crate::args::TEMPLATE
 )]
 pub(crate) struct ConvertArgs {
@@ -22,9 +21,8 @@ pub(crate) struct ConvertArgs {
     /// The format: heapsnapshot (DevTools), pprof (who holds what), csv (a row a node)
     #[arg(long, value_name = "FORMAT", hide_possible_values = true)]
     to: To,
-    /// The file to write
-    #[arg(short, long, value_name = "OUT")]
-    output: PathBuf,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 /// A format.
@@ -40,26 +38,22 @@ enum To {
 
 /// Converts.
 pub(crate) fn run(args: &ConvertArgs, session: &Session) -> Result<Answer, CommandError> {
+    args.output.check(session)?;
     let file = match args.to {
         To::Heapsnapshot => open::read(&args.file.file, session)?,
         To::Pprof | To::Csv => open::read_prepared(&args.file.file, session)?,
     };
-    let inputs = [args.file.file.as_path()];
-    let (bytes, what) = match args.to {
+    let (output, input) = (&args.output, args.file.file.as_path());
+    let written = match args.to {
         To::Heapsnapshot => {
             let options = heap::snapshot::write::WriteOptions::default();
-            (
-                output::write(&args.output, &inputs, |mut out| heap::snapshot::write::write(file.analysis.graph(), &mut out, &options))?,
-                "heap snapshot",
-            )
+            output.write("heap snapshot", input, |mut out| heap::snapshot::write::write(file.analysis.graph(), &mut out, &options))
         }
-        To::Pprof => (
-            output::write(&args.output, &inputs, |mut out| {
-                heap::convert::pprof(&file.analysis, &mut out, &heap::convert::PprofOptions::default())
-            })?,
-            "pprof profile",
-        ),
-        To::Csv => (output::write(&args.output, &inputs, |mut out| heap::convert::csv(&file.analysis, &mut out))?, "CSV table"),
-    };
-    Ok(file.answer(session).section(Section::Written { path: args.output.clone(), bytes, what }))
+        To::Pprof => {
+            let options = heap::convert::PprofOptions::default();
+            output.write("pprof profile", input, |mut out| heap::convert::pprof(&file.analysis, &mut out, &options))
+        }
+        To::Csv => output.write("CSV table", input, |mut out| heap::convert::csv(&file.analysis, &mut out)),
+    }?;
+    Ok(written.into_iter().fold(file.answer(session), Answer::section))
 }

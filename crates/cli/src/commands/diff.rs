@@ -67,7 +67,7 @@ pub(crate) fn run(args: &DiffArgs, session: &Session) -> Result<Answer, CommandE
         return Ok(super::report::stopped(&opened, session));
     };
     let growth = findings::growth_section(&report.verdict, &report.classes);
-    let answer = super::report::with_report(open::about(&opened, session).headed(), &report, &args.judge).section(growth);
+    let answer = super::report::with_growth(open::about(&opened, session).headed(), &files, &report, &args.judge).section(growth);
     let title = match changes.matching {
         Matching::Ids(_) => "Every class, first to last",
         Matching::Numbers(_) => "Every class, first to last (different processes: counts only)",

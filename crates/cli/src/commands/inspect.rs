@@ -39,9 +39,13 @@ pub(crate) fn run(args: &InspectArgs, session: &Session) -> Result<Answer, Comma
     if args.quiet {
         return Ok(answer.section(Section::Ids(shown.iter().map(|&node| file.analysis.graph().id(node)).collect())));
     }
+    // --limit counts rows, those within the objects too; an object that gets one row only is shown in one line.
+    let rows = session.global.limit.filter(|&limit| limit > 0).map_or(usize::MAX, |limit| limit / shown.len().max(1));
+    let depth = if rows > 1 { usize::from(args.depth) } else { 0 };
+    let limits = Limits { nodes: rows.min(Limits::default().nodes), ..Limits::default() };
     let mut tree = Tree { name: "inspect", ..Tree::default() };
     for &node in shown {
-        let printed = inspect(&file.analysis, node, usize::from(args.depth), Limits::default());
+        let printed = inspect(&file.analysis, node, depth, limits);
         tree.columns = printed.columns;
         tree.roots.extend(printed.roots);
     }

@@ -10,9 +10,9 @@ use heap::preview::{Limits, edge_label, head};
 use heap::source::Place;
 use heap::story::{Hop, Scene, hops};
 use heap::view::{Cell, ColumnKind, TableColumn, Tree, TreeNode};
-use heap::{HeapAnalysis, NodeIx};
+use heap::{HeapAnalysis, NodeId, NodeIx};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Section};
 use crate::args::{FileArg, WhatArg};
 use crate::error::CommandError;
 use crate::progress::unless_stopped;
@@ -37,6 +37,9 @@ pub(crate) struct PathArgs {
     /// Show V8's own objects and edges: (array) and (internal 68) where a Map and [value] are meant
     #[arg(long)]
     raw: bool,
+    /// Print the ids of the objects on the paths only, one a line
+    #[arg(short, long)]
+    quiet: bool,
 }
 
 /// Shows paths.
@@ -46,7 +49,12 @@ pub(crate) fn run(args: &PathArgs, session: &Session) -> Result<Answer, CommandE
     session.progress.work("searching for paths", 0, 0);
     let (analysis, wanted, asked) = (Arc::clone(&file.analysis), nodes.clone(), args.clone());
     let searched = unless_stopped(move || paths(&analysis, &wanted, &asked, limit));
-    let Some((roots, left_out)) = searched else { return Ok(super::why::stopped(file.answer(session), &file.analysis, &nodes)) };
+    let Some(Found { roots, ids, left_out }) = searched else {
+        return Ok(super::why::stopped(file.answer(session), &file.analysis, &nodes));
+    };
+    if args.quiet {
+        return Ok(file.answer(session).section(Section::Ids(ids)));
+    }
     let columns = vec![
         TableColumn { name: "count", title: "paths", kind: ColumnKind::Count },
         TableColumn { name: "retained_size", title: "retained", kind: ColumnKind::Bytes },
@@ -61,8 +69,17 @@ pub(crate) fn run(args: &PathArgs, session: &Session) -> Result<Answer, CommandE
         .next(format!("heapwhy why {file_name} {word}")))
 }
 
-/// Returns the paths, drawn, and how many a limit left out.
-fn paths(analysis: &HeapAnalysis, nodes: &[NodeIx], args: &PathArgs, limit: usize) -> (Vec<TreeNode>, usize) {
+/// The paths to the objects that were asked for.
+struct Found {
+    /// Drawn.
+    roots: Vec<TreeNode>,
+    /// The objects on them, in order.
+    ids: Vec<NodeId>,
+    /// How many a limit left out.
+    left_out: usize,
+}
+
+fn paths(analysis: &HeapAnalysis, nodes: &[NodeIx], args: &PathArgs, limit: usize) -> Found {
     let files = args.what.sources.files();
     let scene = Scene::new(analysis, &*files);
     let mut shapes = match nodes {
@@ -71,8 +88,13 @@ fn paths(analysis: &HeapAnalysis, nodes: &[NodeIx], args: &PathArgs, limit: usiz
     };
     let left_out = shapes.len().saturating_sub(limit);
     shapes.truncate(limit);
+    let told_ids = |shape: &PathShape| -> Vec<NodeId> {
+        let steps = shape.steps(scene.graph(), &scene.paths);
+        hops(&scene, shape.root, &steps).into_iter().filter_map(|hop| hop.node).collect()
+    };
+    let ids = if args.quiet { shapes.iter().flat_map(told_ids).collect() } else { Vec::new() };
     let roots = shapes.iter().map(|shape| drawn(shape.count, if args.raw { raw(&scene, shape) } else { told(&scene, shape) }));
-    (roots.collect(), left_out)
+    Found { roots: roots.collect(), ids, left_out }
 }
 
 /// One hop of a path, ready to be drawn.
@@ -98,7 +120,7 @@ fn drawn(count: u64, hops: Vec<Drawn>) -> TreeNode {
 
 /// Returns the hops that people know.
 fn told(scene: &Scene<'_>, shape: &PathShape) -> Vec<Drawn> {
-    let hops = hops(scene, shape.root, &shape.steps);
+    let hops = hops(scene, shape.root, &shape.steps(scene.graph(), &scene.paths));
     let one = |hop: Hop| {
         let label = match hop.at {
             Some(at) if hop.edge.is_some() => scene.head(at),
@@ -121,7 +143,8 @@ fn raw(scene: &Scene<'_>, shape: &PathShape) -> Vec<Drawn> {
         let raw = (!edge.is_empty()).then(|| edge.clone());
         Drawn { edge, label, cells: vec![analysis.retained_size(node).into(), place(scene.place(node).as_ref()), raw.into()] }
     };
-    let steps = shape.steps.iter().map(|step| one(step.edge.to, edge_label(graph, step.edge)));
+    let steps = shape.steps(graph, &scene.paths);
+    let steps = steps.iter().map(|step| one(step.edge.to, edge_label(graph, step.edge)));
     std::iter::once(one(shape.root, String::new())).chain(steps).collect()
 }
 

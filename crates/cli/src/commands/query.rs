@@ -1,9 +1,11 @@
 //! `heapwhy query`: the live objects made by a constructor, counted as `v8.queryObjects` counts them.
 
 use clap::Args;
+use heap::NodeId;
 use heap::questions::{QueryError, QueryMode, query};
+use heap::view::Cell;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Section};
 use crate::args::{FileArg, SourceArgs};
 use crate::error::CommandError;
 use crate::session::Session;
@@ -30,6 +32,9 @@ pub(crate) struct QueryArgs {
     /// All that v8.queryObjects counts, prototypes of derived classes too (this is the default)
     #[arg(long)]
     js: bool,
+    /// Print the ids of the objects only, one a line
+    #[arg(short, long)]
+    quiet: bool,
     #[command(flatten)]
     sources: SourceArgs,
 }
@@ -42,9 +47,14 @@ pub(crate) fn run(args: &QueryArgs, session: &Session) -> Result<Answer, Command
         _ => QueryMode::Js,
     };
     let file = open::read_prepared(&args.file.file, session)?;
-    let table = query(&file.analysis, &*args.sources.files(), &args.class, mode, session.limit(false)).map_err(|error| match &error {
-        QueryError::NoConstructor { candidates, .. } => what::no_such_class(&args.file.file, error.to_string(), candidates),
-        _ => what::no_such_class(&args.file.file, error.to_string(), &[]),
-    })?;
+    let table =
+        query(&file.analysis, &*args.sources.files(), &args.class, mode, session.limit(args.quiet)).map_err(|error| match &error {
+            QueryError::NoConstructor { candidates, .. } => what::no_such_class(&args.file.file, error.to_string(), candidates),
+            _ => what::no_such_class(&args.file.file, error.to_string(), &[]),
+        })?;
+    if args.quiet {
+        let ids = table.rows.iter().flatten().filter_map(|cell| if let Cell::Node(id) = cell { Some(NodeId(*id)) } else { None });
+        return Ok(file.answer(session).section(Section::Ids(ids.collect())));
+    }
     Ok(file.answer(session).headed().brief_table(table, &["distance"]))
 }

@@ -2,7 +2,7 @@
 //!
 //! What goes and what stays is `heap::redact`'s to decide; its audit of what was kept is shown, so that a person can read it first.
 
-use std::path::PathBuf;
+use std::io::Write;
 
 use clap::Args;
 use heap::redact::{PropertyNames, RedactOptions, Salt, redact};
@@ -11,8 +11,9 @@ use heap::snapshot::write::{WriteOptions, write};
 use crate::answer::{Answer, Section};
 use crate::args::FileArg;
 use crate::error::CommandError;
+use crate::open;
+use crate::output::OutputArgs;
 use crate::session::Session;
-use crate::{open, output};
 
 /// Options of `redact`.
 #[derive(Args, Debug)]
@@ -23,9 +24,8 @@ use crate::{open, output};
 pub(crate) struct RedactArgs {
     #[command(flatten)]
     file: FileArg,
-    /// The file to write
-    #[arg(short, long, value_name = "OUT")]
-    output: PathBuf,
+    #[command(flatten)]
+    output: OutputArgs,
     /// Make the same tokens of the same texts each time; whoever knows TEXT can try out what they stand for
     #[arg(long, value_name = "TEXT")]
     salt: Option<String>,
@@ -39,6 +39,7 @@ pub(crate) struct RedactArgs {
 
 /// Redacts.
 pub(crate) fn run(args: &RedactArgs, session: &Session) -> Result<Answer, CommandError> {
+    args.output.check(session)?;
     let file = open::read(&args.file.file, session)?;
     let options = RedactOptions {
         salt: args.salt.as_deref().map_or_else(Salt::random, Salt::from_text),
@@ -46,13 +47,13 @@ pub(crate) fn run(args: &RedactArgs, session: &Session) -> Result<Answer, Comman
         keep_code_names: !args.drop_names,
     };
     let (graph, audit) = redact(file.analysis.graph(), &options);
-    let inputs = [args.file.file.as_path()];
-    let bytes = output::write(&args.output, &inputs, |mut out| write(&graph, &mut out, &WriteOptions::default()))?;
+    let fill = |mut out: &mut dyn Write| write(&graph, &mut out, &WriteOptions::default());
+    let Some(written) = args.output.write("redacted heap snapshot", &args.file.file, fill)? else {
+        session.progress.say("redacted; with -o FILE it is listed what was kept: read that before you share the file");
+        return Ok(file.answer(session));
+    };
     let mut kept = audit.table();
     kept.truncate(session.limit(false));
     let title = "Kept as it was (read it before you share the file)".to_owned();
-    Ok(file
-        .answer(session)
-        .section(Section::Written { path: args.output.clone(), bytes, what: "redacted heap snapshot" })
-        .section(Section::Table { title, table: kept, only_json: &[] }))
+    Ok(file.answer(session).section(written).section(Section::Table { title, table: kept, only_json: &[] }))
 }

@@ -10,14 +10,14 @@ use heap::source::SourceFiles;
 use heap::suspects::{Finding, Options, Report, VerdictKind};
 use heap::{Cancelled, HeapAnalysis};
 
-use crate::answer::{Answer, Section, Status};
+use crate::answer::{Answer, Section, Status, Warning};
 use crate::args::SourceArgs;
 use crate::error::{CommandError, shown};
 use crate::exit::Exit;
 use crate::open::{self, Opened};
 use crate::session::Session;
 use crate::typed::{self, shell_path, shell_word};
-use crate::{findings, memory, usage};
+use crate::{codes, findings, memory, usage};
 
 /// How many suspects a report shows.
 const SUSPECTS: usize = 3;
@@ -113,7 +113,7 @@ pub(crate) fn growth(paths: &[PathBuf], judge: &Judge, session: &Session) -> Res
     let Some(last) = files.last() else { return Ok(open::about(&opened, session)) };
     let classes = findings::growth_section(&report.verdict, &report.classes);
     let answer = open::about(&opened, session).headed().section(memory::section(&last.analysis));
-    let mut answer = with_report(answer, &report, judge).section(classes);
+    let mut answer = with_growth(answer, &files, &report, judge).section(classes);
     let name = shell_path(&last.target.path);
     if let Some(why) = why_command(&last.target.path, &last.analysis, &report, &judge.sources) {
         answer = answer.next(why);
@@ -141,6 +141,11 @@ fn doubt(report: &mut Report, files: &[&Opened]) {
 
 /// Reads snapshots, the oldest first.
 pub(crate) fn read_all(paths: &[PathBuf], session: &Session) -> Result<Vec<Opened>, CommandError> {
+    let mut seen = std::collections::HashSet::new();
+    if let Some(twice) = paths.iter().find(|path| path.canonicalize().is_ok_and(|path| !seen.insert(path))) {
+        let what = format!("{} is named twice: nothing can have grown from a snapshot to itself", shown(twice));
+        return Err(CommandError::new(&codes::USAGE, what).hint(typed::compare(twice)));
+    }
     paths.iter().map(|path| open::read(path, session)).collect()
 }
 
@@ -169,8 +174,31 @@ fn searched<T>(judge: &Judge, search: impl FnOnce(&Options<'_>) -> T) -> T {
     search(&Options { limit, files: &*files })
 }
 
+/// Warns of snapshots of different processes that say nothing about growth. Where a judgement was asked for, there is none: that is no pass.
+fn unrelated(answer: Answer, files: &[Opened], report: &Report, judge: &Judge) -> Answer {
+    let belong = |pair: &[Opened]| {
+        pair[0].target.node == pair[1].target.node && heap::diff::is_same_process(pair[0].analysis.graph(), pair[1].analysis.graph())
+    };
+    if report.verdict.kind != VerdictKind::NotEnoughEvidence || files.windows(2).all(belong) {
+        return answer;
+    }
+    let asked = if judge.fail_on == FailOn::Never { "" } else { ": --fail-on cannot judge them" };
+    let message = format!("these are snapshots of different processes{asked} (heapwhy explain {})", codes::DIFFERENT_PROCESSES.id);
+    let mut answer = answer;
+    answer.warnings.push(Warning { kind: "different_processes", count: 1, offset: None, message });
+    if judge.fail_on != FailOn::Never && answer.exit == Exit::Fine {
+        answer.exit = codes::DIFFERENT_PROCESSES.exit;
+    }
+    answer
+}
+
+/// Adds verdict and suspects of several files, and the exit code that follows from how to judge.
+pub(crate) fn with_growth(answer: Answer, files: &[Opened], report: &Report, judge: &Judge) -> Answer {
+    unrelated(with_report(answer, report, judge), files, report, judge)
+}
+
 /// Adds verdict and suspects, and the exit code that follows from how to judge.
-pub(crate) fn with_report(answer: Answer, report: &Report, judge: &Judge) -> Answer {
+fn with_report(answer: Answer, report: &Report, judge: &Judge) -> Answer {
     let judged = judge.exit(report.verdict.kind);
     let exit = if answer.exit == Exit::Fine { judged } else { answer.exit };
     let mut answer = answer.section(findings::verdict_section(&report.verdict));

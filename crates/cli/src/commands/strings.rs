@@ -12,7 +12,7 @@ use crate::session::Session;
 /// Options of `strings`.
 #[derive(Args, Debug)]
 #[command(
-    before_help = "Examples:\n  heapwhy strings app.heapsnapshot\n  heapwhy strings app.heapsnapshot --dup\n  heapwhy strings app.heapsnapshot --grep user-",
+    before_help = "Examples:\n  heapwhy strings app.heapsnapshot\n  heapwhy strings app.heapsnapshot --dup\n  heapwhy strings app.heapsnapshot --grep user-\n\nretained: what the strings of one row free together if all of them go, each byte counted once.",
     help_template = crate::args::TEMPLATE
 )]
 pub(crate) struct StringsArgs {

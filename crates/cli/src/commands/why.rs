@@ -85,9 +85,10 @@ fn ways(scene: &Scene<'_>, nodes: &[NodeIx], limit: usize) -> (Vec<Way>, usize) 
     let all = PathLimits { nodes: usize::MAX, ..PathLimits::default() };
     let shapes = shapes_of(scene.graph(), &scene.paths, nodes, all);
     let told = shapes.iter().take(limit).map(|shape| {
-        let target = shape.steps.last().map_or(shape.root, |step| step.edge.to);
+        let steps = shape.steps(scene.graph(), &scene.paths);
+        let target = steps.last().map_or(shape.root, |step| step.edge.to);
         let about = About { target, holder: None, times: shape.count };
-        Way { count: shape.count, story: tell_path(scene, shape.root, &shape.steps, about) }
+        Way { count: shape.count, story: tell_path(scene, shape.root, &steps, about) }
     });
     (told.collect(), shapes.len().saturating_sub(limit))
 }

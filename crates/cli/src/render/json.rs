@@ -36,23 +36,55 @@ pub(super) fn answer(out: &mut dyn Write, answer: &Answer) -> io::Result<()> {
     out.write_all(b"}\n")
 }
 
-/// Writes the rows of all tables, a line each; where there are several tables, each row begins with the name of its own. Ids are rows too.
+/// Writes the main rows, a line each: those of tables, the nodes of trees with their `depth`, the elements of lists (findings, paths), and
+/// ids. Where several sections have rows, each begins with the name of its own.
 pub(super) fn rows(out: &mut dyn Write, answer: &Answer) -> io::Result<()> {
-    let is_table = |section: &&Section| matches!(section, Section::Table { .. });
-    let several = answer.sections.iter().filter(is_table).count() > 1;
+    let has_rows = |section: &&Section| matches!(section, Section::Table { .. } | Section::Tree { .. } | Section::Value { .. });
+    let several = answer.sections.iter().filter(has_rows).count() > 1;
+    let front = |name: &str| if several { format!("{{\"table\":{}", json!(name)) } else { "{".to_owned() };
     for section in &answer.sections {
         match section {
             Section::Table { table, .. } => {
                 for row in &table.rows {
-                    let front = if several { format!("{{\"table\":\"{}\"", table.name) } else { "{".to_owned() };
-                    out.write_all(front.as_bytes())?;
+                    out.write_all(front(table.name).as_bytes())?;
                     write_cells(out, &table.columns, row, !several)?;
                     out.write_all(b"}\n")?;
                 }
             }
+            Section::Tree { tree, .. } => tree_rows(out, tree, &front(tree.name), several)?,
             Section::Ids(ids) => ids.iter().try_for_each(|id| writeln!(out, "{{\"id\":\"{}\"}}", id.0))?,
-            _ => {}
+            Section::Value { name, json: Value::Array(elements), .. } => {
+                elements.iter().try_for_each(|element| value_row(out, element, several.then_some(*name)))?;
+            }
+            Section::Value { name, json, .. } => value_row(out, json, several.then_some(*name))?,
+            // A sentence beside rows is none of them.
+            Section::Text { .. } if answer.sections.len() > 1 => {}
+            Section::Text { name, text } | Section::Raw { name, text } => writeln!(out, "{}", json!({ *name: text }))?,
+            Section::Written { path, bytes, what } => {
+                writeln!(out, "{}", json!({"path": path.display().to_string(), "bytes": bytes, "what": what}))?;
+            }
         }
+    }
+    Ok(())
+}
+
+fn value_row(out: &mut dyn Write, value: &Value, table: Option<&str>) -> io::Result<()> {
+    let row = if value.is_object() { value.to_string() } else { json!({ "value": value }).to_string() };
+    match table {
+        Some(table) if row.len() > 2 => writeln!(out, "{{\"table\":{},{}", json!(table), &row[1..]),
+        _ => writeln!(out, "{row}"),
+    }
+}
+
+/// Writes the nodes of a tree, parents before children, without recursion.
+fn tree_rows(out: &mut dyn Write, tree: &Tree, front: &str, is_named: bool) -> io::Result<()> {
+    let comma = if is_named { "," } else { "" };
+    let mut stack: Vec<(usize, &TreeNode)> = tree.roots.iter().rev().map(|node| (0, node)).collect();
+    while let Some((depth, node)) = stack.pop() {
+        write!(out, "{front}{comma}\"depth\":{depth},\"edge\":{},\"label\":{}", json!(node.edge), json!(node.label))?;
+        write_cells(out, &tree.columns, &node.cells, false)?;
+        writeln!(out, ",\"more\":{}}}", node.more)?;
+        stack.extend(node.children.iter().rev().map(|child| (depth + 1, child)));
     }
     Ok(())
 }

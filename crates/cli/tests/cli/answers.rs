@@ -319,3 +319,35 @@ fn places_that_a_report_prints_are_selectors() {
     let unknown = fixture.run(&["why", &last, "session.js:2", "--no-index"]);
     assert!(unknown.err.contains("no script in the snapshot is called session.js\n  close    /srv/shop/sessions.js"), "{}", unknown.err);
 }
+
+#[test]
+fn a_limit_counts_the_rows_of_printed_objects() {
+    let fixture = Fixture::new();
+    fixture.snapshot("many.heapsnapshot", 40);
+    for (limit, rows) in [("1", 1), ("3", 3), ("7", 7), ("30", 30)] {
+        let ran = fixture.run(&["inspect", "many.heapsnapshot", "Session", "--limit", limit]);
+        let shown = ran.out.lines().filter(|line| line.contains('@') || line.contains("user:")).count();
+        assert!(shown > 0 && shown <= rows, "{limit}: {}", ran.out);
+    }
+}
+
+#[test]
+fn verdicts_and_words_are_explained() {
+    let fixture = Fixture::new();
+    for (word, expected) in [
+        ("growing", "a verdict"),
+        ("filling-to-a-bound", "a verdict"),
+        ("not enough evidence", "a verdict"),
+        ("clean", "it cannot see growth"),
+        ("large-but-flat", "a verdict"),
+        ("lazy-gc", "a verdict"),
+        ("suspect", "a verdict"),
+        ("unbounded-collection", "unbounded-collection:"),
+        ("grew", "in a report"),
+        ("hw-edad4a", "fingerprint"),
+    ] {
+        let ran = fixture.run(&["explain", word]);
+        assert!(ran.code == 0 && ran.out.contains(expected), "{word}: {}{}", ran.out, ran.err);
+    }
+    assert!(fixture.run(&["explain", "growin"]).err.contains("heapwhy explain growing"));
+}

@@ -155,3 +155,44 @@ fn where_nothing_can_be_unpacked() {
     assert!(told.starts_with("heapwhy: cannot unpack standard input: no temporary file can be made in /sys: "), "{told}");
     assert!(told.contains("TMPDIR=") && told.contains("HW1201") && !told.contains(".tmp"), "{told}");
 }
+
+#[test]
+fn a_gate_does_not_pass_what_it_cannot_judge() {
+    let fixture = Fixture::new();
+    let (old, ids) = (b"v24.21.0", b"v20.10.0");
+    let mut other = std::fs::read(fixture.path("app.heapsnapshot")).unwrap();
+    let at = other.windows(old.len()).position(|window| window == old).unwrap();
+    other[at..at + ids.len()].copy_from_slice(ids);
+    // Another run: the ids mean other objects.
+    let text = String::from_utf8(other).unwrap().replace("Session", "Visitor");
+    fixture.file("other.heapsnapshot", text.as_bytes());
+    for front in [&["diff"][..], &[]] {
+        for (behind, code) in [(&[][..], 0), (&["--fail-on", "growing"], 5), (&["--fail-on", "suspect"], 5)] {
+            let words: Vec<&str> = front.iter().chain(&["app.heapsnapshot", "other.heapsnapshot"]).chain(behind).copied().collect();
+            let ran = fixture.run(&words);
+            assert_eq!(ran.code, code, "{words:?}: {}{}", ran.out, ran.err);
+            assert!(ran.err.contains("snapshots of different processes") && ran.err.contains("HW1105"), "{words:?}: {}", ran.err);
+            assert!(ran.out.contains("not enough evidence"), "{words:?}: {}", ran.out);
+        }
+    }
+}
+
+#[test]
+fn one_snapshot_twice_is_no_series() {
+    let fixture = Fixture::new();
+    for words in [&["app.heapsnapshot", "./app.heapsnapshot"][..], &["diff", "app.heapsnapshot", "app.heapsnapshot"]] {
+        let ran = fixture.run(words);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{words:?}: {}", ran.err);
+        assert!(ran.err.contains("is named twice"), "{words:?}: {}", ran.err);
+    }
+}
+
+#[test]
+fn names_a_few_letters_away_are_suggested() {
+    let fixture = Fixture::new();
+    for command in ["why", "path", "inspect", "refs", "instances"] {
+        let ran = fixture.run(&[command, "app.heapsnapshot", "Sesion"]);
+        assert_eq!(ran.code, 2, "{command}: {}", ran.err);
+        assert!(ran.err.contains("close    Session"), "{command}: {}", ran.err);
+    }
+}

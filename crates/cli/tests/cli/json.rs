@@ -86,3 +86,28 @@ fn errors_are_json_too() {
         assert_eq!((code, &value["error"]["code"], &value["status"]), (*exit, &Value::from(*expected), &Value::from("error")), "{words:?}");
     }
 }
+
+#[test]
+fn every_command_has_rows() {
+    let fixture = Fixture::new();
+    fixture.snapshot("later.heapsnapshot", 6);
+    let cases: &[(&[&str], &str)] = &[
+        (&["app.heapsnapshot", "later.heapsnapshot"], "\"table\":\"verdict\""),
+        (&["why", "app.heapsnapshot", "Session"], "\"path\":["),
+        (&["inspect", "app.heapsnapshot", "SessionCache"], "\"edge\":\"byId:\""),
+        (&["path", "app.heapsnapshot", "Session"], "\"depth\":1"),
+        (&["dominators", "app.heapsnapshot"], "\"depth\":1"),
+        (&["refs", "app.heapsnapshot", "@27"], "\"edge\":\"[value]\""),
+        (&["diff", "app.heapsnapshot", "later.heapsnapshot"], "\"table\":\"diff\""),
+        (&["explain", "exit"], "\"explanation\""),
+        (&["convert", "app.heapsnapshot", "--to", "csv", "-o", "nodes.csv"], "\"what\":\"CSV table\""),
+    ];
+    for (words, expected) in cases {
+        let words: Vec<&str> = words.iter().copied().chain(["--jsonl"]).collect();
+        let ran = fixture.run(&words);
+        assert!(ran.out.contains(expected), "{words:?}: {}{}", ran.out, ran.err);
+        for line in ran.out.lines() {
+            assert!(serde_json::from_str::<Value>(line).is_ok_and(|row| row.is_object()), "{words:?}: {line}");
+        }
+    }
+}

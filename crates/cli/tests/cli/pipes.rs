@@ -197,3 +197,12 @@ fn rows_one_a_line() {
     );
     assert_eq!(fixture.run(&["classes", "app.heapsnapshot", "--jsonl", "--json"]).code, 2);
 }
+
+#[test]
+fn ids_of_a_query_and_of_a_path() {
+    let fixture = Fixture::new();
+    let query = fixture.run(&["query", "app.heapsnapshot", "Session", "--exact", "-q"]);
+    assert_eq!((query.code, query.out.as_str()), (0, "@27\n@31\n@35\n"), "{}", query.err);
+    let path = fixture.run(&["path", "app.heapsnapshot", "@27", "-q"]);
+    assert_eq!((path.code, path.out.lines().last()), (0, Some("@27")), "{}{}", path.out, path.err);
+}

@@ -31,6 +31,34 @@ fn the_input_is_never_overwritten() {
     assert_eq!(std::fs::read(fixture.path("app.heapsnapshot")).unwrap(), before);
 }
 
+#[test]
+fn a_file_that_exists_is_replaced_by_force_only() {
+    let fixture = Fixture::new();
+    for words in [&["convert", "app.heapsnapshot", "--to", "csv", "-o", "out"][..], &["redact", "app.heapsnapshot", "-o", "out"]] {
+        fixture.file("out", b"mine");
+        let ran = fixture.run(words);
+        assert_eq!((ran.code, ran.out.as_str()), (7, ""), "{words:?}: {}", ran.err);
+        assert!(ran.err.contains("--force") && ran.err.contains("HW1205"), "{}", ran.err);
+        assert_eq!(std::fs::read(fixture.path("out")).unwrap(), b"mine");
+        let forced: Vec<&str> = words.iter().copied().chain(["--force"]).collect();
+        assert_eq!(fixture.run(&forced).code, 0);
+        assert_ne!(std::fs::read(fixture.path("out")).unwrap(), b"mine");
+    }
+}
+
+#[test]
+fn a_dash_is_standard_output() {
+    let fixture = Fixture::new();
+    let ran = fixture.run(&["convert", "app.heapsnapshot", "--to", "csv", "-o", "-"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert!(ran.out.starts_with("id,type,class,") && !ran.out.contains("wrote"), "{}", ran.out);
+    let redacted = fixture.run(&["redact", "app.heapsnapshot", "-o", "-"]);
+    assert_eq!(redacted.code, 0, "{}", redacted.err);
+    assert_eq!(fixture.run_with(&["instances", "-", "Session", "-q"], redacted.out.as_bytes()).out.lines().count(), 4);
+    assert!(!fixture.path("-").exists());
+    assert_eq!(fixture.run(&["redact", "app.heapsnapshot", "-o", "-", "--json"]).code, 2);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_leaves_nothing_behind() {

@@ -227,7 +227,40 @@ fn by_group(analysis: &HeapAnalysis, by: Grouping, files: &dyn SourceFiles, only
         }
     }
     rows.retain(|row| row.count > 0);
+    if by == Grouping::File {
+        tell_apart(&mut rows);
+    }
     rows
+}
+
+/// Names files by as much of their paths as tells them apart: every package has an `index.js`. Several of Node's own are called `utils`:
+/// those have whole names.
+fn tell_apart(rows: &mut [Row]) {
+    let own = |name: &str| name.starts_with("node:") || name == UNKNOWN;
+    let end = |name: &str, parts: usize| {
+        let from = name.rmatch_indices(['/', '\\']).nth(parts - 1).map_or(0, |(at, _)| at + 1);
+        name[from..].to_owned()
+    };
+    let mut parts = vec![1_usize; rows.len()];
+    loop {
+        let mut users: FxHashMap<String, Vec<usize>> = FxHashMap::default();
+        for (at, row) in rows.iter().enumerate().filter(|(_, row)| !own(&row.name)) {
+            users.entry(end(&row.name, parts[at])).or_default().push(at);
+        }
+        let mut longer = false;
+        for at in users.into_values().filter(|rows| rows.len() > 1).flatten() {
+            if end(&rows[at].name, parts[at]).len() < rows[at].name.len() {
+                parts[at] += 1;
+                longer = true;
+            }
+        }
+        if !longer {
+            break;
+        }
+    }
+    for (row, parts) in rows.iter_mut().zip(parts).filter(|(row, _)| !own(&row.name)) {
+        row.name = end(&row.name, parts);
+    }
 }
 
 /// Gives every node the number of its group.
@@ -238,6 +271,10 @@ struct GroupNamer<'a> {
     scripts: ScriptNames<'a>,
     /// Groups of scripts that were met.
     known: FxHashMap<u32, u32>,
+    /// Where code was written, before it was minified.
+    setting: Setting<'a>,
+    /// Files of places that were met: script, line and column.
+    places: FxHashMap<(u32, u32, u32), u32>,
     names: Vec<String>,
     numbers: FxHashMap<String, u32>,
     /// Groups of shapes by class and sequence of property names.
@@ -252,6 +289,8 @@ impl<'a> GroupNamer<'a> {
             files,
             scripts: ScriptNames::of(analysis.graph()),
             known: FxHashMap::default(),
+            setting: Setting::new(analysis, files),
+            places: FxHashMap::default(),
             names: Vec::new(),
             numbers: FxHashMap::default(),
             shapes: FxHashMap::default(),
@@ -275,6 +314,16 @@ impl<'a> GroupNamer<'a> {
             return self.shape(node);
         }
         let Some(location) = self.analysis.graph().location(node) else { return 0 };
+        if self.by == Grouping::File {
+            let place = (location.script_id, location.line, location.column);
+            if let Some(&known) = self.places.get(&place) {
+                return known;
+            }
+            let file = self.setting.place(node).map(|place| place.file).filter(|file| !file.is_empty());
+            let group = file.map_or(0, |file| self.number(file));
+            self.places.insert(place, group);
+            return group;
+        }
         if let Some(&known) = self.known.get(&location.script_id) {
             return known;
         }
@@ -290,9 +339,6 @@ impl<'a> GroupNamer<'a> {
                 Owner::Unknown => UNKNOWN.to_owned(),
                 owner => owner.to_string(),
             },
-            // Several of Node's own are called `utils`.
-            Grouping::File if script.starts_with("node:") => script,
-            Grouping::File => Place::new(script, 0, 0).file_name().to_owned(),
             _ => script,
         };
         self.number(name)

@@ -91,6 +91,7 @@ impl Selector {
             && let Ok(line) = line.parse()
             && !file.is_empty()
         {
+            let file = file.trim_start_matches("./");
             // `file.js:12:3` names a line too.
             return match file.rsplit_once(':').map(|(file, line)| (file, line.parse())) {
                 Some((file, Ok(line))) => Self::Line(file.to_owned(), line),

@@ -21,8 +21,8 @@ pub struct StringQuery {
 const SHOWN: usize = 200;
 
 /// Lists strings by content: columns `string, length, count, self_size, retained_size, wasted_bytes, cut, id`. `length` counts UTF-16 units
-/// of what is in the file; `wasted_bytes` is what would be saved if there were only one; `id` is the first one's. What retains most comes
-/// first, and `cut` says that V8 wrote only the start: up to Node 26 such strings count as equal when their starts are; with `duplicates` exactly DevTools' groups. O(nodes + bytes of the string table).
+/// of what is in the file; `wasted_bytes` is what would be saved if there were only one; `id` is the first one's. `retained_size` is what the strings of one
+/// content retain together, each byte counted once. What retains most comes first, and `cut` says that V8 wrote only the start: up to Node 26 such strings count as equal when their starts are; with `duplicates` exactly DevTools' groups. O(nodes + bytes of the string table).
 #[must_use]
 pub fn strings(analysis: &HeapAnalysis, query: &StringQuery, limit: usize) -> Table {
     let columns = [
@@ -40,7 +40,7 @@ pub fn strings(analysis: &HeapAnalysis, query: &StringQuery, limit: usize) -> Ta
     let contents = StringContents::of(analysis);
     let wanted = query.grep.as_deref().map(|text| if query.ignore_case { text.to_lowercase() } else { text.to_owned() });
     let is_any = wanted.is_none() && query.min_len == 0;
-    let groups = contents.groups(if query.duplicates { 2 } else { 1 }, |sample| {
+    let mut groups = contents.groups(if query.duplicates { 2 } else { 1 }, |sample| {
         if is_any {
             return true;
         }
@@ -49,8 +49,9 @@ pub fn strings(analysis: &HeapAnalysis, query: &StringQuery, limit: usize) -> Ta
         let found = |wanted: &String| if query.ignore_case { text.to_lowercase().contains(wanted) } else { text.contains(wanted.as_str()) };
         has_length && wanted.as_ref().is_none_or(found)
     });
+    groups.sort_by_key(|group| std::cmp::Reverse(group.together));
     table.total_rows = groups.len() as u64;
-    for StringGroup { sample, count, self_size, retained_size, largest } in groups.into_iter().take(limit) {
+    for StringGroup { sample, count, self_size, together, largest, .. } in groups.into_iter().take(limit) {
         let text = string_text(graph, sample);
         let length = text.encode_utf16().count() as u64;
         let shown = match text.char_indices().nth(SHOWN) {
@@ -62,7 +63,7 @@ pub fn strings(analysis: &HeapAnalysis, query: &StringQuery, limit: usize) -> Ta
             length.into(),
             count.into(),
             self_size.into(),
-            retained_size.into(),
+            together.into(),
             self_size.saturating_sub(largest).into(),
             if crate::preview::is_cut(graph, sample, length) { "yes" } else { "no" }.into(),
             graph.id(sample).into(),

@@ -14,8 +14,10 @@ use crate::story::{Hop, HopEdge, Leaking, Story, calls, roots};
 const MAX_HOPS: usize = 14;
 /// The longest run of hops that is looked at for repetition.
 const MAX_PERIOD: usize = 4;
-/// Steps of a path beyond this many are not told one by one: the middle of a long linked list.
+/// Steps of a path beyond this many are not told one by one: the middle of a long path.
 const MAX_STEPS: usize = 4096;
+/// Of a run of equal steps, those of a linked list, so many are told at each end; the others are counted.
+const TOLD_OF_RUN: usize = 32;
 
 /// What a story is to be about.
 #[derive(Clone, Copy, Debug)]
@@ -38,18 +40,45 @@ pub fn tell(scene: &Scene<'_>, about: About) -> Story {
 /// Tells a given path. O(length of the path).
 #[must_use]
 pub fn tell_path(scene: &Scene<'_>, root: NodeIx, steps: &[Step], about: About) -> Story {
-    let steps: Vec<Step> = if steps.len() > MAX_STEPS {
-        let half = MAX_STEPS / 2;
-        steps[..half].iter().chain(&steps[steps.len() - half..]).copied().collect()
-    } else {
-        steps.to_vec()
-    };
+    let (mut steps, runs) = shortened(scene, steps);
+    let mut skipped = 0;
+    if steps.len() > MAX_STEPS {
+        let middle = MAX_STEPS / 2..steps.len() - MAX_STEPS / 2;
+        skipped = steps.drain(middle).filter(|step| scene.is_visible(step.edge.to)).count();
+    }
     let mut hops = Teller::new(scene, Detail::General).tell(root, &steps, about.target);
     fold_repetitions(&mut hops);
+    for (last, links) in runs {
+        // Where the last of a run is no hop of its own, or not one of many, its links are just left out.
+        match hops.iter_mut().find(|hop| hop.at == Some(last)).and_then(|hop| hop.edge.as_mut()).filter(|edge| edge.times > 1) {
+            Some(edge) => edge.times += links as u64,
+            None => skipped += links,
+        }
+    }
     mark_cut(&mut hops, about);
-    let left_out = leave_out(&mut hops);
+    let left_out = leave_out(&mut hops) + skipped;
     label(scene, &mut hops);
     Story { hops, left_out }
+}
+
+/// Returns the steps without the middles of long runs of equal ones, and for each such run its last node and how many links went.
+fn shortened(scene: &Scene<'_>, steps: &[Step]) -> (Vec<Step>, Vec<(NodeIx, usize)>) {
+    let graph = scene.graph();
+    let same = |a: &Step, b: &Step| {
+        let word = |step: &Step| (step.edge.kind, graph.edge_name(step.edge), graph.name_ix(step.from), graph.name_ix(step.edge.to));
+        word(a) == word(b)
+    };
+    let (mut kept, mut runs) = (Vec::new(), Vec::new());
+    for run in steps.chunk_by(same) {
+        if run.len() <= 2 * TOLD_OF_RUN {
+            kept.extend_from_slice(run);
+            continue;
+        }
+        kept.extend_from_slice(&run[..TOLD_OF_RUN]);
+        kept.extend_from_slice(&run[run.len() - TOLD_OF_RUN..]);
+        runs.push((run[run.len() - 1].edge.to, run.len() - 2 * TOLD_OF_RUN));
+    }
+    (kept, runs)
 }
 
 /// Tells a path hop by hop with nothing left out but V8's own objects: every link of a list, every index, no hop marked, none judged.

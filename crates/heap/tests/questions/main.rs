@@ -407,6 +407,20 @@ fn strings_waste_what_copies_need() {
     "#);
 }
 
+/// `text += piece`: each joined string holds the one before, and all begin alike.
+#[test]
+fn what_joined_strings_retain_counts_once() {
+    let start = "x".repeat(1100);
+    let analysis = heap(&format!(
+        "1 synthetic  0\n3 object global 8\n1 >1 3\n5 concatenated_string c 20\n7 concatenated_string b 20\n9 concatenated_string a 20\n\
+         11 string {start} 1200\n13 string p 16\n15 string q 16\n17 string r 16\n3 .log 5\n5 ~first 7\n5 ~second 13\n7 ~first 9\n7 ~second 15\n\
+         9 ~first 11\n9 ~second 17"
+    ));
+    let table = strings(&analysis, &StringQuery::default(), 10);
+    let rows: Vec<String> = table.rows.iter().map(|row| row[2..5].iter().map(cell).collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(rows[..2], ["4 1260 1308", "1 16 16"], "the log and its three longer versions: all bytes once");
+}
+
 #[test]
 fn comparisons_match_by_id_or_say_that_they_cannot() {
     let base = heap("1 synthetic  0\n33 object global 8\n1 >1 33\n65 object Session 24\n33 .a 65");
@@ -423,4 +437,33 @@ fn comparisons_match_by_id_or_say_that_they_cannot() {
     class | first_count | last_count | count_delta | size_delta | counts | always_grew
     Session | 1 | 2 | +1 | +40 | 1 → 2 → 2 | no
     "#);
+}
+
+#[test]
+fn files_of_one_name_are_told_apart() {
+    let script = |id: u32, name: &str, n: u32| {
+        format!(
+            "{id} closure f 64\n3 .f{n} {id}\n{id} @ {n} 0 0\n{0} code (shared) 8\n{id} ~shared {0}\n{1} code {name} 8\n{0} ~script {1}",
+            id + 2,
+            id + 4
+        )
+    };
+    let scripts = ["/app/node_modules/a/index.js", "/app/node_modules/b/index.js", "/app/main.js", "/app/node_modules/b/lib/index.js"];
+    let drawn: Vec<String> = (0..).zip(scripts).map(|(n, name)| script(11 + 10 * n, name, n + 1)).collect();
+    let analysis = heap(&format!("1 synthetic  0\n3 object global 8\n1 >1 3\n{}", drawn.join("\n")));
+    let table = histogram(&analysis, Grouping::File, &NoFiles, HistogramSort::Name, None, None, 10);
+    let names: Vec<String> = table.rows.iter().map(|row| cell(&row[0])).collect();
+    assert_eq!(names, ["(unknown)", "a/index.js", "b/index.js", "lib/index.js", "main.js"]);
+    let shorts = [
+        ("/n/dataloader/index.js", "dataloader/index.js:1:2"),
+        ("/n/foo/lib/index.mjs", "foo/lib/index.mjs:1:2"),
+        ("index.js", "index.js:1:2"),
+        ("/a/server.js", "server.js:1:2"),
+        ("/index.js", "index.js:1:2"),
+        ("C:\\n\\x\\index.js", "x\\index.js:1:2"),
+        ("/index.lib/index.js", "/index.lib/index.js:1:2"),
+    ];
+    for (file, short) in shorts {
+        assert_eq!(heap::source::Place::new(file, 1, 2).short().trim_start_matches('/'), short.trim_start_matches('/'), "{file}");
+    }
 }
