@@ -286,7 +286,7 @@ fn unreadable(path: &Path, error: ReadError) -> CommandError {
 }
 
 fn foreign(path: &Path, found: &Found) -> CommandError {
-    let name = shown(path);
+    let name = if is_gzip(path) { format!("{} is gzip, and what is in it", shown(path)) } else { shown(path) };
     let not_yet = |what: &str| format!("{name} is {what}, which is not supported by this version yet");
     let snapshot_hint = "a snapshot is made by v8.writeHeapSnapshot(), or: node --heapsnapshot-signal=SIGUSR2 app.js";
     match found {
@@ -317,6 +317,12 @@ fn foreign(path: &Path, found: &Found) -> CommandError {
         Found::Text => CommandError::new(&codes::NOT_A_SNAPSHOT, format!("{name} is text, not a heap snapshot")).hint(snapshot_hint),
         _ => CommandError::new(&codes::NOT_A_SNAPSHOT, format!("{name} is not a heap snapshot")).why(found.to_string()).hint(snapshot_hint),
     }
+}
+
+/// Says whether a file starts as gzip does.
+fn is_gzip(path: &Path) -> bool {
+    let mut head = [0; 2];
+    !is_stdin(path) && File::open(path).and_then(|mut file| file.read_exact(&mut head)).is_ok() && head == [0x1f, 0x8b]
 }
 
 /// Tells a core dump from other ELF files.

@@ -10,6 +10,8 @@ use super::style::Style;
 
 /// The narrowest that a column of text is cut to.
 const NARROWEST: usize = 12;
+/// The narrowest where even that leaves the line too long.
+const NARROWEST_OF_ALL: usize = 6;
 
 /// The spaces between columns.
 const GAP: usize = 2;
@@ -83,14 +85,24 @@ fn cut(text: &str, column: &TableColumn, width: usize, style: &Style) -> String 
 fn widths(columns_: &[&TableColumn], cells: &[Vec<String>], line: usize) -> Vec<usize> {
     let widest = |at: usize| cells.iter().map(|row| columns(&row[at])).max().unwrap_or(0);
     let mut widths: Vec<usize> = columns_.iter().enumerate().map(|(at, column)| widest(at).max(column.title.len())).collect();
-    let gaps = GAP * widths.len().saturating_sub(1);
+    let line = line.saturating_sub(GAP * widths.len().saturating_sub(1));
+    shrink(&mut widths, columns_, line, NARROWEST);
+    let mut narrower = widths.clone();
+    shrink(&mut narrower, columns_, line, NARROWEST_OF_ALL);
+    // Names are not mangled for nothing: where the numbers alone are too wide.
+    if narrower.iter().sum::<usize>() <= line { narrower } else { widths }
+}
+
+/// Takes from the widest texts what all columns together have too much, down to a least width.
+fn shrink(widths: &mut [usize], columns_: &[&TableColumn], room: usize, least: usize) {
     loop {
-        let excess = (widths.iter().sum::<usize>() + gaps).saturating_sub(line);
-        let candidates = widths.iter().enumerate().filter(|(at, width)| is_text(columns_[*at]) && **width > NARROWEST);
-        let Some((at, &width)) = candidates.max_by_key(|(_, width)| **width).filter(|_| excess > 0) else { return widths };
+        let excess = widths.iter().sum::<usize>().saturating_sub(room);
+        let floor_of = |at: usize| least.max(columns_[at].title.len());
+        let candidates = widths.iter().enumerate().filter(|(at, width)| is_text(columns_[*at]) && **width > floor_of(*at));
+        let Some((at, &width)) = candidates.max_by_key(|(_, width)| **width).filter(|_| excess > 0) else { return };
         // Down to the next widest at most, so that two long columns end up equal.
         let next = widths.iter().enumerate().filter(|(other, _)| *other != at && is_text(columns_[*other])).map(|(_, width)| *width);
-        let floor = next.filter(|next| *next < width).max().unwrap_or(NARROWEST).max(NARROWEST).min(width - 1);
+        let floor = next.filter(|next| *next < width).max().unwrap_or(0).max(floor_of(at)).min(width - 1);
         widths[at] = floor.max(width.saturating_sub(excess));
     }
 }

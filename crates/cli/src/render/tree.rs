@@ -14,6 +14,9 @@ use super::table::{is_text, plain};
 /// Levels beyond this are not indented further.
 const DEEPEST_INDENT: usize = 20;
 
+/// A label is not cut to less, however narrow the terminal.
+const LEAST_LABEL: usize = 8;
+
 /// A line to be written.
 struct Line<'a> {
     node: &'a TreeNode,
@@ -92,7 +95,7 @@ fn write_line(out: &mut dyn Write, tree: &Tree, line: &Line<'_>, numbers: &[usiz
         .filter(|cell| !matches!(cell, Cell::None))
         .map(|cell| plain(cell, heap::view::ColumnKind::Text))
         .collect();
-    let room = style.width.saturating_sub(columns(&front) + columns(&branch)).max(24);
+    let room = style.width.saturating_sub(columns(&front) + columns(&branch)).max(LEAST_LABEL);
     let label =
         if line.node.edge.is_empty() { line.node.label.clone() } else { format!("{} {}", line.node.edge.trim_end(), line.node.label) };
     let behind = texts.join("  ");
@@ -105,7 +108,10 @@ fn write_line(out: &mut dyn Write, tree: &Tree, line: &Line<'_>, numbers: &[usiz
 /// Says how many children were left out.
 fn write_more(out: &mut dyn Write, line: &Line<'_>, widths: &[usize], style: &Style) -> io::Result<()> {
     let indent = " ".repeat(widths.iter().map(|width| width + 2).sum());
-    let text = format!("{indent}{}… {} more", branch(line), number::count(line.node.more));
+    let mut text = format!("{indent}{}… {} more", branch(line), number::count(line.node.more));
+    if columns(&text) > style.width {
+        text.truncate(text.len() - " more".len());
+    }
     writeln!(out, "{}", style.dim(&style.own(&text)))
 }
 

@@ -351,3 +351,26 @@ fn verdicts_and_words_are_explained() {
     }
     assert!(fixture.run(&["explain", "growin"]).err.contains("heapwhy explain growing"));
 }
+
+#[test]
+fn sixty_columns_are_enough() {
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/shop");
+    let fixture = Fixture::new();
+    for name in ["1.heapsnapshot.gz", "2.heapsnapshot.gz"] {
+        std::fs::copy(fixtures.join(name), fixture.path(name)).unwrap();
+    }
+    let questions: &[&[&str]] = &[
+        &["classes", "2.heapsnapshot.gz"],
+        &["diff", "1.heapsnapshot.gz", "2.heapsnapshot.gz", "--limit", "5"],
+        &["dominators", "2.heapsnapshot.gz", "--limit", "4"],
+        &["strings", "2.heapsnapshot.gz"],
+        &["refs", "2.heapsnapshot.gz", "Session"],
+        &["instances", "2.heapsnapshot.gz", "Session"],
+    ];
+    for words in questions {
+        let output = command(fixture.folder.path(), words).env("COLUMNS", "60").output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let wide = text.lines().filter(|line| !line.contains("   heapwhy ")).find(|line| line.chars().count() > 60);
+        assert_eq!(wide, None, "{words:?}\n{text}");
+    }
+}

@@ -196,3 +196,25 @@ fn names_a_few_letters_away_are_suggested() {
         assert!(ran.err.contains("close    Session"), "{command}: {}", ran.err);
     }
 }
+
+#[test]
+fn a_snapshot_without_its_last_byte_is_cut() {
+    let fixture = Fixture::new();
+    let whole = std::fs::read(fixture.path("app.heapsnapshot")).unwrap();
+    let end = whole.iter().rposition(|&byte| byte == b'}').unwrap();
+    fixture.file("cut.heapsnapshot", &whole[..end]);
+    let ran = fixture.run(&["cut.heapsnapshot"]);
+    assert!(ran.code == 3 && ran.err.contains("the file is cut: its final } is missing") && ran.out.contains("PARTIAL"), "{}", ran.err);
+    fixture.file("whole.heapsnapshot", &whole[..=end]);
+    assert_eq!(fixture.run(&["whole.heapsnapshot"]).err, "");
+}
+
+#[test]
+fn garbage_in_gzip_is_told_as_such() {
+    let fixture = Fixture::new();
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(b"hello, world\n").unwrap();
+    fixture.file("x.heapsnapshot.gz", &encoder.finish().unwrap());
+    let first = "heapwhy: x.heapsnapshot.gz is gzip, and what is in it is text, not a heap snapshot";
+    refused(&fixture, &["x.heapsnapshot.gz"], 3, "HW1005", first);
+}

@@ -179,6 +179,10 @@ impl Reader<'_> {
     /// Says what stands behind the snapshot, whose strings end with the `]` at `at`.
     fn check_end(&mut self, at: usize) {
         let brace = skip_space(&self.file, at + 1);
+        if brace >= self.file.len() {
+            // All of its parts are there, but a copy that lost one byte may have lost others before.
+            self.problems.add(ProblemKind::BadSection, Some(brace as u64), "the file is cut: its final } is missing");
+        }
         let behind = skip_space(&self.file, if self.file.get(brace) == Some(&b'}') { brace + 1 } else { brace });
         if behind < self.file.len() {
             let count = self.file.len() - behind;
