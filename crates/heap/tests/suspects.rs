@@ -597,6 +597,20 @@ fn ways_to_a_long_list_are_found_at_once() {
     assert!(story.hops.iter().any(|hop| hop.edge.as_ref().is_some_and(|edge| edge.times == 199_999)), "{story:?}");
 }
 
+/// V8 writes `[0]` of an array twice: from the array, and from the elements that are a part of it.
+#[test]
+fn an_entry_of_an_array_is_held_in_one_way() {
+    let mut app = App::new();
+    let list = app.child(NodeIx(2), EdgeKind::PROPERTY, "list", NodeKind::OBJECT, "Array");
+    let item = app.child(list, EdgeKind::ELEMENT, "0", NodeKind::OBJECT, "Item");
+    let elements = app.child(list, EdgeKind::INTERNAL, "elements", NodeKind::ARRAY, "(object elements)");
+    app.builder.edge(elements, EdgeKind::INTERNAL, NewName::Text("0"), Target::Node(item));
+    let analysis = app.sessions(0, 1);
+    let scene = Scene::new(&analysis, &NoFiles);
+    let paths = heap::paths::all_paths(&analysis, &scene.paths, item, heap::paths::PathLimits::default());
+    assert_eq!(paths.iter().map(|path| path.count).collect::<Vec<_>>(), [1]);
+}
+
 #[test]
 fn numbers_of_roots_are_told_in_words() {
     for (group, edge, expected) in [

@@ -1,6 +1,6 @@
 //! More than the one best path: every distinct shape of path.
 
-use rustc_hash::{FxHashMap, FxHasher};
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use std::hash::{Hash, Hasher};
 
 use crate::analysis::HeapAnalysis;
@@ -58,7 +58,11 @@ impl PathShape {
 #[must_use]
 pub fn all_paths(analysis: &HeapAnalysis, tree: &PathTree, node: NodeIx, limits: PathLimits) -> Vec<PathShape> {
     let graph = analysis.graph();
-    let ways = analysis.retainers(node).filter(|&(from, edge)| from != node && analysis.is_essential(from, edge) && tree.is_reached(from));
+    let direct: FxHashSet<NodeIx> = analysis.retainers(node).map(|(from, _)| from).collect();
+    // An array refers to its entries by index, and so does the table that is a part of it: that is one way.
+    let is_part = |from: NodeIx| graph.kind(from) == NodeKind::ARRAY && tree.parent_node(from).is_some_and(|whole| direct.contains(&whole));
+    let counts = |from, edge| from != node && analysis.is_essential(from, edge) && tree.is_reached(from) && !is_part(from);
+    let ways = analysis.retainers(node).filter(|&(from, edge)| counts(from, edge));
     let mut trails = Trails::new(graph, tree, Some(node));
     let mut shapes = Shapes::default();
     for (from, edge) in ways.take(limits.nodes) {
