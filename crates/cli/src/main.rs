@@ -67,7 +67,12 @@ fn run(line: CommandLine) -> Exit {
     });
     session.progress.finish();
     let exit = match result {
-        Ok(answer) => render::answer(&answer, format, &style),
+        Ok(answer) => {
+            let exit = render::answer(&answer, format, &style);
+            // A path of 180,000 hops is a tree as deep: freeing it would need as many stack frames, and the process ends anyway.
+            std::mem::forget(answer);
+            exit
+        }
         Err(error) => render::error(&error, format, &style),
     };
     // The answer stands, whatever becomes of the index.

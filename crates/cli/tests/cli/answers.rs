@@ -374,3 +374,22 @@ fn sixty_columns_are_enough() {
         assert_eq!(wide, None, "{words:?}\n{text}");
     }
 }
+
+#[test]
+fn a_path_of_many_hops_ends_well() {
+    use heap::builder::{NewName, Node, Target};
+    let mut builder = heap::GraphBuilder::new();
+    let mut last = builder.node(Node::new(heap::NodeKind::SYNTHETIC, "", 1, 0));
+    for nth in 1..150_000 {
+        let next = builder.node(Node::new(heap::NodeKind::OBJECT, "Link", 2 * nth + 1, 16));
+        builder.edge(last, heap::EdgeKind::PROPERTY, NewName::Text("next"), Target::Node(next));
+        last = next;
+    }
+    let mut bytes = Vec::new();
+    heap::snapshot::write::write(&builder.finish().0, &mut bytes, &heap::snapshot::write::WriteOptions::default()).unwrap();
+    let fixture = Fixture::new();
+    fixture.file("list.heapsnapshot", &bytes);
+    let ran = fixture.run(&["path", "list.heapsnapshot", "@299999", "--no-index"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.out.lines().count() > 100_000);
+}
