@@ -19,6 +19,8 @@ use crate::workspace::{NODE_LINES, Profile, TOOL_LINE, Workspace, output, run, r
 #[path = "../../crates/cli/tests/cli/schema.rs"]
 mod schema;
 
+/// One fingerprint for one snapshot and for three.
+mod fingerprints;
 /// What the stories must say.
 mod stories;
 /// What grows in place.
@@ -47,9 +49,11 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
             found.with_context(|| format!("no snapshot of {program}.js"))
         };
         let (node, tool, stories, minified) = (workspace.node(line), workspace.node(TOOL_LINE), of("stories")?, of("minified")?);
-        let case = Case { node, tool, heapwhy: heapwhy.clone(), scratch: scratch.clone(), line, files, swelling, stories, minified };
+        let leaks = workspace.root.join("tests/programs/leaks.js");
+        let case = Case { node, tool, heapwhy: heapwhy.clone(), scratch: scratch.clone(), line, files, swelling, stories, minified, leaks };
         let checks: [(&str, Check); 10] = [
             ("demo", Case::demo),
+            ("fingerprints", fingerprints::check),
             ("report on three snapshots", Case::growth),
             ("report on one snapshot", Case::report),
             ("objects that grow in place", swelling::check),
@@ -86,6 +90,8 @@ struct Case {
     stories: PathBuf,
     /// The snapshot that `minified.js` wrote.
     minified: PathBuf,
+    /// The program that leaks what it is told to.
+    leaks: PathBuf,
 }
 
 impl Case {

@@ -72,7 +72,15 @@ fn finding_lines(lines: &mut Vec<Line>, number: usize, finding: &Finding) {
     lines.extend(story_lines(&finding.story));
     labelled(lines, "why", &finding.why.join("; "));
     if let Some((bytes, text)) = &finding.frees {
-        labelled(lines, "frees", &format!("{} if {text}", number::bytes(*bytes)));
+        let text = match &finding.also {
+            Some(_) => format!("{} of the {} held if {text}: cut the second way too", number::bytes(*bytes), number::bytes(finding.held)),
+            None => format!("{} if {text}", number::bytes(*bytes)),
+        };
+        labelled(lines, "frees", &text);
+    }
+    if let Some(also) = &finding.also {
+        labelled(lines, "also", "held by, the second way to cut:");
+        lines.extend(story_lines(also));
     }
     if let Some(look) = &finding.look {
         let place = look.place.short();
@@ -123,7 +131,11 @@ fn edge_lines(lines: &mut Vec<Line>, edge: &HopEdge) {
     lines.push(with_place(vec![Piece::Plain(left)], edge.place.as_ref(), None));
     if edge.cut {
         let marks = "~".repeat(columns(&text).clamp(3, 40));
-        let frees = edge.frees.map_or_else(String::new, |bytes| format!("  cut here: frees {}", number::bytes(bytes)));
+        let frees = match edge.frees {
+            None => String::new(),
+            Some(0) => "  cut here: frees nothing by itself".to_owned(),
+            Some(bytes) => format!("  cut here: frees {}", number::bytes(bytes)),
+        };
         lines.push(vec![Piece::Plain("   │    ".to_owned()), Piece::Alarm(marks), Piece::Faint(frees)]);
     }
 }
@@ -232,6 +244,7 @@ fn finding_json(finding: &Finding) -> Value {
         "path": story_json(&finding.story),
         "why": finding.why,
         "frees": finding.frees.as_ref().map(|(bytes, text)| json!({"bytes": bytes, "if": text})),
+        "also": finding.also.as_ref().map(story_json),
         "look": finding.look.as_ref().map(|look| json!({"location": place_json(&look.place), "text": look.text})),
         "advice": finding.advice,
         "limits": finding.limits,

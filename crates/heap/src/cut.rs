@@ -35,8 +35,8 @@ pub struct Cutter<'a> {
 pub struct Freed {
     /// The self sizes of all that only the cut references reached, in bytes.
     pub bytes: u64,
-    /// How many nodes that are, V8's internals included.
-    pub nodes: u64,
+    /// What is freed, V8's internals included, in no order.
+    pub nodes: Vec<NodeIx>,
     /// Those of the nodes asked about that something else still holds, in the order asked.
     pub kept: Vec<NodeIx>,
 }
@@ -91,6 +91,11 @@ impl<'a> Cutter<'a> {
         let graph = self.analysis.graph();
         let from = graph.edge_source(ix);
         self.alive.get(from.0) && self.analysis.is_essential(from, graph.edge(ix))
+    }
+
+    /// Says whether a node is V8's table of internalized strings, which keeps none of them.
+    pub(crate) fn is_string_table(&self, node: NodeIx) -> bool {
+        self.string_table == Some(node)
     }
 
     /// Returns the references by which a node holds others.
@@ -226,7 +231,7 @@ impl Trial<'_, '_> {
         let freed: Vec<NodeIx> = freed.chain(strings.iter().copied()).collect();
         let bytes = freed.iter().map(|&node| self.cutter.analysis.self_size(node)).fold(0, u64::saturating_add);
         let kept = asked.iter().copied().filter(|&node| !self.is_freed(node) && !strings.contains(&node)).collect();
-        Freed { bytes, nodes: freed.len() as u64, kept }
+        Freed { bytes, nodes: freed, kept }
     }
 
     /// Finds the strings that only the table of internalized strings still refers to.

@@ -151,7 +151,7 @@ impl<'a> Comparison<'a> {
         let (cohorts, cutter) = (Cohorts::of(&self.last), Cutter::new(self.last.analysis));
         for case in cases {
             step(progress, steps - 1, steps)?;
-            let mut found = finding(&self.last, &self.lineage, &cutter, case);
+            let mut found = finding(&self.last, &self.lineage, &cutter, case, &|nodes| self.series_of(nodes));
             if self.is_innocent(&found) {
                 continue;
             }
@@ -161,6 +161,16 @@ impl<'a> Comparison<'a> {
         }
         findings.sort_by(|a, b| score(b).total_cmp(&score(a)));
         Ok(findings)
+    }
+
+    /// Returns how much of some nodes of the last snapshot each snapshot had already, as large as it is now. O(nodes).
+    fn series_of(&self, nodes: &[NodeIx]) -> Option<Vec<u64>> {
+        let (graph, analysis) = (self.last.graph(), self.last.analysis);
+        let sum = |ids: &IdSet| {
+            let there = nodes.iter().filter(|&&node| ids.contains(graph.id(node).0));
+            there.map(|&node| analysis.self_size(node)).fold(0, u64::saturating_add)
+        };
+        (self.matched == Matched::ById).then(|| self.ids.iter().map(sum).collect())
     }
 
     /// Returns how the content of holders changed, those with the largest last content first.

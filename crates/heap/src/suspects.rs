@@ -18,10 +18,13 @@ mod modules;
 mod patterns;
 mod promises;
 mod rules;
+mod sharing;
 pub(crate) mod siblings;
 mod strings;
 mod timers;
 mod wrappers;
+
+use std::cmp::Ordering;
 
 use crate::analysis::{Cancelled, HeapAnalysis};
 use crate::cut::Cutter;
@@ -133,7 +136,8 @@ pub enum Matched {
 pub struct Growth {
     /// How many there were in each snapshot.
     pub counts: Vec<u64>,
-    /// How large they were together in each snapshot, in bytes.
+    /// How large they were together in each snapshot, in bytes. Of a finding: how much of the number in its title each snapshot had
+    /// already, by identity; where snapshots are matched by path, their size with what hangs on them by its best path.
     pub bytes: Vec<u64>,
     /// How the snapshots were compared.
     pub matched: Matched,
@@ -152,9 +156,11 @@ pub struct Finding {
     pub confidence: f64,
     /// A first line that can stand alone: `Unbounded Map · 200,000 Session · 90.7 MB`.
     pub title: String,
-    /// What is freed when its holders let go of its objects, in bytes: the self sizes of all that nothing else reaches then.
+    /// What is freed when its holders let go of its objects, in bytes: the self sizes of all that nothing else reaches then. The number
+    /// in the title, unless it is less than a tenth of `held`.
     pub bytes: u64,
-    /// Its objects with what hangs on them, in bytes, also where something else holds that too: what findings are ranked by.
+    /// Its objects with what hangs on them, in bytes, also where something else holds that too: what findings are ranked by, and the
+    /// number in the title (`2.5 MB held`) where letting go frees less than a tenth of it.
     pub held: u64,
     /// How many objects it is about.
     pub count: u64,
@@ -170,6 +176,12 @@ pub struct Finding {
     pub why: Vec<String>,
     /// `bytes`, with what must happen for it: (bytes, `.byId is bounded`).
     pub frees: Option<(u64, String)>,
+    /// Where `bytes` is less than a tenth of `held`: the path to what else holds the objects, the second to cut.
+    pub also: Option<Story>,
+    /// The other objects that must let go for `bytes`, besides those that `holder` stands for.
+    pub others: Vec<NodeId>,
+    /// What it is ranked by, in bytes: `held`, or what a finding of the same leak held that it stands for.
+    pub weight: u64,
     /// The source line at `location`, where the text is known.
     pub look: Option<SourceLine>,
     /// What to do: one sentence.
@@ -184,6 +196,31 @@ pub struct Finding {
     pub holders: u64,
     /// A typical one of the objects held.
     pub example: NodeId,
+}
+
+impl Finding {
+    /// Returns the number in the title, in bytes: what is freed, or where that is less than a tenth of what is held, what is held.
+    #[must_use]
+    pub fn headline(&self) -> u64 {
+        if case::is_little(self.bytes, self.held) { self.held } else { self.bytes }
+    }
+
+    /// Says whether one of two findings is about the same leak in another place: whether it must let go for the other.
+    fn shares(&self, other: &Self) -> bool {
+        self.others.contains(&other.holder) || other.others.contains(&self.holder)
+    }
+
+    /// Ranks as high as another finding of the same leak would, and says that it stands for that.
+    fn take_in(&mut self, other: &Self) {
+        if self.holder == other.holder || !self.shares(other) {
+            return;
+        }
+        self.weight = self.weight.max(other.weight);
+        if !self.others.contains(&other.holder) && self.why.len() < 8 {
+            let label = other.story.hops.iter().find(|hop| hop.node == Some(other.holder)).map_or("something", |hop| &hop.label);
+            self.why.push(format!("{} {} of the same leak are held by {label} too", case::grouped(other.count), other.class));
+        }
+    }
 }
 
 /// A class or holder that changed between snapshots.
@@ -278,12 +315,12 @@ fn judged(scene: &Scene<'_>, lineage: &Lineage, progress: &dyn Progress) -> Resu
     let (cohorts, cutter) = (Cohorts::of(scene), Cutter::new(scene.analysis));
     for case in &cases {
         step(progress, 3, STEPS)?;
-        let mut found = case::finding(scene, lineage, &cutter, case);
+        let mut found = case::finding(scene, lineage, &cutter, case, &|_| None);
         if !is_suspicious(&found, case, total) {
             continue;
         }
         let most = if found.rule == large::RULE { large::MOST } else { MOST };
-        found.confidence = (found.confidence + share(found.bytes, total) * 0.5).min(most);
+        found.confidence = (found.confidence + share(found.headline(), total) * 0.5).min(most);
         large::entitle(&mut found);
         if may_be_full(&found) {
             found.confidence *= LESS;
@@ -355,7 +392,7 @@ fn single_verdict(findings: &[Finding], total: u64) -> Verdict {
         let summary = "nothing looks like a leak".to_owned();
         return Verdict { kind: VerdictKind::Clean, confidence: 0.6, summary, evidence, needs: None };
     };
-    let part = share(first.bytes, total) * 100.0;
+    let part = share(first.headline(), total) * 100.0;
     let what = match first.count {
         1 => format!("one {} holds", first.class),
         count => format!("{} {} hold", case::grouped(count), first.class),
@@ -377,7 +414,7 @@ pub(crate) fn score(finding: &Finding) -> f64 {
         Owner::Unknown => 0.7,
         Owner::NodeCore => 0.5,
     };
-    finding.held as f64 * finding.confidence * owner
+    finding.weight as f64 * finding.confidence * owner
 }
 
 /// Names what holds a finding's objects, the hop to cut: `SessionCache.byId`, `const cache in start()`. Never empty.
@@ -401,28 +438,44 @@ fn besides(known: &Finding, found: &Finding) -> String {
     if is_key { format!("the {holder}'s keys are {count} {class}") } else { format!("the {holder} also holds {count} {class}") }
 }
 
-/// Adds a finding, or keeps only the better where one is about the same memory, or equal leaks have one fingerprint.
-pub(crate) fn merge(findings: &mut Vec<Finding>, found: Finding) {
-    let same = |known: &&mut Finding| {
-        let on_path = |story: &Story, node: NodeId| story.hops.iter().any(|hop| hop.node == Some(node));
-        // Contents of the objects of another finding: their path leads through its holder to an object like its own.
-        let within = |inner: &Finding, outer: &Finding| {
-            let mut below = inner.story.hops.iter().skip_while(|hop| hop.node != Some(outer.holder)).skip(1);
-            let label = outer.story.hops.last().map(|hop| hop.label.as_str());
-            inner.holder != outer.holder && below.any(|hop| hop.node == Some(outer.example) || Some(hop.label.as_str()) == label)
-        };
-        let nested = known.growth.is_none() && (within(&found, known) || within(known, &found));
-        let nested = nested || known.growth.is_none() && (on_path(&found.story, known.example) || on_path(&known.story, found.example));
-        let one_place = known.rule == found.rule && known.location.is_some() && known.location == found.location;
-        known.holder == found.holder || known.id == found.id || nested || one_place
+/// Says whether two findings are about the same memory, or equal leaks with one fingerprint.
+fn is_same(known: &Finding, found: &Finding) -> bool {
+    let on_path = |story: &Story, node: NodeId| story.hops.iter().any(|hop| hop.node == Some(node));
+    // Contents of the objects of another finding: their path leads through its holder to an object like its own.
+    let within = |inner: &Finding, outer: &Finding| {
+        let mut below = inner.story.hops.iter().skip_while(|hop| hop.node != Some(outer.holder)).skip(1);
+        let label = outer.story.hops.last().map(|hop| hop.label.as_str());
+        inner.holder != outer.holder && below.any(|hop| hop.node == Some(outer.example) || Some(hop.label.as_str()) == label)
     };
-    match findings.iter_mut().find(same) {
-        Some(known) if score(known) >= score(&found) => {
+    let nested = known.growth.is_none() && (within(found, known) || within(known, found));
+    let nested = nested || known.growth.is_none() && (on_path(&found.story, known.example) || on_path(&known.story, found.example));
+    let one_place = known.rule == found.rule && known.location.is_some() && known.location == found.location;
+    known.holder == found.holder || known.id == found.id || nested || one_place || known.shares(found)
+}
+
+/// Adds a finding, or keeps only the better of those that are about the same.
+pub(crate) fn merge(findings: &mut Vec<Finding>, mut found: Finding) {
+    let same: Vec<usize> = (0..findings.len()).filter(|&at| is_same(&findings[at], &found)).collect();
+    match same.iter().copied().max_by(|&a, &b| precedence(&findings[a], &findings[b])) {
+        None => findings.push(found),
+        Some(best) if precedence(&findings[best], &found).is_ge() => {
+            let known = &mut findings[best];
             if known.holder == found.holder && known.why.len() < 8 {
                 known.why.push(besides(known, &found));
             }
+            known.take_in(&found);
         }
-        Some(known) => *known = found,
-        None => findings.push(found),
+        // It may stand for several: timers for all that hangs on them.
+        Some(_) => {
+            same.iter().rev().for_each(|&at| found.take_in(&findings.remove(at)));
+            findings.push(found);
+        }
     }
+}
+
+/// Says which of two findings about one thing is told: of one leak in two places that whose line is known, else the larger.
+fn precedence(a: &Finding, b: &Finding) -> Ordering {
+    let is_placed = |finding: &Finding| finding.location.as_ref().is_some_and(|place| case::is_own(place) && place.line > 0);
+    let placed = if a.shares(b) { is_placed(a).cmp(&is_placed(b)) } else { Ordering::Equal };
+    placed.then(score(a).total_cmp(&score(b)))
 }

@@ -232,6 +232,58 @@ fn what_a_second_collection_holds_too_is_said() {
     assert!(part.why.iter().any(|why| why.starts_with("200 of the 300 stay, 800.0 kB")), "{:?}", part.why);
 }
 
+/// Listeners as `stream.finished` adds them: for each call one of every event, which share the call's variables, so that any one keeps
+/// the others. Of so many calls, those of `pinned` are also held by an object of their own.
+fn finished(calls: usize, pinned: usize) -> HeapAnalysis {
+    let mut app = App::new();
+    let context = NodeIx(app.table.0 - 2);
+    let events: Vec<NodeIx> = ["onEnd", "onError", "onClose"]
+        .iter()
+        .map(|event| app.child(context, EdgeKind::CONTEXT, event, NodeKind::OBJECT, "Array"))
+        .collect();
+    let all = app.child(NodeIx(2), EdgeKind::PROPERTY, "all", NodeKind::OBJECT, "All");
+    for nth in 0..calls {
+        let call = app.node(NodeKind::OBJECT, "system / Context", 2000);
+        for (event, name) in events.iter().zip(["onend", "onerror", "onclose"]) {
+            let listener = app.node(NodeKind::CLOSURE, name, 64);
+            app.builder.edge(listener, EdgeKind::INTERNAL, NewName::Text("context"), Target::Node(call));
+            app.builder.edge(call, EdgeKind::CONTEXT, NewName::Text(name), Target::Node(listener));
+            app.element(*event, nth, listener);
+            if nth < pinned && name == "onend" {
+                let own = app.child(all, EdgeKind::PROPERTY, &format!("pin{nth}"), NodeKind::OBJECT, &format!("Pin{nth}"));
+                app.builder.edge(own, EdgeKind::PROPERTY, NewName::Text("listener"), Target::Node(listener));
+            }
+        }
+    }
+    HeapAnalysis::new(app.builder.finish().0)
+}
+
+/// The findings about ever more such calls, each of which is pinned or not.
+fn grown(is_pinned: bool) -> Report {
+    let snapshots = [200, 400, 600].map(|calls| finished(calls, if is_pinned { calls } else { 0 }));
+    compare(&snapshots.iter().collect::<Vec<_>>(), &Options::default())
+}
+
+#[test]
+fn a_cut_takes_in_what_holds_its_objects_in_turn() {
+    let report = grown(false);
+    let [finding] = report.findings.as_slice() else { panic!("one leak, not {:?}", report.findings) };
+    assert_eq!(finding.bytes, 600 * (2000 + 3 * 64), "{finding:?}");
+    assert_eq!(finding.growth.as_ref().and_then(|growth| growth.bytes.last()), Some(&finding.bytes), "{finding:?}");
+    assert_eq!(finding.others.len(), 2, "{finding:?}");
+    assert!(finding.also.is_none() && finding.title.ends_with("1.3 MB"), "{}", finding.title);
+}
+
+#[test]
+fn what_frees_little_is_told_by_what_is_held() {
+    let report = grown(true);
+    let finding = &report.findings[0];
+    assert!(finding.bytes < finding.held / 10 && finding.headline() == finding.held, "{finding:?}");
+    assert!(finding.title.ends_with(" held"), "{}", finding.title);
+    let also = finding.also.as_ref().expect("what holds them too has a path");
+    assert!(also.hops.iter().any(|hop| hop.label == "All"), "{also:?}");
+}
+
 /// The last of so many things, each of which is kept by the next through a closure's variable, as Node 16 to 26 write it:
 /// `cache` holds the last; its `method` closes over the variable that holds the one before.
 fn chain(links: u64) -> HeapAnalysis {

@@ -10,8 +10,9 @@ use crate::kinds::{EdgeKind, NodeKind};
 use crate::paths::Step;
 use crate::paths::keys::Keys;
 use crate::source::{Owner, Place};
-use crate::story::{About, Hop, Lineage, Scene, Story, owner, tell};
+use crate::story::{About, Hop, Lineage, Scene, Story, owner, tell, tell_path};
 use crate::suspects::contents::{self, Cut};
+use crate::suspects::sharing::Way;
 use crate::suspects::{Finding, Growth, Severity, patterns, strings};
 
 /// By which references the objects of a case are kept.
@@ -121,10 +122,15 @@ impl Case {
     }
 }
 
+/// How much of some nodes each of several snapshots had already, in bytes; `None` where that is not known.
+pub(crate) type Series<'a> = &'a dyn Fn(&[NodeIx]) -> Option<Vec<u64>>;
+
 /// Says whatever is to be said about a case whose objects have been gathered.
-pub(crate) fn finding(scene: &Scene<'_>, lineage: &Lineage, cutter: &Cutter<'_>, case: &Case) -> Finding {
+pub(crate) fn finding(scene: &Scene<'_>, lineage: &Lineage, cutter: &Cutter<'_>, case: &Case, series: Series<'_>) -> Finding {
     let graph = scene.graph();
-    let Cut { freed, words, also } = contents::cut(scene, lineage, cutter, case);
+    let cut = contents::cut(scene, lineage, cutter, case);
+    let (growth, held) = measured(case, &cut, series);
+    let Cut { freed, words, names, others, way } = cut;
     let (root, steps) = scene.paths.path(graph, case.example);
     let class = scene.label(case.example);
     let exhibit = Exhibit { scene, case, steps, class };
@@ -155,30 +161,64 @@ pub(crate) fn finding(scene: &Scene<'_>, lineage: &Lineage, cutter: &Cutter<'_>,
         rule: described.rule,
         severity,
         confidence: (case.confidence * described.weight).clamp(0.05, 0.99),
-        title: format!("{}{times} · {} {} · {}", described.what, grouped(case.count), described.class, size(freed.bytes, case.held)),
+        title: format!("{}{times} · {} {} · {}", described.what, grouped(case.count), described.class, size(freed.bytes, held)),
         bytes: freed.bytes,
-        held: case.held,
+        held,
         count: case.count,
         class: described.class,
         owner,
         location,
         story,
         why,
-        frees: Some((freed.bytes, also.map_or(described.remedy.clone(), |also| format!("{}, and {also} lets go too", described.remedy)))),
+        frees: Some((freed.bytes, names.map_or(described.remedy.clone(), |names| lets_go(&described.remedy, &names)))),
+        also: way.filter(|_| is_little(freed.bytes, held)).map(|way| second(scene, &way)),
+        others: others
+            .iter()
+            .map(|other| other.holder)
+            .filter(|&node| graph.kind(node) != NodeKind::SYNTHETIC)
+            .map(|node| graph.id(node))
+            .collect(),
+        weight: case.held,
         look,
         advice: described.advice,
         // Several snapshots show what one cannot.
         limits: if case.growth.is_some() && described.limits.starts_with("one snapshot") { "" } else { described.limits },
-        growth: case.growth.clone(),
+        growth,
         holder: graph.id(case.holder),
         holders: siblings,
         example: graph.id(case.example),
     }
 }
 
-/// Writes what a cut frees, and where that is little of what is held, that as well.
+/// Says whether a cut frees so little of what is held that the headline is what is held.
+pub(super) fn is_little(frees: u64, held: u64) -> bool {
+    frees < held / 10
+}
+
+/// Writes the number of a headline: what the cut frees, or where that is little, what is held.
 fn size(frees: u64, held: u64) -> String {
-    if frees < held / 10 { format!("{} (of {}: also held elsewhere)", bytes(frees), bytes(held)) } else { bytes(frees) }
+    if is_little(frees, held) { format!("{} held", bytes(held)) } else { bytes(frees) }
+}
+
+/// Tells how the objects are held besides.
+fn second(scene: &Scene<'_>, way: &Way) -> Story {
+    let target = way.steps.last().map_or(way.root, |step| step.edge.to);
+    tell_path(scene, way.root, &way.steps, About { target, holder: None, times: 1 })
+}
+
+/// Says what must happen where other holders must let go too.
+fn lets_go(remedy: &str, names: &str) -> String {
+    format!("{remedy}, and {names} {} go too", if names.contains(" and ") { "let" } else { "lets" })
+}
+
+/// Returns how a case grew and how much it holds, so that the last size is the one in the headline.
+fn measured(case: &Case, cut: &Cut, series: Series<'_>) -> (Option<Growth>, u64) {
+    let Some(growth) = &case.growth else { return (None, case.held) };
+    if is_little(cut.freed.bytes, case.held) {
+        return (Some(growth.clone()), growth.bytes.last().copied().unwrap_or(case.held));
+    }
+    let bytes = series(&cut.freed.nodes).unwrap_or_else(|| growth.bytes.clone());
+    (Some(Growth { bytes, ..growth.clone() }), case.held)
 }
 
 /// Names what siblings are: their class, in the plural of a report.

@@ -1,12 +1,15 @@
 //! What a case is about in objects and references: the objects counted, the references by which their holders keep them, and what is
 //! freed when those go.
 //!
-//! This is the one number of a finding: headline, share and "cut here" are all of it. Where the same objects are held by a second
-//! collection, the cut is of both and says so; what is held in other ways stays, and that is said too.
+//! This is the one number of a finding: headline, share and "cut here" are all of it. Where other holders of the same leak hold the objects
+//! too (`sharing`), the cut is of all and says so; what is held in other ways stays, and that is said too.
+
+use std::cmp::Reverse;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::case::{Case, Kept, bytes, grouped};
+use super::sharing::{Other, Shared, Sharing, Way, another_way};
 use crate::cut::{Cutter, Freed};
 use crate::graph::{Edge, EdgeIx, EdgeName, NodeIx};
 use crate::kinds::{EdgeKind, NodeKind};
@@ -41,39 +44,48 @@ pub(crate) struct Cut {
     pub(crate) freed: Freed,
     /// What else is to be said, one clause each.
     pub(crate) words: Vec<String>,
-    /// The other collections that must let go too, as the program names them.
-    pub(crate) also: Option<String>,
+    /// The other holders that must let go too, as the program names them.
+    pub(crate) names: Option<String>,
+    /// Those holders.
+    pub(crate) others: Vec<Other>,
+    /// How one of the objects that stay is held besides.
+    pub(crate) way: Option<Way>,
 }
 
 /// How many objects that stay are looked at.
 const SAMPLE: usize = 256;
-/// How many other collections a cut takes in.
-const MOST_OTHERS: usize = 7;
+/// How many other holders are named.
+const NAMED: usize = 3;
 
-/// Finds out what is freed when the holders of a case let go of its objects. O(what they reach).
-///
-/// Where one other collection holds most of the objects that stay (a second index of the same sessions), or what refers to them (the
-/// listeners of a second event, made by the same call), it is cut as well, so far as that frees more.
+/// Finds out what is freed when the holders of a case let go of its objects, and the other holders of the same leak with them. O(what
+/// they reach).
 pub(crate) fn cut(scene: &Scene<'_>, lineage: &Lineage, cutter: &Cutter<'_>, case: &Case) -> Cut {
-    let mut references = references(scene, lineage, case);
-    let alone = cutter.cut(&references, &case.members);
-    let mut cut = Cut { freed: alone, words: vec![], also: None };
-    let (mut wider, mut kept, mut names) = (references.clone(), cut.freed.kept.clone(), Vec::new());
-    for _ in 0..MOST_OTHERS {
-        let Some(other) = other_collection(scene, lineage, case, &wider, &kept) else { break };
-        names.push(name_of(scene, other.holder));
-        wider.extend(other.references);
-        let freed = cutter.cut(&wider, &case.members);
-        kept.clone_from(&freed.kept);
-        if freed.bytes > cut.freed.bytes {
-            (cut.freed, references) = (freed, wider.clone());
-            let names = joined(&names);
-            cut.words = vec![format!("{names} holds them too: all must let go")];
-            cut.also = Some(names);
+    let shared = Sharing::of(scene, lineage, cutter, case).widen(references(scene, lineage, case));
+    let names = (!shared.others.is_empty()).then(|| named(scene, case, &shared.others));
+    let holding =
+        names.iter().map(|names| format!("{names} {} them too: all must let go", if names.contains(" and ") { "hold" } else { "holds" }));
+    let mut words: Vec<String> = holding.collect();
+    let cut: FxHashSet<EdgeIx> = shared.references.iter().copied().collect();
+    let largest = shared.freed.kept.iter().copied().max_by_key(|&node| (scene.analysis.retained_size(node), Reverse(node)));
+    let way = largest.and_then(|kept| another_way(scene, &cut, kept));
+    words.extend(stay(scene, lineage, case, &shared, way.as_ref()));
+    Cut { words, names, others: shared.others, way, freed: shared.freed }
+}
+
+/// Names other holders, each once.
+fn named(scene: &Scene<'_>, case: &Case, others: &[Other]) -> String {
+    let mut names: Vec<String> = Vec::new();
+    for name in others.iter().map(|other| name_of(scene, case, other)) {
+        if !names.contains(&name) {
+            names.push(name);
         }
     }
-    cut.words.extend(stay(scene, lineage, case, &references, &cut.freed));
-    cut
+    if names.len() > NAMED + 1 {
+        let more = names.len() - NAMED;
+        names.truncate(NAMED);
+        names.push(format!("{more} more"));
+    }
+    joined(&names)
 }
 
 fn joined(names: &[String]) -> String {
@@ -84,7 +96,7 @@ fn joined(names: &[String]) -> String {
 }
 
 /// Returns the references that a cut takes out: from where the paths to the objects come, all that lead to one of them.
-fn references(scene: &Scene<'_>, lineage: &Lineage, case: &Case) -> Vec<EdgeIx> {
+pub(super) fn references(scene: &Scene<'_>, lineage: &Lineage, case: &Case) -> Vec<EdgeIx> {
     let graph = scene.graph();
     let members: FxHashSet<NodeIx> = case.members.iter().copied().collect();
     match &case.kept {
@@ -150,8 +162,7 @@ fn native(scene: &Scene<'_>, case: &Case) -> Vec<EdgeIx> {
 }
 
 /// Lists what else holds objects that stay: for a sample of them the visible objects, each once for an object.
-fn others(scene: &Scene<'_>, lineage: &Lineage, case: &Case, cut: &[EdgeIx], kept: &[NodeIx]) -> Vec<Vec<NodeIx>> {
-    let cut: FxHashSet<EdgeIx> = cut.iter().copied().collect();
+fn others(scene: &Scene<'_>, lineage: &Lineage, case: &Case, cut: &FxHashSet<EdgeIx>, kept: &[NodeIx]) -> Vec<Vec<NodeIx>> {
     let members: FxHashSet<NodeIx> = case.members.iter().copied().collect();
     let holds = |&node: &NodeIx| {
         let ways = scene.analysis.retainers(node).filter(|&(from, edge)| {
@@ -171,48 +182,8 @@ fn others(scene: &Scene<'_>, lineage: &Lineage, case: &Case, cut: &[EdgeIx], kep
     kept.iter().step_by(stride).map(holds).collect()
 }
 
-/// Another collection that holds the objects of a case, or what refers to them.
-struct Other {
-    holder: NodeIx,
-    references: Vec<EdgeIx>,
-}
-
-/// Finds the one other object that holds most of the objects that stay, itself or through an object for each.
-fn other_collection(scene: &Scene<'_>, lineage: &Lineage, case: &Case, cut: &[EdgeIx], kept: &[NodeIx]) -> Option<Other> {
-    if kept.len() < 2 {
-        return None;
-    }
-    let others = others(scene, lineage, case, cut, kept);
-    let most = |holders: &dyn Fn(NodeIx) -> Option<NodeIx>| {
-        let mut counts: FxHashMap<NodeIx, (usize, NodeIx)> = FxHashMap::default();
-        for list in &others {
-            let mut of_one: Vec<(NodeIx, NodeIx)> = list.iter().filter_map(|&by| Some((holders(by)?, by))).collect();
-            of_one.sort_unstable();
-            of_one.dedup_by_key(|&mut (holder, _)| holder);
-            of_one.into_iter().for_each(|(holder, by)| counts.entry(holder).or_insert((0, by)).0 += 1);
-        }
-        let (&holder, &(count, by)) = counts.iter().max_by_key(|&(&holder, &(count, _))| (count, std::cmp::Reverse(holder)))?;
-        (count > 1 && count * 2 >= others.len() && scene.is_visible(holder) && holder != case.holder).then_some((holder, by))
-    };
-    let graph = scene.graph();
-    let to = |holder: NodeIx, is_meant: &dyn Fn(NodeIx) -> bool| {
-        let from = parts(scene, lineage, holder);
-        from.iter().flat_map(|&from| graph.edges(from)).filter(|edge| is_meant(edge.to)).map(|edge| edge.ix).collect::<Vec<_>>()
-    };
-    if let Some((holder, _)) = most(&Some) {
-        let kept: FxHashSet<NodeIx> = kept.iter().copied().collect();
-        let references = to(holder, &|node| kept.contains(&node));
-        return (!references.is_empty()).then_some(Other { holder, references });
-    }
-    let (holder, by) = most(&|by| lineage.holder(scene, by))?;
-    let like = |node: NodeIx| graph.kind(node) == graph.kind(by) && graph.name_ix(node) == graph.name_ix(by);
-    let references: Vec<EdgeIx> = to(holder, &like);
-    let cut: FxHashSet<EdgeIx> = cut.iter().copied().collect();
-    (references.iter().any(|ix| !cut.contains(ix)) && references.len() * 2 >= kept.len()).then_some(Other { holder, references })
-}
-
 /// Returns an object and the tables and arrays that are parts of it.
-fn parts(scene: &Scene<'_>, lineage: &Lineage, owner: NodeIx) -> Vec<NodeIx> {
+pub(super) fn parts(scene: &Scene<'_>, lineage: &Lineage, owner: NodeIx) -> Vec<NodeIx> {
     let (mut parts, mut known) = (vec![owner], FxHashSet::from_iter([owner]));
     let mut at = 0;
     while let Some(&part) = parts.get(at) {
@@ -223,21 +194,26 @@ fn parts(scene: &Scene<'_>, lineage: &Lineage, owner: NodeIx) -> Vec<NodeIx> {
     parts
 }
 
-/// Says which of the objects stay, and who holds them.
-fn stay(scene: &Scene<'_>, lineage: &Lineage, case: &Case, cut: &[EdgeIx], freed: &Freed) -> Option<String> {
-    if freed.kept.is_empty() {
-        return None;
-    }
+/// Says how many of the objects stay, and what holds them: what most of them have in common where that is held apart from the cut, else
+/// what holds the first of them.
+fn stay(scene: &Scene<'_>, lineage: &Lineage, case: &Case, shared: &Shared, way: Option<&Way>) -> Option<String> {
+    let kept = &shared.freed.kept;
+    let first = kept.first()?;
+    let cut: FxHashSet<EdgeIx> = shared.references.iter().copied().collect();
+    let is_whole = |node: NodeIx| scene.paths.path(scene.graph(), node).1.iter().all(|step| !cut.contains(&step.edge.ix));
     let mut labels: FxHashMap<String, usize> = FxHashMap::default();
-    for holder in others(scene, lineage, case, cut, &freed.kept).into_iter().flatten() {
+    let direct = others(scene, lineage, case, &cut, kept).into_iter().flatten();
+    for holder in direct.filter(|holder| !case.members.contains(holder)).take(SAMPLE).filter(|&holder| is_whole(holder)) {
         *labels.entry(scene.label(holder)).or_default() += 1;
     }
-    let most = labels.into_iter().max_by(|a, b| a.1.cmp(&b.1).then(b.0.cmp(&a.0)));
-    let by = most.map_or_else(|| "something else".to_owned(), |(label, _)| label);
-    let sizes = freed.kept.iter().map(|&node| scene.analysis.retained_size(node));
+    let most = labels.into_iter().max_by(|a, b| a.1.cmp(&b.1).then(b.0.cmp(&a.0))).map(|(label, _)| label);
+    let keeper = || way.map(|way| scene.label(lineage.visible(way.keeper).unwrap_or(way.keeper)));
+    let by = most.or_else(keeper).unwrap_or_else(|| "something else".to_owned());
+    let sizes = kept.iter().map(|&node| scene.analysis.retained_size(node));
     let size = sizes.fold(0_u64, u64::saturating_add);
-    let count = (freed.kept.len() as u64, case.members.len() as u64);
+    let count = (kept.len() as u64, case.members.len() as u64);
     Some(match count {
+        _ if !case.members.contains(first) => format!("what hangs on them stays: {by} holds it too"),
         (1, 1) => format!("letting go frees little: {by} holds it too, {} with what hangs on it", bytes(size)),
         (kept, all) => {
             format!("{} of the {} stay, {} with what hangs on them: {by} holds them too", grouped(kept), grouped(all), bytes(size))
@@ -245,12 +221,24 @@ fn stay(scene: &Scene<'_>, lineage: &Lineage, case: &Case, cut: &[EdgeIx], freed
     })
 }
 
-/// Names an object as the program does: by its class and the last word on its path.
-fn name_of(scene: &Scene<'_>, node: NodeIx) -> String {
+/// Names another holder as the program does: by its class and the last word on its path; a root by what it holds.
+fn name_of(scene: &Scene<'_>, case: &Case, other: &Other) -> String {
     let graph = scene.graph();
-    let (_, steps) = scene.paths.path(graph, node);
+    let thing = match graph.kind(other.example) {
+        // The root of one handle: `Node / MessagePort`.
+        NodeKind::SYNTHETIC => graph.name(other.example).trim_start_matches("Node / ").to_owned(),
+        _ => scene.label(other.example).trim_matches(['(', ')']).to_owned(),
+    };
+    let what = || format!("{} {thing}", grouped(other.count));
+    if other.holder == case.holder {
+        return format!("the same holder's {}", what());
+    }
+    if graph.kind(other.holder) == NodeKind::SYNTHETIC {
+        return format!("native code ({})", what());
+    }
+    let (_, steps) = scene.paths.path(graph, other.holder);
     let word = steps.iter().rev().find(|step| matches!(step.edge.kind, EdgeKind::PROPERTY | EdgeKind::CONTEXT));
-    let label = scene.label(node);
+    let label = scene.label(other.holder);
     match word {
         Some(step) if step.edge.kind == EdgeKind::CONTEXT => format!("{label} {}", graph.edge_text(step.edge)),
         Some(step) => format!("{label} {}", crate::story::property_word(&graph.edge_text(step.edge))),

@@ -18,13 +18,18 @@ pub(super) fn describe(exhibit: &Exhibit<'_, '_>) -> Option<Described> {
         "(Strong roots)" | "(Strong root list)" => ("engine-table", "Entries of a table of V8"),
         _ => ("engine-table", "Objects held by V8's roots"),
     };
+    let (remedy, advice) = if rule == "engine-table" {
+        ("the table loses them", "Find out which calls fill the table: names given to Symbol.for, for one, stay for ever.")
+    } else {
+        ("they are closed", "Close, terminate or unreference each handle when it is done; in an addon delete the reference.")
+    };
     Some(Described {
         rule,
         what: what.to_owned(),
         class: exhibit.class.clone(),
         why: vec![format!("held by {}, not by JavaScript", if group.is_empty() { "Node.js" } else { &group })],
-        remedy: "they are closed".to_owned(),
-        advice: "Close, terminate or unreference each handle when it is done; in an addon delete the reference.".to_owned(),
+        remedy: remedy.to_owned(),
+        advice: advice.to_owned(),
         limits: "why native code holds an object is not in a snapshot",
         weight: 0.95,
         place: exhibit
