@@ -8,6 +8,8 @@
 //! A string that then only V8's table of internalized strings refers to counts as freed, though snapshots write the table's references
 //! as strong: V8 drops such strings.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::analysis::HeapAnalysis;
@@ -28,7 +30,12 @@ pub struct Cutter<'a> {
     /// How many edges lead from V8's table of internalized strings to each of them.
     internalized: FxHashMap<NodeIx, u32>,
     string_table: Option<NodeIx>,
+    /// How many nodes and edges all cuts so far have gone over.
+    work: AtomicU64,
 }
+
+/// A search for better cuts stops after so much work, or all of the graph if that is more: on a large heap one cut takes a second.
+const ENOUGH_WORK: u64 = 15_000_000;
 
 /// What a cut frees.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,8 +60,14 @@ impl<'a> Cutter<'a> {
         let essential = |node: NodeIx| graph.edges(node).filter(move |&edge| analysis.is_essential(node, edge));
         graph.nodes().flat_map(essential).for_each(|edge| held.set(edge.to.0));
         let mut stack: Vec<NodeIx> = graph.nodes().filter(|&node| node == graph.root() || !held.get(node.0)).collect();
-        let mut cutter =
-            Self { analysis, holds: vec![0; nodes], alive: Bitset::new(nodes), internalized: FxHashMap::default(), string_table };
+        let mut cutter = Self {
+            analysis,
+            holds: vec![0; nodes],
+            alive: Bitset::new(nodes),
+            internalized: FxHashMap::default(),
+            string_table,
+            work: AtomicU64::new(0),
+        };
         stack.iter().for_each(|node| cutter.alive.set(node.0));
         while let Some(node) = stack.pop() {
             for edge in essential(node) {
@@ -84,6 +97,13 @@ impl<'a> Cutter<'a> {
         trial.reach();
         trial.spread();
         trial.freed(asked)
+    }
+
+    /// Says whether cuts have taken so much work that whoever tries several should be content with what there is.
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        let enough = ENOUGH_WORK.max(self.analysis.graph().edge_count() as u64);
+        self.work.load(Ordering::Relaxed) > enough
     }
 
     /// Says whether a reference holds anything: whether dominators count it, and where it comes from is alive.
@@ -168,13 +188,15 @@ impl Trial<'_, '_> {
         for at in 0..self.cut.len() {
             self.meet(graph.edge(self.cut[at]).to, 0);
         }
-        let mut at = 0;
+        let (mut at, mut work) = (0, 0);
         while let Some(&node) = self.order.get(at) {
             at += 1;
             for edge in cutter.holding(node) {
+                work += 1;
                 self.meet(edge.to, 1);
             }
         }
+        cutter.work.fetch_add(work + self.order.len() as u64, Ordering::Relaxed);
         // Cut edges from within were counted on the way.
         for at in 0..self.cut.len() {
             let from = graph.edge_source(self.cut[at]);

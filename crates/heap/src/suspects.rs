@@ -315,6 +315,10 @@ fn judged(scene: &Scene<'_>, lineage: &Lineage, progress: &dyn Progress) -> Resu
     let (cohorts, cutter) = (Cohorts::of(scene), Cutter::new(scene.analysis));
     for case in &cases {
         step(progress, 3, STEPS)?;
+        // Cases come by size: what is left when enough was found is small beside it.
+        if cutter.is_spent() && findings.len() > ENOUGH_FOUND {
+            break;
+        }
         let mut found = case::finding(scene, lineage, &cutter, case, &|_| None);
         if !is_suspicious(&found, case, total) {
             continue;
@@ -332,6 +336,8 @@ fn judged(scene: &Scene<'_>, lineage: &Lineage, progress: &dyn Progress) -> Resu
     Ok(findings)
 }
 
+/// So many findings are enough on a heap so large that each takes long.
+const ENOUGH_FOUND: usize = 4;
 /// How many cases of each kind are looked at closely.
 const MAX_CASES: usize = 24;
 /// A pile smaller than this many bytes is no suspect for its size.

@@ -124,14 +124,17 @@ impl<'a, 'b> Sharing<'a, 'b> {
 
     /// Takes other holders into a cut as long as that frees more. O(what the references reach) a round and holder.
     pub(crate) fn widen(&self, references: Vec<EdgeIx>) -> Shared {
-        let freed = self.cutter.cut(&references, &self.case.members);
-        let asked = if freed.kept.is_empty() && is_little(freed.bytes, self.case.held) { self.below() } else { self.case.members.clone() };
-        let freed = self.cutter.cut(&references, &asked);
+        let mut asked = self.case.members.clone();
+        let mut freed = self.cutter.cut(&references, &asked);
+        if freed.kept.is_empty() && is_little(freed.bytes, self.case.held) {
+            asked = self.below();
+            freed = self.cutter.cut(&references, &asked);
+        }
         let mut shared = Shared { freed, references, others: vec![] };
         let alone = shared.references.clone();
         let (mut wider, mut kept, mut taken) = (shared.references.clone(), shared.freed.kept.clone(), Vec::new());
         for _ in 0..ROUNDS {
-            let others = self.others(&wider, &kept);
+            let others = if self.cutter.is_spent() { vec![] } else { self.others(&wider, &kept) };
             if others.is_empty() {
                 break;
             }
