@@ -51,7 +51,7 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
         let (node, tool, stories, minified) = (workspace.node(line), workspace.node(TOOL_LINE), of("stories")?, of("minified")?);
         let leaks = workspace.root.join("tests/programs/leaks.js");
         let case = Case { node, tool, heapwhy: heapwhy.clone(), scratch: scratch.clone(), line, files, swelling, stories, minified, leaks };
-        let checks: [(&str, Check); 10] = [
+        let checks: [(&str, Check); 11] = [
             ("demo", Case::demo),
             ("fingerprints", fingerprints::check),
             ("report on three snapshots", Case::growth),

@@ -151,7 +151,9 @@ impl<'a> Comparison<'a> {
         let (cohorts, cutter) = (Cohorts::of(&self.last), Cutter::new(self.last.analysis));
         for case in cases {
             step(progress, steps - 1, steps)?;
-            let mut found = finding(&self.last, &self.lineage, &cutter, case, &|nodes| self.series_of(nodes));
+            // What grew in place is there in every snapshot: its own measure says how much of it.
+            let series = |nodes: &[NodeIx]| if large::is_single(case) { None } else { self.series_of(nodes) };
+            let mut found = finding(&self.last, &self.lineage, &cutter, case, &series);
             if self.is_innocent(&found) {
                 continue;
             }

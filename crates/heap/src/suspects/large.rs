@@ -79,9 +79,14 @@ pub(crate) fn case(scene: &Scene<'_>, node: NodeIx) -> Case {
     Case { members: vec![node], ..Case::new(node, node, 1, own_size(scene.analysis, node)) }
 }
 
+/// Says whether a case is about one object, which is its own holder.
+pub(crate) fn is_single(case: &Case) -> bool {
+    case.count == 1 && case.holder == case.example && case.kept == Kept::Holders
+}
+
 pub(super) fn describe(exhibit: &Exhibit<'_, '_>) -> Option<Described> {
     let case = exhibit.case;
-    if case.count != 1 || case.holder != case.example || case.kept != Kept::Holders {
+    if !is_single(case) {
         return None;
     }
     let (graph, class) = (exhibit.scene.graph(), exhibit.class.clone());
