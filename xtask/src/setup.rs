@@ -5,6 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use crate::say::say;
+
 use crate::workspace::{TOOL_LINE, Workspace, is_fresh, key_of, run};
 
 /// Installs the packages of `tests/package-lock.json`; does nothing when they are there.
@@ -63,4 +65,16 @@ pub(crate) fn engine(workspace: &Workspace) -> Result<PathBuf> {
         fs::write(stamp, key)?;
     }
     Ok(bundle)
+}
+
+/// Sees that `gcore` is there, which writes cores of running processes; Debian's package gdb has it.
+pub(crate) fn gdb() -> Result<()> {
+    let found = |name: &str| Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+    if found("gdb") && found("gcore") {
+        return Ok(());
+    }
+    say!("gdb is missing: installing it through apt");
+    let _ = run(Command::new("apt-get").args(["-qq", "update"]).stdout(Stdio::null()));
+    run(Command::new("apt-get").args(["-qq", "-y", "--no-install-recommends", "install", "gdb"]).stdout(Stdio::null()))
+        .context("gcore is needed for the stage `cores`: apt-get install gdb")
 }

@@ -88,6 +88,9 @@ pub(crate) struct Globals {
     /// Keep to ASCII characters
     #[arg(long, global = true)]
     pub(crate) ascii: bool,
+    /// The Node.js program that a core came from [default: the one it names], or that is to run [default: node in PATH]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) node: Option<PathBuf>,
     /// Show no progress
     #[arg(long, global = true)]
     pub(crate) no_progress: bool,
@@ -96,7 +99,7 @@ pub(crate) struct Globals {
 /// One snapshot file.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct FileArg {
-    /// A .heapsnapshot file, plain or .gz, or - for one on standard input
+    /// A .heapsnapshot file, plain or .gz, a core dump of Node.js, or - for a snapshot on standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
 }

@@ -52,9 +52,12 @@ heapwhy reads snapshots only. Take one with v8.writeHeapSnapshot().";
 real snapshots unpack to 5 to 15 times. A file that you trust can be unpacked by hand: gunzip -c FILE.gz > FILE";
     PACKED "HW1008" Unsupported "packed in a way that this version does not read"
         "heapwhy reads plain and gzip files. Unpack zstd, xz, bzip2 or zip first.";
-    CORE_DUMP "HW1009" Unsupported "a core dump or program"
-        "This version reads heap snapshots only; reading core dumps is planned. Meanwhile, make the next crash leave a snapshot: \
-node --heapsnapshot-near-heap-limit=2 app.js";
+    CORE_DUMP "HW1009" Unsupported "a core dump or program that cannot be read"
+        "heapwhy reads core dumps of Node.js 16 to 26 on Linux x86-64, written by the kernel (ulimit -c unlimited) or by gcore. It needs the \
+process's memory: a core that leaves out anonymous memory (coredump_filter) holds no heap.";
+    OTHER_PROGRAM "HW1018" Unsupported "the program is not the one that made the core"
+        "A core is read with the symbols of the program that made it. The build-id, which is in both, says whether they belong together. Without \
+--node, heapwhy takes the program that the core names if it is still there and still the same, and does without it otherwise.";
     PROCESS_ID "HW1010" Unsupported "a process id"
         "This version reads files only; reading a running process from outside is planned. Meanwhile, start Node.js with \
 --heapsnapshot-signal=SIGUSR2, send that signal with `kill -USR2 PID`, and give heapwhy the file that it writes into its working \

@@ -10,6 +10,7 @@ mod answer;
 mod args;
 mod codes;
 mod commands;
+mod core;
 mod error;
 mod exit;
 mod findings;

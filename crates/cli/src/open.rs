@@ -13,6 +13,7 @@ use heap::{HeapAnalysis, Problems};
 
 use crate::answer::{self, Answer, Status, Target};
 use crate::codes;
+use crate::core;
 use crate::error::{CommandError, shown};
 use crate::exit::Exit;
 use crate::index_file;
@@ -93,6 +94,9 @@ pub(crate) fn read(path: &Path, session: &Session) -> Result<Opened, CommandErro
     if let Some(index) = (!session.global.no_index).then(|| index_file::find(path)).flatten() {
         return Ok(opened("heapsnapshot", path, bytes, index.analysis, index.problems, false));
     }
+    if is_core(path) {
+        return core::read(path, bytes, session);
+    }
     let input = Input::open(path, &session.progress).map_err(|error| unreadable(path, error))?;
     read_input(path, input, true, session)
 }
@@ -130,7 +134,14 @@ fn read_input(path: &Path, input: Input, beside: bool, session: &Session) -> Res
     Ok(opened("heapsnapshot", path, bytes, HeapAnalysis::new(graph), problems, beside && bytes >= index_file::SMALLEST))
 }
 
-fn opened(kind: &'static str, path: &Path, bytes: u64, analysis: HeapAnalysis, problems: Problems, wants_index: bool) -> Opened {
+/// Says whether a file begins as a core dump does.
+fn is_core(path: &Path) -> bool {
+    let mut head = [0; 18];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut head)).is_ok();
+    read && head.starts_with(b"\x7fELF") && head.ends_with(&[4, 0])
+}
+
+pub(crate) fn opened(kind: &'static str, path: &Path, bytes: u64, analysis: HeapAnalysis, problems: Problems, wants_index: bool) -> Opened {
     let graph = analysis.graph();
     let target = Target {
         kind,
@@ -181,7 +192,7 @@ fn check(path: &Path) -> Result<u64, CommandError> {
 }
 
 /// Returns the error for a path that the system does not give.
-fn io_error(path: &Path, error: &io::Error) -> CommandError {
+pub(crate) fn io_error(path: &Path, error: &io::Error) -> CommandError {
     let name = shown(path);
     match error.kind() {
         io::ErrorKind::NotFound if is_number(path) => process(path),
@@ -325,16 +336,8 @@ fn is_gzip(path: &Path) -> bool {
     !is_stdin(path) && File::open(path).and_then(|mut file| file.read_exact(&mut head)).is_ok() && head == [0x1f, 0x8b]
 }
 
-/// Tells a core dump from other ELF files.
+/// Returns the error for an ELF file that is no core dump.
 fn elf(path: &Path) -> CommandError {
-    const CORE: [u8; 2] = [4, 0];
-    let name = shown(path);
-    let mut head = [0; 18];
-    let is_core = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut head)).is_ok() && head.ends_with(&CORE);
-    let hint = "make the next crash leave a snapshot: node --heapsnapshot-near-heap-limit=2 app.js";
-    if is_core {
-        CommandError::new(&codes::CORE_DUMP, format!("{name} is a core dump, which is not supported by this version yet")).hint(hint)
-    } else {
-        CommandError::new(&codes::CORE_DUMP, format!("{name} is a program (ELF), not a heap snapshot")).hint(hint)
-    }
+    CommandError::new(&codes::CORE_DUMP, format!("{} is a program or library (ELF), neither a snapshot nor a core dump", shown(path)))
+        .hint("of a core dump, name the core; the program that made it goes behind --node")
 }

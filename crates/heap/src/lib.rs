@@ -52,6 +52,7 @@ pub mod progress;
 pub mod questions;
 pub mod redact;
 mod retainers;
+pub mod rows;
 mod shapes;
 mod sizes;
 pub mod snapshot;

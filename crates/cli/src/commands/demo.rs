@@ -22,9 +22,6 @@ use crate::session::Session;
     help_template = crate::args::TEMPLATE
 )]
 pub(crate) struct DemoArgs {
-    /// The Node.js program [default: node in PATH]
-    #[arg(long, value_name = "PATH")]
-    node: Option<PathBuf>,
     /// Where to put the service and its snapshots; files of an earlier demo are replaced
     #[arg(long, value_name = "DIR", default_value = "heapwhy-demo")]
     dir: PathBuf,
@@ -36,7 +33,7 @@ pub(crate) struct DemoArgs {
 /// Runs the service, then reports on its snapshots.
 pub(crate) fn run(args: &DemoArgs, session: &Session) -> Result<Answer, CommandError> {
     let cancel = cancel_flag();
-    let node = NodeBinary::find(args.node.as_deref(), cancel).map_err(failed)?;
+    let node = NodeBinary::find(session.global.node.as_deref(), cancel).map_err(failed)?;
     let options = DemoOptions { node, dir: args.dir.clone(), requests_per_step: args.requests };
     let told = |step: DemoStep| tell(&session.progress, &step);
     let done = live::demo::run(&options, &told, cancel).map_err(failed)?;

@@ -18,6 +18,11 @@ fn files_that_are_no_snapshots() {
     let mut core = b"\x7fELF\x02\x01\x01".to_vec();
     core.resize(64, 0);
     core[16] = 4;
+    core[18] = 62;
+    let mut arm = core.clone();
+    arm[18] = 183;
+    let mut program = core.clone();
+    program[16] = 2;
     let cases: &[(&str, &[u8], i32, &str, &str)] = &[
         ("empty", b"", 3, "HW1004", "empty is empty (0 bytes)"),
         ("package.json", b"{\"name\":\"x\"}", 3, "HW1005", "package.json is JSON, but not a heap snapshot"),
@@ -29,7 +34,9 @@ fn files_that_are_no_snapshots() {
             "x.heapprofile is a sampling heap profile (.heapprofile), which is not supported by this version yet",
         ),
         ("x.cpuprofile", b"{\"nodes\":[{\"id\":1}],\"startTime\":1}", 5, "HW1006", "x.cpuprofile is a CPU profile (.cpuprofile)"),
-        ("core.1", &core, 5, "HW1009", "core.1 is a core dump, which is not supported by this version yet"),
+        ("core.1", &core, 5, "HW1009", "core.1 is a core dump, but not of Node.js"),
+        ("core.2", &arm, 5, "HW1009", "core.2 is a core dump of another kind of machine (ELF machine 183)"),
+        ("node", &program, 5, "HW1009", "node is a program or library (ELF), neither a snapshot nor a core dump"),
         ("zeros", &[0; 4096], 3, "HW1011", "zeros holds nothing but zero bytes"),
         ("notes.txt", b"hello\n", 3, "HW1005", "notes.txt is text, not a heap snapshot"),
         ("x.zst", b"\x28\xb5\x2f\xfd1234", 5, "HW1008", "x.zst is compressed with zstd, which is not supported by this version yet"),

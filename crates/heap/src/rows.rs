@@ -1,0 +1,226 @@
+//! The way for large sources to make a `HeapGraph`: node after node, each with its edges at once, targets already known by position.
+//!
+//! Costs one column entry per node and per edge and no more. A source that does not know targets beforehand uses `GraphBuilder`.
+
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+use rustc_hash::FxBuildHasher;
+
+use crate::column::{Column, WideColumn};
+use crate::graph::{Columns, Detachedness, Extras, HeapGraph, MAX_NODES, NodeId, NodeIx, TARGET_BITS};
+use crate::kinds::{EdgeKind, NodeKind};
+use crate::problems::{ProblemKind, Problems};
+use crate::source::Location;
+use crate::strings::{Bytes, StrIx, StringTable, push_escaped_units};
+
+/// Collects rows. The first node is the root.
+#[derive(Default)]
+pub struct Rows {
+    kinds: Vec<u8>,
+    names: Vec<u32>,
+    ids: Vec<u64>,
+    sizes: Vec<u64>,
+    first_edges: Vec<u32>,
+    edges: Vec<u32>,
+    edge_names: Vec<u32>,
+    strings: Interner,
+    locations: Vec<Location>,
+    dropped: u64,
+}
+
+/// Every text once, in the form that `StringTable` reads.
+#[derive(Default)]
+struct Interner {
+    arena: Vec<u8>,
+    starts: Vec<u32>,
+    wraps: Vec<u32>,
+    table: HashTable<u32>,
+    scratch: Vec<u8>,
+}
+
+impl Rows {
+    /// Starts an empty graph.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Keeps a text, and returns where: for names of nodes and edges.
+    pub fn text(&mut self, text: &str) -> StrIx {
+        self.units(text.encode_utf16())
+    }
+
+    /// Keeps a text of UTF-16 units, which may hold lone surrogates.
+    pub fn units(&mut self, units: impl Iterator<Item = u16>) -> StrIx {
+        self.strings.intern(units)
+    }
+
+    /// Adds a node. Its edges follow, before the next node.
+    ///
+    /// # Panics
+    /// When the graph already holds `MAX_NODES` nodes.
+    pub fn node(&mut self, kind: NodeKind, name: StrIx, id: NodeId, self_size: u64) -> NodeIx {
+        assert!(self.kinds.len() < MAX_NODES as usize, "a graph holds at most {MAX_NODES} nodes");
+        self.kinds.push(kind.number() | (Detachedness::Unknown as u8) << 6);
+        self.names.push(name.0);
+        self.ids.push(id.0);
+        self.sizes.push(self_size);
+        self.first_edges.push(self.edges.len() as u32);
+        NodeIx(self.kinds.len() as u32 - 1)
+    }
+
+    /// Gives an earlier node another name if it has the first of two, and another kind if there is one.
+    pub fn describe(&mut self, node: NodeIx, (from, to): (StrIx, StrIx), kind: Option<NodeKind>) {
+        if self.names[node.at()] == from.0 {
+            self.names[node.at()] = to.0;
+        }
+        if let Some(kind) = kind {
+            self.kinds[node.at()] = kind.number();
+        }
+    }
+
+    /// Adds an edge with a text for a name from the last node. `to` may be added later.
+    pub fn edge(&mut self, kind: EdgeKind, name: StrIx, to: NodeIx) {
+        debug_assert!(!kind.has_index());
+        self.push(kind, name.0, to);
+    }
+
+    /// Adds an edge with a number for a name: an element, or a hidden field.
+    pub fn indexed(&mut self, kind: EdgeKind, index: u32, to: NodeIx) {
+        debug_assert!(kind.has_index());
+        self.push(kind, index, to);
+    }
+
+    fn push(&mut self, kind: EdgeKind, name: u32, to: NodeIx) {
+        self.edges.push(u32::from(kind.number()) << TARGET_BITS | to.0);
+        self.edge_names.push(name);
+    }
+
+    /// Adds where the function or class of a node was written. Nodes must rise.
+    pub fn location(&mut self, location: Location) {
+        self.locations.push(location);
+    }
+
+    /// Returns how many nodes there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.kinds.len()
+    }
+
+    /// Says whether there is no node yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.kinds.is_empty()
+    }
+
+    /// Makes the graph. Edges to nodes that were never added lead to the root instead and are reported. O(edges).
+    #[must_use]
+    pub fn finish(mut self) -> (HeapGraph, Problems) {
+        let mut problems = Problems::default();
+        if self.is_empty() {
+            let name = self.text("");
+            self.node(NodeKind::SYNTHETIC, name, NodeId(0), 0);
+        }
+        let nodes = self.kinds.len() as u32;
+        let mask = MAX_NODES - 1;
+        for word in &mut self.edges {
+            if *word & mask >= nodes {
+                *word &= !mask;
+                self.dropped += 1;
+            }
+        }
+        if self.dropped > 0 {
+            problems.add(ProblemKind::BadTarget, None, format!("{} edges lead to objects that were never added", self.dropped));
+        }
+        self.first_edges.push(self.edges.len() as u32);
+        let columns = Columns {
+            kinds: self.kinds.into(),
+            names: self.names.into(),
+            ids: self.ids.into_iter().collect::<WideColumn>(),
+            self_sizes: self.sizes.into_iter().collect(),
+            first_edges: self.first_edges.into(),
+            edges: self.edges.into(),
+        };
+        let extras = Extras { locations: self.locations.into_iter().collect(), ..Extras::default() };
+        (HeapGraph::from_columns(columns, NodeIx(0), self.strings.finish(), Ok(Column::from(self.edge_names)), extras), problems)
+    }
+}
+
+impl Interner {
+    fn intern(&mut self, units: impl Iterator<Item = u16>) -> StrIx {
+        self.scratch.clear();
+        push_escaped_units(&mut self.scratch, units);
+        self.scratch.push(b'"');
+        let hash = hash(&self.scratch);
+        let (arena, starts, wraps, scratch) = (&self.arena, &self.starts, &self.wraps, &self.scratch);
+        let same = |ix: &u32| arena[offset(starts, wraps, *ix)..].starts_with(scratch);
+        if let Some(&ix) = self.table.find(hash, same) {
+            return StrIx(ix);
+        }
+        let ix = self.starts.len() as u32;
+        let start = self.arena.len();
+        if start >> 32 > self.wraps.len() {
+            self.wraps.push(ix);
+        }
+        self.starts.push(start as u32);
+        self.arena.extend_from_slice(&self.scratch);
+        let (arena, starts, wraps) = (&self.arena, &self.starts, &self.wraps);
+        self.table.insert_unique(hash, ix, |&ix| {
+            let from = &arena[offset(starts, wraps, ix)..];
+            self::hash(&from[..=end(from)])
+        });
+        StrIx(ix)
+    }
+
+    fn finish(self) -> StringTable {
+        StringTable::new(Bytes::Owned(Arc::new(self.arena)), self.starts.into(), self.wraps)
+    }
+}
+
+/// Returns where a text starts: starts are kept in four bytes, and `wraps` says from which text on another 4 GiB must be added.
+fn offset(starts: &[u32], wraps: &[u32], ix: u32) -> usize {
+    let over = wraps.partition_point(|&wrap| wrap <= ix) as u64;
+    (over << 32 | u64::from(starts[ix as usize])) as usize
+}
+
+/// Returns where the quote is that ends a text.
+fn end(from: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(&byte) = from.get(at) {
+        match byte {
+            b'"' => return at,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    from.len().saturating_sub(1)
+}
+
+fn hash(bytes: &[u8]) -> u64 {
+    let mut hasher = FxBuildHasher.build_hasher();
+    hasher.write(bytes);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_become_a_graph() {
+        let mut rows = Rows::new();
+        let (root, object, name) = (rows.text(""), rows.text("a \"quoted\" name"), rows.text("child"));
+        rows.node(NodeKind::SYNTHETIC, root, NodeId(1), 0);
+        rows.edge(EdgeKind::PROPERTY, name, NodeIx(1));
+        rows.indexed(EdgeKind::ELEMENT, 7, NodeIx(9));
+        rows.node(NodeKind::OBJECT, object, NodeId(1 << 40), 24);
+        assert_eq!(rows.text("child"), name);
+        let (graph, problems) = rows.finish();
+        assert_eq!((graph.node_count(), graph.edge_count(), problems.is_empty()), (2, 2, false));
+        assert_eq!(graph.name(NodeIx(1)), "a \"quoted\" name");
+        assert_eq!(graph.id(NodeIx(1)), NodeId(1 << 40));
+        assert_eq!(graph.child(NodeIx(0), EdgeKind::PROPERTY, "child"), Some(NodeIx(1)));
+    }
+}

@@ -1,0 +1,280 @@
+//! A core dump of a Linux x86-64 process as `Memory`: the kernel's, gcore's, or one cut short.
+//!
+//! Bytes come from the core where it has them. What the kernel left out because a file on disk has it (text and constants) comes from the
+//! node binary, once that is given. All else is unknown, and says so. Knows nothing of V8.
+
+mod notes;
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use heap::mapped::MappedFile;
+use object::LittleEndian;
+use object::elf;
+use object::read::elf::{FileHeader, ProgramHeader};
+
+pub use notes::{FileMapping, Notes, Thread};
+
+use crate::memory::{Memory, MemoryRange, Unreadable};
+use crate::node_binary::NodeBinary;
+
+type Header = elf::FileHeader64<LittleEndian>;
+
+/// Why a file is not a core that can be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CoreError {
+    /// The system does not give the file.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// It is no ELF file, or its header is damaged.
+    #[error("not an ELF file")]
+    NotElf,
+    /// It is an ELF file, but a program or a library.
+    #[error("an ELF file, but not a core dump")]
+    NotCore,
+    /// A core of another kind of machine.
+    #[error("a core of another machine than x86-64 (ELF machine {machine})")]
+    OtherMachine {
+        /// ELF's number of it.
+        machine: u16,
+    },
+    /// The table of segments is missing.
+    #[error("the core ends inside its table of segments")]
+    NoSegments,
+}
+
+/// A part of the address space, and the bytes of it that the core holds.
+#[derive(Clone, Copy, Debug)]
+struct Segment {
+    range: MemoryRange,
+    /// Where its bytes begin in the file.
+    offset: u64,
+    /// How many bytes the file holds of it.
+    held: u64,
+    /// How many bytes it was meant to hold.
+    written: u64,
+}
+
+/// A core dump, opened.
+pub struct CoreFile {
+    file: MappedFile,
+    source: File,
+    segments: Vec<Segment>,
+    ranges: Vec<MemoryRange>,
+    /// Its notes.
+    pub notes: Notes,
+    /// Whether the notes are damaged.
+    pub notes_damaged: bool,
+    binary: Option<NodeBinary>,
+}
+
+/// How much of a core is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// Bytes that the core says it holds and does not.
+    pub bytes: u64,
+    /// The lowest address of them.
+    pub first: u64,
+}
+
+impl CoreFile {
+    /// Opens a core. Reads its headers and notes only.
+    ///
+    /// # Errors
+    /// When it is not a core of Linux on x86-64, or its segments cannot be found.
+    pub fn open(path: &Path) -> Result<Self, CoreError> {
+        let source = File::open(path)?;
+        let file = MappedFile::of(&source)?;
+        let header = Header::parse(&file[..]).map_err(|_| CoreError::NotElf)?;
+        if header.e_machine(LittleEndian) != elf::EM_X86_64 {
+            return Err(CoreError::OtherMachine { machine: header.e_machine(LittleEndian).0 });
+        }
+        if header.e_type(LittleEndian) != elf::ET_CORE {
+            return Err(CoreError::NotCore);
+        }
+        let mut segments = Vec::new();
+        let mut notes = Notes::default();
+        let mut notes_damaged = false;
+        for segment in header.program_headers(LittleEndian, &file[..]).map_err(|_| CoreError::NoSegments)? {
+            match segment.p_type(LittleEndian) {
+                elf::PT_NOTE => match segment.notes(LittleEndian, &file[..]) {
+                    Ok(Some(found)) => notes_damaged |= !notes.add(found),
+                    _ => notes_damaged = true,
+                },
+                elf::PT_LOAD => segments.extend(Segment::of(segment, file.len() as u64)),
+                _ => {}
+            }
+        }
+        segments.sort_by_key(|segment| segment.range.start);
+        segments.dedup_by(|later, earlier| later.range.start < earlier.range.end);
+        let ranges = segments.iter().map(|segment| segment.range).collect();
+        Ok(Self { file, source, segments, ranges, notes, notes_damaged, binary: None })
+    }
+
+    /// Lets what the core left out be read from the program that the process ran.
+    pub fn set_binary(&mut self, binary: NodeBinary) {
+        self.binary = Some(binary);
+    }
+
+    /// Returns that program.
+    #[must_use]
+    pub fn binary(&self) -> Option<&NodeBinary> {
+        self.binary.as_ref()
+    }
+
+    /// Returns the path of the program that the process ran: the file mapped at its entry point, or else the first one.
+    #[must_use]
+    pub fn program(&self) -> Option<&FileMapping> {
+        let entry = self.notes.entry.unwrap_or(0);
+        self.notes.files.iter().find(|file| (file.start..file.end).contains(&entry)).or_else(|| self.notes.files.first())
+    }
+
+    /// Returns the build id of the program, which stands in its first page: the kernel writes that page into every core.
+    #[must_use]
+    pub fn build_id(&self) -> Option<Vec<u8>> {
+        let path = &self.program()?.path;
+        let start = self.notes.files.iter().find(|file| file.path == *path && file.offset == 0)?.start;
+        let page = self.file.get(self.in_file(start, PAGE)?..)?.get(..PAGE)?;
+        let header = Header::parse(page).ok()?;
+        let headers = header.program_headers(LittleEndian, page).ok()?;
+        let base = headers.iter().find(|header| header.p_type(LittleEndian) == elf::PT_LOAD)?.p_vaddr(LittleEndian);
+        headers.iter().filter(|header| header.p_type(LittleEndian) == elf::PT_NOTE).find_map(|header| {
+            let at = usize::try_from(header.p_vaddr(LittleEndian).checked_sub(base)?).ok()?;
+            let bytes = page.get(at..at.checked_add(usize::try_from(header.p_filesz(LittleEndian)).ok()?)?)?;
+            build_id(bytes)
+        })
+    }
+
+    /// Returns what the file should hold and does not: it was cut short.
+    #[must_use]
+    pub fn missing(&self) -> Option<Missing> {
+        let cut = |segment: &&Segment| segment.held < segment.written;
+        let bytes = self.segments.iter().filter(cut).map(|segment| segment.written - segment.held).sum();
+        let first = self.segments.iter().find(cut)?;
+        Some(Missing { bytes, first: first.range.start + first.held })
+    }
+
+    /// Returns the size of the file in bytes.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.file.len() as u64
+    }
+
+    /// Says whether the file is empty; an open core never is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.file.is_empty()
+    }
+
+    fn segment(&self, addr: u64) -> Option<&Segment> {
+        let at = self.segments.partition_point(|segment| segment.range.end <= addr);
+        self.segments.get(at).filter(|segment| segment.range.start <= addr)
+    }
+
+    /// Returns where in the core's file some bytes lie.
+    fn in_file(&self, addr: u64, len: usize) -> Option<usize> {
+        let segment = self.segment(addr)?;
+        let inside = addr - segment.range.start;
+        (inside.checked_add(len as u64)? <= segment.held).then_some((segment.offset + inside) as usize)
+    }
+}
+
+impl Segment {
+    /// Reads a program header. An empty segment, and the kernel's page at the top of the address space, are left out.
+    fn of(header: &elf::ProgramHeader64<LittleEndian>, file_len: u64) -> Option<Self> {
+        const USER_SPACE: u64 = 1 << 47;
+        let (start, size) = (header.p_vaddr(LittleEndian), header.p_memsz(LittleEndian));
+        let end = start.checked_add(size).filter(|&end| end > start && end <= USER_SPACE)?;
+        let flags = header.p_flags(LittleEndian).0;
+        let has = |flag: u32| flags & flag != 0;
+        let (offset, written) = (header.p_offset(LittleEndian), header.p_filesz(LittleEndian).min(size));
+        Some(Self {
+            range: MemoryRange { start, end, readable: has(4), writable: has(2), executable: has(1) },
+            offset,
+            held: written.min(file_len.saturating_sub(offset)),
+            written,
+        })
+    }
+}
+
+impl Memory for CoreFile {
+    fn ranges(&self) -> &[MemoryRange] {
+        &self.ranges
+    }
+
+    fn read(&self, addr: u64, into: &mut [u8]) -> Result<(), Unreadable> {
+        let len = into.len();
+        if let Some(bytes) = self.slice(addr, len) {
+            into.copy_from_slice(bytes);
+            return Ok(());
+        }
+        // Across the end of a segment: byte by byte is slow, and rare.
+        for (at, byte) in into.iter_mut().enumerate() {
+            let here = addr.checked_add(at as u64).ok_or(Unreadable { addr, len })?;
+            *byte = self.slice(here, 1).ok_or(Unreadable { addr, len })?[0];
+        }
+        Ok(())
+    }
+
+    fn slice(&self, addr: u64, len: usize) -> Option<&[u8]> {
+        match self.in_file(addr, len) {
+            Some(at) => self.file.get(at..at.checked_add(len)?),
+            None => self.binary.as_ref()?.contents(addr, len),
+        }
+    }
+
+    fn forget(&self, addr: u64, len: usize) {
+        if let Some(at) = self.in_file(addr, len) {
+            self.file.forget(at..at + len);
+        }
+    }
+
+    fn next_data(&self, addr: u64, end: u64) -> Option<(u64, u64)> {
+        let segment = self.segments.iter().find(|segment| segment.range.end > addr && segment.held > 0)?;
+        let start = addr.max(segment.range.start);
+        let stop = end.min(segment.range.start + segment.held);
+        if start >= end {
+            return None;
+        }
+        if start >= stop {
+            return self.next_data(segment.range.end, end);
+        }
+        let from = segment.offset + (start - segment.range.start);
+        let data = next_offset(&self.source, from, rustix::fs::SeekFrom::Data(from));
+        let Some(data) = data.filter(|&data| data < segment.offset + segment.held) else {
+            return self.next_data(segment.range.end, end);
+        };
+        let hole = next_offset(&self.source, data, rustix::fs::SeekFrom::Hole(data)).unwrap_or(u64::MAX);
+        let back = |offset: u64| segment.range.start + offset.saturating_sub(segment.offset).min(segment.held);
+        Some((back(data).max(start), back(hole).min(stop)))
+    }
+}
+
+const PAGE: usize = 4096;
+
+/// Finds the build id among notes: lengths of name and content, a type, then both, each padded to four bytes.
+fn build_id(notes: &[u8]) -> Option<Vec<u8>> {
+    const BUILD_ID: u32 = 3;
+    let word = |at: usize| Some(u32::from_le_bytes(notes.get(at..at.checked_add(4)?)?.try_into().ok()?));
+    let mut at = 0;
+    loop {
+        let (name, content, kind) = (word(at)? as usize, word(at + 4)? as usize, word(at + 8)?);
+        let from = (at + 12).checked_add(name.next_multiple_of(4))?;
+        let to = from.checked_add(content)?;
+        if kind == BUILD_ID && notes.get(at + 12..at + 15) == Some(b"GNU") {
+            return notes.get(from..to).map(<[u8]>::to_vec);
+        }
+        at = to.checked_next_multiple_of(4)?;
+    }
+}
+
+/// Asks the file system where data or a hole begins. Where it cannot say, all is data; `None` past the last data.
+fn next_offset(file: &File, from: u64, what: rustix::fs::SeekFrom) -> Option<u64> {
+    match rustix::fs::seek(file, what) {
+        Ok(offset) => Some(offset),
+        Err(rustix::io::Errno::NXIO) => None,
+        Err(_) => matches!(what, rustix::fs::SeekFrom::Data(_)).then_some(from),
+    }
+}

@@ -1,0 +1,143 @@
+//! Objects become a heap graph: the nodes, edges and names that V8's own snapshot of this heap would have.
+//!
+//! The order of edges is V8's too: what it names first (properties, elements, fields with a name), then the map, then every other
+//! reference by number. References to objects that every heap has (`undefined`, empty arrays, a few maps) are left out where V8 does.
+
+mod edges;
+mod emitter;
+mod internals;
+mod objects;
+mod places;
+mod tags;
+mod words;
+
+use heap::{EdgeKind, HeapGraph, NodeId, NodeIx, NodeKind, Problems};
+
+use crate::isolate::Isolate;
+use crate::marking::ObjectSet;
+use crate::names::Names;
+use crate::objects::ObjIx;
+use crate::roots::{Group, Root};
+use crate::text::Strings;
+use crate::view::HeapView;
+use emitter::Emitter;
+
+/// Which objects become nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Those that are alive, as in a snapshot.
+    Live,
+    /// Those that nothing keeps alive: garbage that was not collected yet.
+    Dead,
+    /// Both.
+    All,
+}
+
+/// What a graph is made of.
+#[derive(Clone, Copy)]
+pub struct Parts<'a, 'm> {
+    /// The heap.
+    pub heap: HeapView<'a, 'm>,
+    /// Its strings.
+    pub strings: Strings<'a, 'm>,
+    /// Its isolates, the main one first.
+    pub isolates: &'a [Isolate],
+    /// Where life begins.
+    pub roots: &'a [Root],
+    /// What is alive.
+    pub alive: &'a ObjectSet,
+}
+
+/// The id of V8's root of all roots, and the step between ids of what is no object.
+const ROOT_ID: u64 = 1;
+
+/// Makes the graph. O(objects + references).
+#[must_use]
+pub fn graph(parts: Parts<'_, '_>, scope: Scope) -> (HeapGraph, Problems) {
+    let chosen = choose(&parts, scope);
+    let groups = groups(&parts, scope);
+    let first_object = 2 + groups.len() as u32 + u32::from(scope != Scope::Live);
+    let names = Names::new(parts.heap, parts.strings);
+    let mut emitter = Emitter::new(&parts, &chosen, &names, first_object);
+    emitter.prepare();
+    roots(&parts, scope, &groups, &mut emitter);
+    for (object, addr) in parts.heap.objects.iter().filter(|&(object, _)| chosen.contains(object)) {
+        emitter.object(object, addr);
+    }
+    emitter.natives();
+    emitter.finish()
+}
+
+fn choose(parts: &Parts<'_, '_>, scope: Scope) -> ObjectSet {
+    let mut chosen = ObjectSet::new(parts.heap.objects.len());
+    for nth in 0..parts.heap.objects.len() as u32 {
+        let alive = parts.alive.contains(ObjIx(nth));
+        if scope == Scope::All || alive == (scope == Scope::Live) {
+            chosen.insert(ObjIx(nth));
+        }
+    }
+    chosen
+}
+
+/// The groups of roots that have a member: isolate and group.
+fn groups(parts: &Parts<'_, '_>, scope: Scope) -> Vec<(usize, Group)> {
+    let mut groups: Vec<_> = parts.roots.iter().map(|root| (root.isolate, root.group)).collect();
+    groups.sort_unstable();
+    groups.dedup();
+    if scope == Scope::Dead {
+        groups.clear();
+    }
+    groups
+}
+
+/// Writes the root, the group of all groups, and the groups; of garbage, a group that says what it is.
+fn roots(parts: &Parts<'_, '_>, scope: Scope, groups: &[(usize, Group)], emitter: &mut Emitter<'_, '_, '_>) {
+    let (empty, gc_roots) = (emitter.rows.text(""), emitter.rows.text("(GC roots)"));
+    emitter.rows.node(NodeKind::SYNTHETIC, empty, NodeId(ROOT_ID), 0);
+    emitter.rows.indexed(EdgeKind::ELEMENT, 1, NodeIx(1));
+    for (nth, global) in emitter.global_objects().into_iter().enumerate() {
+        let name = emitter.rows.text(&(nth + 2).to_string());
+        emitter.rows.edge(EdgeKind::SHORTCUT, name, global);
+    }
+    emitter.rows.node(NodeKind::SYNTHETIC, gc_roots, NodeId(ROOT_ID + 2), 0);
+    let dead = u32::from(scope != Scope::Live);
+    for nth in 0..groups.len() as u32 + dead {
+        emitter.rows.indexed(EdgeKind::ELEMENT, nth + 1, NodeIx(2 + nth));
+    }
+    for (nth, &(isolate, group)) in groups.iter().enumerate() {
+        let id = NodeId(ROOT_ID + 4 + 2 * nth as u64);
+        let name = if isolate == 0 { group.name().to_owned() } else { format!("{} of isolate {}", group.name(), isolate + 1) };
+        let name = emitter.rows.text(&name);
+        emitter.rows.node(NodeKind::SYNTHETIC, name, id, 0);
+        members(parts, (isolate, group), emitter);
+    }
+    if scope != Scope::Live {
+        garbage(parts, groups.len(), emitter);
+    }
+}
+
+fn members(parts: &Parts<'_, '_>, (isolate, group): (usize, Group), emitter: &mut Emitter<'_, '_, '_>) {
+    let members = parts.roots.iter().filter(|root| root.isolate == isolate && root.group == group);
+    for (nth, root) in members.enumerate() {
+        let Some(to) = emitter.node_of(root.object) else { continue };
+        let name = match root.name.as_str() {
+            "" => (nth + 1).to_string(),
+            name if group == Group::Stack => format!("{} / {name}", nth + 1),
+            name => name.to_owned(),
+        };
+        let kind = if root.strong { EdgeKind::INTERNAL } else { EdgeKind::WEAK };
+        let name = emitter.rows.text(&name);
+        emitter.rows.edge(kind, name, to);
+    }
+}
+
+/// Writes a group that holds all garbage: nothing holds it, but a graph without it would end there.
+fn garbage(parts: &Parts<'_, '_>, groups: usize, emitter: &mut Emitter<'_, '_, '_>) {
+    let name = emitter.rows.text("(Garbage)");
+    emitter.rows.node(NodeKind::SYNTHETIC, name, NodeId(ROOT_ID + 4 + 2 * groups as u64), 0);
+    for nth in 0..parts.heap.objects.len() as u32 {
+        if let Some(to) = emitter.node_of(ObjIx(nth)).filter(|_| !parts.alive.contains(ObjIx(nth))) {
+            emitter.rows.indexed(EdgeKind::ELEMENT, nth, to);
+        }
+    }
+}

@@ -1,0 +1,485 @@
+//! Writes nodes with their edges, one object after the other, and remembers what later ones need.
+
+use std::rc::Rc;
+
+use heap::rows::Rows;
+use heap::{EdgeKind, HeapGraph, NodeId, NodeIx, NodeKind, Problems, StrIx};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::Parts;
+use super::internals::Pair;
+use super::tags::Tag;
+use super::words::Words;
+use crate::kind::Kind;
+use crate::maps::{Map, pointer, strong};
+use crate::marking::{ObjectSet, tagged_words};
+use crate::names::{NAME_LIMIT, Names};
+use crate::objects::ObjIx;
+use crate::text::{Representation, representation};
+use crate::version::V8Version;
+use crate::view::HeapView;
+
+/// The longest source text that is kept whole.
+const SOURCE_LIMIT: usize = 16 << 20;
+
+/// A piece of memory outside the heap that an object owns.
+struct Native {
+    node: NodeIx,
+    name: StrIx,
+    id: u64,
+    size: u64,
+}
+
+/// Writes a graph.
+pub(super) struct Emitter<'a, 'm, 'e> {
+    pub(super) rows: Rows,
+    pub(super) heap: HeapView<'a, 'm>,
+    pub(super) names: &'e Names<'a, 'm>,
+    pub(super) words: Words,
+    chosen: &'e ObjectSet,
+    ranks: Vec<u32>,
+    first_object: u32,
+    /// Objects that V8 leaves out as targets, by address.
+    everywhere: FxHashSet<u64>,
+    /// Which fields of the present object have an edge already, one bit a word.
+    visited: Vec<u64>,
+    /// What each node is used for, by position among objects.
+    tags: Vec<Tag>,
+    natives: Vec<Native>,
+    native_by_addr: FxHashMap<u64, NodeIx>,
+    keys: FxHashMap<u64, StrIx>,
+    classes: FxHashMap<u64, (Rc<str>, StrIx)>,
+    types: FxHashMap<u16, (NodeKind, StrIx)>,
+    pub(super) indexes: Vec<StrIx>,
+    sources: FxHashSet<u64>,
+    globals: Vec<ObjIx>,
+    pub(super) pairs: FxHashMap<u64, Vec<Pair>>,
+    pub(super) places: super::places::Places,
+    units: Vec<u16>,
+}
+
+impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
+    pub(super) fn new(parts: &Parts<'a, 'm>, chosen: &'e ObjectSet, names: &'e Names<'a, 'm>, first_object: u32) -> Self {
+        let mut rows = Rows::new();
+        let words = Words::new(&mut rows);
+        Self {
+            rows,
+            heap: parts.heap,
+            names,
+            words,
+            chosen,
+            ranks: chosen.ranks(),
+            first_object,
+            everywhere: everywhere(parts),
+            visited: Vec::new(),
+            tags: vec![Tag::None; chosen.len()],
+            natives: Vec::new(),
+            native_by_addr: FxHashMap::default(),
+            keys: FxHashMap::default(),
+            classes: FxHashMap::default(),
+            types: FxHashMap::default(),
+            indexes: Vec::new(),
+            sources: FxHashSet::default(),
+            globals: Vec::new(),
+            pairs: FxHashMap::default(),
+            places: super::places::Places::default(),
+            units: Vec::new(),
+        }
+    }
+
+    /// Looks once over all objects for what must be known before the first is written.
+    pub(super) fn prepare(&mut self) {
+        for (object, addr) in self.heap.objects.iter() {
+            let map = self.heap.maps.get(self.heap.objects.map(object));
+            if map.kind == Kind::Script {
+                self.sources.extend(self.heap.target(addr, self.heap.layout.at.script_source));
+            }
+            match map.kind {
+                Kind::JsGlobalObject => self.globals.push(object),
+                Kind::EphemeronTable if self.chosen.contains(object) => self.note_pairs(addr),
+                _ => {}
+            }
+        }
+    }
+
+    /// Returns the nodes of global objects.
+    pub(super) fn global_objects(&self) -> Vec<NodeIx> {
+        self.globals.iter().filter_map(|&object| self.node_of(object)).collect()
+    }
+
+    /// Returns an object's node.
+    #[inline]
+    pub(super) fn node_of(&self, object: ObjIx) -> Option<NodeIx> {
+        self.chosen.contains(object).then(|| NodeIx(self.first_object + self.chosen.rank(&self.ranks, object)))
+    }
+
+    /// Returns the node that a word leads to, strongly or weakly.
+    #[inline]
+    pub(super) fn node(&self, word: u64) -> Option<NodeIx> {
+        self.node_of(self.heap.object(word)?)
+    }
+
+    /// Says whether V8 shows references to what a word leads to.
+    #[inline]
+    fn is_essential(&self, word: u64) -> bool {
+        pointer(word).is_some_and(|addr| !self.everywhere.contains(&addr))
+    }
+
+    /// Writes one object with all its edges.
+    pub(super) fn object(&mut self, object: ObjIx, addr: u64) {
+        let map = self.heap.maps.get(self.heap.objects.map(object));
+        let size = self.heap.objects.size(object);
+        let (kind, name) = self.describe(addr, &map);
+        let node = self.rows.node(kind, name, NodeId(addr), self.shown_size(addr, &map, size));
+        self.visited.clear();
+        self.visited.resize((size / 8).div_ceil(64) as usize + 1, 0);
+        self.references(addr, &map);
+        if let Some(pairs) = self.pairs.remove(&addr) {
+            pairs.into_iter().for_each(|pair| self.pair(pair));
+        }
+        let map_word = self.heap.field(addr, 0).unwrap_or(0);
+        self.internal(self.words.map, map_word, Some(0));
+        self.others(addr, &map, size);
+        self.place(node, addr, &map);
+    }
+
+    /// Since V8 13 objects that nobody writes count as nothing, for isolates share them, and external strings count their characters.
+    fn shown_size(&self, addr: u64, map: &Map, size: u64) -> u64 {
+        if self.heap.layout.version.major < 13 {
+            return size;
+        }
+        if self.heap.pages.page(addr).is_some_and(|page| page.heap == 0) {
+            return 0;
+        }
+        let external = map.kind == Kind::String && representation(map.instance_type) == Representation::External;
+        let length = if external { self.names.strings().length(addr).unwrap_or(0) } else { 0 };
+        size + length * if map.instance_type & 8 == 0 { 2 } else { 1 }
+    }
+
+    /// Every other reference, by number.
+    fn others(&mut self, addr: u64, map: &Map, size: u64) {
+        let (from, to) = tagged_words(self.heap, map.kind, map.instance_type, size);
+        let heap = self.heap;
+        let Some(bytes) = heap.pages.page(addr).and_then(|page| page.bytes(addr + from, (to - from) as usize)) else { return };
+        let mut index = 0;
+        for (at, word) in (from / 8..).zip(bytes.chunks_exact(8)) {
+            let word = u64::from_le_bytes([word[0], word[1], word[2], word[3], word[4], word[5], word[6], word[7]]);
+            if word & 1 == 0 || self.visited[(at / 64) as usize] >> (at % 64) & 1 == 1 {
+                continue;
+            }
+            let Some(to) = self.node(word) else { continue };
+            index += 1;
+            if !self.is_essential(word) || self.is_hidden_weak(map.kind, at * 8, size) {
+                continue;
+            }
+            if word & 3 == 3 {
+                let name = self.index_name(index as usize - 1);
+                self.rows.edge(EdgeKind::WEAK, name, to);
+            } else {
+                self.rows.indexed(EdgeKind::HIDDEN, index - 1, to);
+            }
+        }
+    }
+
+    /// References that V8 keeps in lists of its own, which hold nothing.
+    fn is_hidden_weak(&self, kind: Kind, offset: u64, size: u64) -> bool {
+        match kind {
+            Kind::AllocationSite => offset == self.heap.layout.at.site_next,
+            Kind::NativeContext => offset == size - 16,
+            _ => false,
+        }
+    }
+
+    /// Marks a field as one that has its edge.
+    pub(super) fn mark(&mut self, offset: Option<u64>) {
+        let Some(at) = offset.map(|offset| offset / 8) else { return };
+        if let Some(bits) = self.visited.get_mut((at / 64) as usize) {
+            *bits |= 1 << (at % 64);
+        }
+    }
+
+    /// Writes a field that V8 names, unless every heap has its target.
+    pub(super) fn internal(&mut self, name: StrIx, word: u64, offset: Option<u64>) {
+        if self.is_essential(word)
+            && let Some(to) = self.node(word)
+        {
+            self.rows.edge(EdgeKind::INTERNAL, name, to);
+            self.mark(offset);
+        }
+    }
+
+    /// Writes a named field of the object at `addr`.
+    pub(super) fn internal_field(&mut self, name: StrIx, addr: u64, offset: u64) {
+        if let Some(word) = self.heap.field(addr, offset) {
+            self.internal(name, word, Some(offset));
+        }
+    }
+
+    /// Writes a reference that keeps nothing alive.
+    pub(super) fn weak(&mut self, name: StrIx, word: u64, offset: Option<u64>) {
+        if self.is_essential(word)
+            && let Some(to) = self.node(word)
+        {
+            self.rows.edge(EdgeKind::WEAK, name, to);
+            self.mark(offset);
+        }
+    }
+
+    /// Writes a property, an element's object or a variable: V8 shows those whatever they lead to.
+    pub(super) fn named(&mut self, kind: EdgeKind, name: StrIx, word: u64, offset: Option<u64>) {
+        if let Some(to) = self.node(word) {
+            self.rows.edge(kind, name, to);
+            self.mark(offset);
+        }
+    }
+
+    /// Says what an array is used for.
+    pub(super) fn tag(&mut self, word: u64, tag: Tag) {
+        if !self.is_essential(word) {
+            return;
+        }
+        if let Some(node) = self.node(word) {
+            let slot = &mut self.tags[(node.0 - self.first_object) as usize];
+            if *slot == Tag::None {
+                *slot = tag;
+            }
+        }
+    }
+
+    /// Returns the position of a number as a name.
+    pub(super) fn index_name(&mut self, index: usize) -> StrIx {
+        while self.indexes.len() <= index.min(4095) {
+            let text = self.rows.text(&self.indexes.len().to_string());
+            self.indexes.push(text);
+        }
+        match self.indexes.get(index) {
+            Some(&name) => name,
+            None => self.rows.text(&index.to_string()),
+        }
+    }
+
+    /// Returns the position of a property's name: the address of a string or a symbol.
+    pub(super) fn key(&mut self, addr: u64) -> StrIx {
+        if let Some(&known) = self.keys.get(&addr) {
+            return known;
+        }
+        let name = if self.heap.kind(addr) == Some(Kind::Symbol) { self.symbol_name(addr) } else { self.string(addr, NAME_LIMIT) };
+        self.keys.insert(addr, name);
+        name
+    }
+
+    /// A symbol as a property's name: V8 writes `<symbol description>`.
+    fn symbol_name(&mut self, addr: u64) -> StrIx {
+        let description = self.heap.field(addr, self.heap.layout.at.symbol_name);
+        let text = description.and_then(|word| self.names.strings().of_word(word, NAME_LIMIT)).unwrap_or_default();
+        let private = self.heap.pages.half(addr + self.heap.layout.at.symbol_flags).is_some_and(|flags| flags & 1 == 1);
+        // Names of #private fields are symbols that begin with their hash sign.
+        if private && text.starts_with('#') { self.rows.text(&text) } else { self.rows.text(&format!("<symbol {text}>")) }
+    }
+
+    /// Keeps the text of the string at an address.
+    pub(super) fn string(&mut self, addr: u64, limit: usize) -> StrIx {
+        let mut units = std::mem::take(&mut self.units);
+        units.clear();
+        self.names.strings().read(addr, limit, &mut units);
+        units.truncate(limit);
+        let text = self.rows.units(units.iter().copied());
+        self.units = units;
+        text
+    }
+
+    /// Returns the kind and name of an object's node.
+    fn describe(&mut self, addr: u64, map: &Map) -> (NodeKind, StrIx) {
+        let at = &self.heap.layout.at;
+        match map.kind {
+            Kind::JsFunction => (NodeKind::CLOSURE, {
+                let name = self.names.function(addr);
+                self.rows.text(&name)
+            }),
+            Kind::JsBoundFunction => (NodeKind::CLOSURE, self.rows.text("native_bind")),
+            Kind::JsRegExp => (NodeKind::REGEXP, self.text_field(addr, at.regexp_source)),
+            kind if kind.is_js_object() => (NodeKind::OBJECT, self.class_name(addr, map)),
+            Kind::String => match representation(map.instance_type) {
+                Representation::Cons => (NodeKind::CONS_STRING, self.rows.text("(concatenated string)")),
+                Representation::Sliced => (NodeKind::SLICED_STRING, self.rows.text("(sliced string)")),
+                _ => (NodeKind::STRING, self.string(addr, if self.sources.contains(&addr) { SOURCE_LIMIT } else { NAME_LIMIT })),
+            },
+            Kind::Symbol => {
+                let private = self.heap.pages.half(addr + at.symbol_flags).is_some_and(|flags| flags & 1 == 1);
+                if private { (NodeKind::HIDDEN, self.rows.text("private symbol")) } else { (NodeKind::SYMBOL, self.rows.text("symbol")) }
+            }
+            Kind::BigInt => (NodeKind::BIGINT, self.rows.text("bigint")),
+            Kind::HeapNumber => (NodeKind::NUMBER, self.rows.text("heap number")),
+            Kind::Code | Kind::InstructionStream => (NodeKind::CODE, self.words.empty),
+            Kind::SharedFunctionInfo => (NodeKind::CODE, {
+                let name = self.names.shared(addr);
+                self.rows.text(&name)
+            }),
+            Kind::Script => (NodeKind::CODE, self.text_field(addr, at.script_name)),
+            Kind::NativeContext => (NodeKind::HIDDEN, self.rows.text("system / NativeContext")),
+            Kind::Context => (NodeKind::OBJECT, self.rows.text("system / Context")),
+            // Node 16 to 22 do not tell oddballs apart.
+            Kind::Oddball if self.heap.layout.version.major >= 13 => (NodeKind::HIDDEN, self.text_field(addr, at.oddball_string)),
+            _ => self.system(addr, map),
+        }
+    }
+
+    fn text_field(&mut self, addr: u64, offset: u64) -> StrIx {
+        match self.heap.target(addr, offset).filter(|&text| self.heap.kind(text) == Some(Kind::String)) {
+            Some(text) => self.string(text, NAME_LIMIT),
+            None => self.words.empty,
+        }
+    }
+
+    fn class_name(&mut self, addr: u64, map: &Map) -> StrIx {
+        let class = self.names.class(addr, map);
+        match self.classes.get(&map.addr) {
+            Some((name, text)) if Rc::ptr_eq(name, &class.name) => *text,
+            _ => {
+                let text = self.rows.text(&class.name);
+                self.classes.insert(map.addr, (class.name, text));
+                text
+            }
+        }
+    }
+
+    /// The kind and name of an internal object, which its type decides.
+    fn system(&mut self, addr: u64, map: &Map) -> (NodeKind, StrIx) {
+        let (kind, name) = match self.types.get(&map.instance_type) {
+            Some(&known) => known,
+            None => {
+                let system = system_kind(self.heap.layout.types.name(map.instance_type), self.heap.layout.version);
+                let name = match system {
+                    NodeKind::ARRAY => self.words.empty,
+                    _ => self.rows.text(&self.heap.layout.types.system_name(map.instance_type)),
+                };
+                self.types.insert(map.instance_type, (system, name));
+                (system, name)
+            }
+        };
+        let shared = || self.heap.pages.page(addr).is_some_and(|page| page.heap == 0);
+        // Maps that nobody writes describe V8's own objects, no shapes of the user's.
+        if map.kind != Kind::Map {
+            return (kind, name);
+        }
+        (if kind == NodeKind::OBJECT_SHAPE && shared() { NodeKind::HIDDEN } else { kind }, self.map_name(addr, name))
+    }
+
+    /// V8 says of maps of strings which strings.
+    fn map_name(&mut self, addr: u64, name: StrIx) -> StrIx {
+        let described = self.heap.pages.short(addr + self.heap.layout.at.map_type).unwrap_or(u16::MAX);
+        if u64::from(described) >= self.heap.layout.at.first_nonstring || self.heap.layout.version < V8Version::new(10, 0) {
+            return name;
+        }
+        let of = crate::kind::system_name(self.heap.layout.types.name(described));
+        self.rows.text(&format!("system / Map ({})", of.trim_start_matches("system / ")))
+    }
+
+    /// Returns the node of memory outside the heap, which is written after all objects.
+    pub(super) fn native(&mut self, addr: u64, size: u64, name: &str) -> NodeIx {
+        if let Some(&known) = self.native_by_addr.get(&addr) {
+            return known;
+        }
+        let node = NodeIx(self.first_object + (self.tags.len() + self.natives.len()) as u32);
+        let name = self.rows.text(name);
+        self.natives.push(Native { node, name, id: addr, size });
+        self.native_by_addr.insert(addr, node);
+        node
+    }
+
+    /// Writes the memory outside the heap.
+    pub(super) fn natives(&mut self) {
+        for native in std::mem::take(&mut self.natives) {
+            let node = self.rows.node(NodeKind::NATIVE, native.name, NodeId(native.id), native.size);
+            debug_assert_eq!(node, native.node);
+        }
+    }
+
+    /// Names what has no name by its use, and makes the graph.
+    pub(super) fn finish(mut self) -> (HeapGraph, Problems) {
+        let version = self.heap.layout.version;
+        let trusted = self.rows.text("system / TrustedFixedArray");
+        for (nth, tag) in self.tags.iter().enumerate().filter(|(_, tag)| **tag != Tag::None) {
+            let (name, kind) = tag.name(version);
+            let name = self.rows.text(name);
+            let node = NodeIx(self.first_object + nth as u32);
+            self.rows.describe(node, (self.words.empty, name), kind);
+            if *tag == Tag::ConstantPool {
+                self.rows.describe(node, (trusted, name), kind);
+            }
+        }
+        self.rows.finish()
+    }
+}
+
+/// The kind that snapshots give an internal object. V8 9 calls nearly all of it hidden, 10 knows code, 11 shapes.
+fn system_kind(type_name: &str, version: V8Version) -> NodeKind {
+    const CODE: [&str; 21] = [
+        "ALLOCATION_SITE",
+        "ARRAY_BOILERPLATE_DESCRIPTION",
+        "BYTECODE_ARRAY",
+        "BYTECODE_WRAPPER",
+        "CLOSURE_FEEDBACK_CELL_ARRAY",
+        "CODE_WRAPPER",
+        "CODE_DATA_CONTAINER",
+        "FEEDBACK_CELL",
+        "FEEDBACK_METADATA",
+        "FEEDBACK_VECTOR",
+        "INTERPRETER_DATA",
+        "LOAD_HANDLER",
+        "OBJECT_BOILERPLATE_DESCRIPTION",
+        "PREPARSE_DATA",
+        "REG_EXP_BOILERPLATE_DESCRIPTION",
+        "SCOPE_INFO",
+        "STORE_HANDLER",
+        "TEMPLATE_OBJECT_DESCRIPTION",
+        "BASELINE_DATA",
+        "COVERAGE_INFO",
+        "INSTRUCTION_STREAM",
+    ];
+    const SHAPES: [&str; 6] = ["MAP", "DESCRIPTOR_ARRAY", "STRONG_DESCRIPTOR_ARRAY", "TRANSITION_ARRAY", "PROTOTYPE_INFO", "ENUM_CACHE"];
+    const ARRAYS: [&str; 5] = ["FIXED_ARRAY", "HASH_TABLE", "BYTE_ARRAY", "FIXED_DOUBLE_ARRAY", "SCRIPT_CONTEXT_TABLE"];
+    let (code, shapes) = (version >= V8Version::new(10, 0), version >= V8Version::new(11, 0));
+    let is_array = ARRAYS.contains(&type_name)
+        || matches!(Kind::of_type(type_name), kind if kind.is_fixed_array() && !type_name.contains("TRUSTED") && !type_name.contains("PROTECTED"));
+    match type_name {
+        _ if code && (CODE.contains(&type_name) || type_name.starts_with("UNCOMPILED_DATA") || type_name.starts_with("TURBO")) => {
+            NodeKind::CODE
+        }
+        _ if is_array => NodeKind::ARRAY,
+        _ if shapes && SHAPES.contains(&type_name) => NodeKind::OBJECT_SHAPE,
+        _ => NodeKind::HIDDEN,
+    }
+}
+
+/// Finds the objects that every heap has and V8 shows no references to.
+fn everywhere(parts: &Parts<'_, '_>) -> FxHashSet<u64> {
+    const NAMES: [&str; 11] = [
+        "empty_byte_array",
+        "empty_fixed_array",
+        "empty_weak_fixed_array",
+        "empty_descriptor_array",
+        "fixed_array_map",
+        "cell_map",
+        "global_property_cell_map",
+        "shared_function_info_map",
+        "free_space_map",
+        "one_pointer_filler_map",
+        "two_pointer_filler_map",
+    ];
+    let heap = parts.heap;
+    let named = parts.roots.iter().filter(|root| NAMES.contains(&root.name.as_str())).map(|root| heap.objects.addr(root.object));
+    let mut found: FxHashSet<u64> = named.collect();
+    for (object, addr) in heap.objects.iter() {
+        let kind = heap.maps.get(heap.objects.map(object)).kind;
+        if kind == Kind::Oddball || kind == Kind::Hole {
+            found.insert(addr);
+        }
+    }
+    found
+}
+
+/// Returns the address that a field of an object leads to, if it leads to an object of that kind.
+pub(super) fn target_of(heap: HeapView<'_, '_>, word: u64, kind: Kind) -> Option<u64> {
+    strong(word).filter(|&addr| heap.kind(addr) == Some(kind))
+}

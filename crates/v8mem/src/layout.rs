@@ -1,0 +1,288 @@
+//! Where everything is: every offset and mask of V8's heap that this crate uses, each with where it comes from.
+//!
+//! V8 describes most of it in symbols (`v8dbg_*`). What it does not describe, or describes wrongly, stands here with the versions that
+//! were looked at. Nothing else in this crate holds an offset.
+
+pub mod constants;
+mod types;
+
+use constants::Constants;
+
+pub use types::InstanceTypes;
+
+use crate::version::V8Version;
+
+/// Where a number of the layout comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// V8's own symbol.
+    Symbol,
+    /// This crate's table: checked on official builds of the versions that it names.
+    Table,
+}
+
+/// A number of the layout, for `heapwhy layout`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The field's name in `Offsets`.
+    pub name: &'static str,
+    /// V8's name of it, empty where V8 never tells.
+    pub symbol: &'static str,
+    /// Its value.
+    pub value: i64,
+    /// Where that comes from.
+    pub source: Source,
+}
+
+/// The layout of one V8.
+#[derive(Clone, Debug)]
+pub struct V8Layout {
+    /// The V8 that it is for.
+    pub version: V8Version,
+    /// Offsets and masks.
+    pub at: Offsets,
+    /// Kinds of objects.
+    pub types: InstanceTypes,
+    /// Every number of `at`.
+    pub entries: Vec<Entry>,
+}
+
+impl V8Layout {
+    /// Puts together the layout of a V8 from what it says of itself and what is known of its version.
+    #[must_use]
+    pub fn new(version: V8Version, constants: &Constants) -> Self {
+        let mut entries = Vec::new();
+        let at = Offsets::of(constants, version, &mut entries);
+        Self { version, types: InstanceTypes::of(version, constants), at, entries }
+    }
+
+    /// Says whether this build was checked against a V8 of that minor version.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        InstanceTypes::knows(self.version)
+    }
+
+    /// Returns how many of the numbers come from V8 itself, and how many there are.
+    #[must_use]
+    pub fn from_symbols(&self) -> (usize, usize) {
+        (self.entries.iter().filter(|entry| entry.source == Source::Symbol).count(), self.entries.len())
+    }
+}
+
+const V10: V8Version = V8Version::new(10, 0);
+const V11: V8Version = V8Version::new(11, 0);
+const V12: V8Version = V8Version::new(12, 0);
+const V13_6: V8Version = V8Version::new(13, 6);
+const V14: V8Version = V8Version::new(14, 0);
+
+/// Declares the numbers: what one is, V8's symbol for it, and what it is where V8 does not tell.
+macro_rules! offsets {
+    ($($(#[doc = $doc:literal])+ $field:ident: $symbol:literal, |$version:pat_param| $default:expr;)+) => {
+        /// Offsets in bytes from the start of an object, masks, shifts and counts.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct Offsets { $($(#[doc = $doc])+ pub $field: u64,)+ }
+
+        impl Offsets {
+            fn of(constants: &Constants, version: V8Version, entries: &mut Vec<Entry>) -> Self {
+                $(let $field = {
+                    let $version = version;
+                    let told = if $symbol.is_empty() { None } else { constants.get($symbol) };
+                    let value: i64 = told.unwrap_or_else(|| $default);
+                    let source = if told.is_some() { Source::Symbol } else { Source::Table };
+                    entries.push(Entry { name: stringify!($field), symbol: $symbol, value, source });
+                    value as u64
+                };)+
+                Self { $($field,)+ }
+            }
+        }
+    };
+}
+
+offsets! {
+    /// Map: size of its objects in words, one byte; 0 where it varies.
+    map_size_words: "class_Map__instance_size_in_words", |_| 8;
+    /// Map: first property inside the object, in words, one byte.
+    map_inobject_start: "class_Map__inobject_properties_start_or_constructor_function_index", |_| 9;
+    /// Map: instance type, two bytes.
+    map_type: "class_Map__instance_type", |_| 12;
+    /// Map: bits, one byte.
+    map_bits: "class_Map__bit_field", |_| 14;
+    /// Map: more bits, one byte. Bit 0 says that `new.target` was the constructor (never exported).
+    map_bits2: "class_Map__bit_field2", |_| 15;
+    /// Map: still more bits, four bytes. Bit 20 says that it is a prototype's (never exported).
+    map_bits3: "class_Map__bit_field3", |_| 16;
+    /// Map: the prototype of its objects.
+    map_prototype: "class_Map__prototype", |_| 24;
+    /// Map: constructor, or the map that this one came from.
+    map_constructor: "class_Map__constructor_or_back_pointer", |_| 32;
+    /// Map: descriptors of properties.
+    map_descriptors: "class_Map__instance_descriptors", |_| 40;
+    /// Map: code that depends on it.
+    map_dependent_code: "class_Map__dependent_code", |_| 48;
+    /// Map: transitions, or what a prototype's map keeps.
+    map_transitions: "class_Map__raw_transitions", |_| 64;
+    /// Mask of the number of own descriptors in `map_bits3`.
+    own_descriptors_mask: "bit_field3_number_of_own_descriptors_mask", |_| 0x3ff << 10;
+    /// Its shift.
+    own_descriptors_shift: "bit_field3_number_of_own_descriptors_shift", |_| 10;
+    /// The bit of `map_bits3` that says that properties are in a dictionary.
+    dictionary_map_shift: "bit_field3_is_dictionary_map_shift", |_| 21;
+    /// Mask of the elements kind in `map_bits2`.
+    elements_kind_mask: "bit_field2_elements_kind_mask", |_| 0xfc;
+    /// Its shift.
+    elements_kind_shift: "bit_field2_elements_kind_shift", |_| 2;
+    /// The elements kind of elements in a dictionary.
+    dictionary_elements: "elements_dictionary_elements", |v| if v < V11 { 12 } else { 13 };
+    /// Object: properties that are not in it, or its hash.
+    object_properties: "class_JSReceiver__raw_properties_or_hash", |_| 8;
+    /// Object: elements.
+    object_elements: "class_JSObject__elements", |_| 16;
+    /// Object for C++: its first field. V8 13 says 24, where `cpp_heap_wrappable` is.
+    embedder_fields: "", |v| if v < V13_6 { 24 } else { 32 };
+    /// String: length in characters, four bytes.
+    string_length: "class_String__length", |_| 12;
+    /// String: first character of a flat one.
+    string_chars: "class_SeqOneByteString__chars", |_| 16;
+    /// Concatenated string: first part.
+    cons_first: "class_ConsString__first", |_| 16;
+    /// Concatenated string: second part.
+    cons_second: "class_ConsString__second", |_| 24;
+    /// Sliced string: the string that it is part of.
+    sliced_parent: "class_SlicedString__parent", |_| 16;
+    /// Sliced string: where in it, a small integer.
+    sliced_offset: "class_SlicedString__offset", |_| 24;
+    /// Thin string: the same string, internalized.
+    thin_actual: "class_ThinString__actual", |_| 16;
+    /// External string: its C++ object.
+    external_resource: "class_ExternalString__resource", |_| 16;
+    /// External string: its characters (absent in uncached ones).
+    external_data: "", |_| 24;
+    /// External string's C++ object: its characters.
+    external_resource_data: "offset_ExternalString__data__uintptr_t", |_| 8;
+    /// The first instance type that is no string.
+    first_nonstring: "FirstNonstringType", |v| if v < V10 { 64 } else { 128 };
+    /// Descriptor array: first entry.
+    descriptors_start: "class_DescriptorArray__header_size", |v| if v < V14 { 24 } else { 32 };
+    /// Details of a property: mask of the location.
+    location_mask: "prop_location_mask", |v| if v < V10 { 2 } else { 32 };
+    /// Details of a property: mask of the representation.
+    representation_mask: "prop_representation_mask", |_| 0x1c0;
+    /// Its shift.
+    representation_shift: "prop_representation_shift", |_| 6;
+    /// Details of a property: mask of the field's index.
+    field_index_mask: "prop_index_mask", |_| 0x3ff << 19;
+    /// Its shift.
+    field_index_shift: "prop_index_shift", |_| 19;
+    /// Name dictionary: words before the entries, behind the three of every table.
+    name_dictionary_prefix: "namedictionaryshape_prefix_size", |v| if v < V11 { 2 } else { 3 };
+    /// Function: what it shares with other closures.
+    function_shared: "class_JSFunction__shared", |v| if v < V12 { 24 } else { 32 };
+    /// Function: its context.
+    function_context: "class_JSFunction__context", |v| if v < V12 { 32 } else { 40 };
+    /// Function: its feedback cell.
+    function_feedback: "class_JSFunction__raw_feedback_cell", |v| if v < V12 { 40 } else { 48 };
+    /// Function: its code; from V8 13 on a number, no pointer.
+    function_code: "", |v| if v < V12 { 48 } else { 24 };
+    /// Function: prototype or initial map, where it has that slot.
+    function_prototype: "class_JSFunction__prototype_or_initial_map", |_| 56;
+    /// Shared function info: data of the function; from V8 12 on the trusted part.
+    shared_data: "class_SharedFunctionInfo__function_data", |_| 8;
+    /// Shared function info: data of the function that is not trusted (V8 13 and later; the same as the other before).
+    shared_untrusted_data: "", |v| if v < V13_6 { 8 } else { 16 };
+    /// Shared function info: name or scope info.
+    shared_name: "class_SharedFunctionInfo__name_or_scope_info", |v| if v < V13_6 { 16 } else { 24 };
+    /// Shared function info: outer scope info or feedback metadata.
+    shared_metadata: "class_SharedFunctionInfo__feedback_metadata", |v| if v < V13_6 { 24 } else { 32 };
+    /// Shared function info: script, or debug info in its place (up to V8 11).
+    shared_script: "class_SharedFunctionInfo__script", |v| if v < V13_6 { 32 } else { 40 };
+    /// Uncompiled data: inferred name.
+    uncompiled_name: "class_UncompiledData__inferred_name", |_| 8;
+    /// Uncompiled data: where the function starts, in characters, four bytes.
+    uncompiled_start: "class_UncompiledData__start_position", |_| 16;
+    /// Script: source.
+    script_source: "class_Script__source", |_| 8;
+    /// Script: name.
+    script_name: "class_Script__name", |_| 16;
+    /// Script: data of its context.
+    script_context_data: "", |_| 40;
+    /// Script: ends of lines.
+    script_line_ends: "class_Script__line_ends", |_| 56;
+    /// Script: its number, a small integer.
+    script_id: "", |_| 64;
+    /// Script: what its functions have in common, one entry each.
+    script_infos: "class_Script__infos", |_| 88;
+    /// Script: options of whoever loaded it.
+    script_host_options: "class_Script__host_defined_options", |v| if v < V13_6 { 120 } else { 112 };
+    /// Oddball: which one, a small integer.
+    oddball_kind: "class_Oddball__kind", |_| 40;
+    /// Oddball: its name.
+    oddball_string: "", |_| 16;
+    /// The oddball `undefined`.
+    undefined: "OddballUndefined", |v| if v < V12 { 5 } else { 4 };
+    /// The oddball that marks a hole, up to V8 11.
+    the_hole: "OddballTheHole", |_| 2;
+    /// Number in a box: the double.
+    number_value: "class_HeapNumber__value", |_| 8;
+    /// Symbol: flags, four bytes; bit 0 says that it is private.
+    symbol_flags: "", |_| 12;
+    /// Symbol: description.
+    symbol_name: "class_Symbol__name", |_| 16;
+    /// Array: length, a small integer or a number.
+    array_length: "", |_| 24;
+    /// Regular expression: source.
+    regexp_source: "class_JSRegExp__source", |_| 32;
+    /// ArrayBuffer: length in bytes.
+    buffer_length: "class_JSArrayBuffer__byte_length", |v| if v < V13_6 { 32 } else { 40 };
+    /// ArrayBuffer: its memory.
+    buffer_store: "class_JSArrayBuffer__backing_store", |v| if v < V10 { 40 } else { 56 };
+    /// Bound function: the function.
+    bound_function: "", |_| 24;
+    /// Bound function: `this`.
+    bound_this: "", |_| 32;
+    /// Bound function: arguments.
+    bound_arguments: "", |_| 40;
+    /// Map, Set, WeakMap, WeakSet: the table.
+    collection_table: "", |_| 24;
+    /// WeakRef: the target.
+    weak_ref_target: "", |_| 24;
+    /// Promise: reactions, or the result.
+    promise_result: "", |_| 24;
+    /// Generator: function.
+    generator_function: "", |_| 24;
+    /// Generator: context.
+    generator_context: "", |_| 32;
+    /// Generator: receiver.
+    generator_receiver: "", |_| 40;
+    /// Generator: parameters and registers.
+    generator_registers: "", |_| 72;
+    /// Primitive wrapper: the value.
+    wrapper_value: "", |_| 24;
+    /// Cell, feedback cell: the value.
+    cell_value: "", |_| 8;
+    /// Global variable: name.
+    property_cell_name: "", |_| 8;
+    /// Global variable: details.
+    property_cell_details: "", |_| 16;
+    /// Global variable: value.
+    property_cell_value: "", |_| 24;
+    /// Accessor pair: getter.
+    getter: "class_AccessorPair__getter", |_| 8;
+    /// Accessor pair: setter.
+    setter: "class_AccessorPair__setter", |_| 16;
+    /// Allocation site: the next one, a weak list.
+    site_next: "class_AllocationSite__weak_next", |_| 40;
+    /// Entry of a FinalizationRegistry: target.
+    weak_cell_target: "", |_| 24;
+    /// Entry of a FinalizationRegistry: token.
+    weak_cell_token: "", |_| 32;
+    /// Context: first variable, in words of its array.
+    context_slots: "context_min_slots", |_| 2;
+    /// Realm: what Node keeps in it.
+    embedder_data: "native_context_embedder_data_offset", |_| 48;
+    /// Scope info: flags. A small integer up to V8 12, four raw bytes later.
+    scope_flags: "", |_| 8;
+    /// Bytecode: bytes of code start here.
+    bytecode_start: "class_BytecodeArray__data", |v| if v < V12 { 54 } else { 64 };
+    /// Feedback vector: slots start here. Not exported.
+    feedback_slots: "", |v| if v < V11 { 48 } else if v < V13_6 { 56 } else { 48 };
+}

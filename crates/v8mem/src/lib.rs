@@ -1,0 +1,38 @@
+//! V8's heap, read out of an address space that somebody else provides: a core dump, or the image of a live process.
+//!
+//! # The nouns and how they meet
+//!
+//! A [`Memory`] gives bytes at addresses. [`V8Layout`] says where V8 of some version keeps what. [`Pages`] are the pieces of the address
+//! space that V8 calls its own. Everything that is found becomes a `heap::HeapGraph`, as if V8 had written a snapshot.
+//!
+//! This crate never touches a process: it cannot stop one, start one, or speak to one.
+
+pub mod core_file;
+pub mod graph;
+pub mod isolate;
+pub mod kind;
+pub mod layout;
+pub mod maps;
+pub mod marking;
+pub mod memory;
+pub mod names;
+pub mod node_binary;
+pub mod objects;
+pub mod pages;
+pub mod properties;
+pub mod read;
+pub mod roots;
+pub mod scope;
+pub mod sizes;
+pub mod text;
+pub mod version;
+pub mod view;
+pub mod walk;
+
+pub use core_file::CoreFile;
+pub use kind::Kind;
+pub use layout::V8Layout;
+pub use memory::{Memory, MemoryRange};
+pub use node_binary::NodeBinary;
+pub use pages::Pages;
+pub use version::{V8Version, Versions};

@@ -1,0 +1,175 @@
+//! The program that the process ran: its symbols, and the bytes that a core leaves out.
+//!
+//! V8 describes itself in symbols called `v8dbg_*`, Node in `nodedbg_*`; both are in the dynamic table and survive `strip`. Some live in
+//! .bss and get their value when the program starts: those are read from the process's memory, never from here.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use heap::mapped::MappedFile;
+use object::LittleEndian;
+use object::elf;
+use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
+use object::{Object, ObjectSymbol, SymbolKind};
+use rustc_hash::FxHashMap;
+
+/// Why a program cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BinaryError {
+    /// The system does not give the file.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// It is no ELF program of x86-64, or damaged.
+    #[error("not a program for Linux on x86-64: {0}")]
+    NotProgram(object::Error),
+}
+
+/// A loaded part of the program.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    start: u64,
+    end: u64,
+    offset: u64,
+    writable: bool,
+}
+
+/// A symbol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Symbol {
+    /// Where it lies in the process.
+    pub addr: u64,
+    /// How many bytes it takes, 0 where the table does not say.
+    pub size: u64,
+    /// Its name, as the linker has it.
+    pub name: String,
+}
+
+/// The program, with its place in the process.
+pub struct NodeBinary {
+    file: MappedFile,
+    path: PathBuf,
+    parts: Vec<Part>,
+    /// What must be added to the file's addresses; 0 for the official builds, which are not position-independent.
+    bias: u64,
+    build_id: Option<Vec<u8>>,
+    debug: FxHashMap<String, Symbol>,
+    vtables: FxHashMap<u64, String>,
+}
+
+impl NodeBinary {
+    /// Opens a program that came to lie with its entry point at `entry` (AT_ENTRY of the core).
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is not a program of x86-64.
+    pub fn open(path: &Path, entry: Option<u64>) -> Result<Self, BinaryError> {
+        let file = MappedFile::of(&File::open(path)?)?;
+        let elf = ElfFile64::<LittleEndian>::parse(&file[..]).map_err(BinaryError::NotProgram)?;
+        let position_independent = elf.elf_header().e_type(LittleEndian) == elf::ET_DYN;
+        let bias = match entry {
+            Some(entry) if position_independent => entry.wrapping_sub(elf.entry()),
+            _ => 0,
+        };
+        let load = |header: &&elf::ProgramHeader64<LittleEndian>| header.p_type(LittleEndian) == elf::PT_LOAD;
+        let parts = elf.elf_program_headers().iter().filter(load).map(|header| Part::of(header, bias)).collect();
+        let build_id = elf.build_id().ok().flatten().map(<[u8]>::to_vec);
+        let (debug, vtables) = symbols(&elf, bias);
+        Ok(Self { parts, bias, build_id, debug, vtables, path: path.to_owned(), file })
+    }
+
+    /// Returns its path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns its build id.
+    #[must_use]
+    pub fn build_id(&self) -> Option<&[u8]> {
+        self.build_id.as_deref()
+    }
+
+    /// Returns how far the program was moved from the addresses in its file.
+    #[must_use]
+    pub fn bias(&self) -> u64 {
+        self.bias
+    }
+
+    /// Returns the symbols with which V8 and Node describe themselves.
+    pub fn debug_symbols(&self) -> impl Iterator<Item = &Symbol> {
+        self.debug.values()
+    }
+
+    /// Returns one of them by its whole name.
+    #[must_use]
+    pub fn symbol(&self, name: &str) -> Option<&Symbol> {
+        self.debug.get(name)
+    }
+
+    /// Returns the C++ class whose objects begin with that word.
+    #[must_use]
+    pub fn class_of_vtable(&self, word: u64) -> Option<&str> {
+        // Before the functions stand the offset to the whole object, and its type: sixteen bytes.
+        self.vtables.get(&word.checked_sub(16)?).map(String::as_str)
+    }
+
+    /// Returns the value of a debug symbol as the file has it; `None` when it lies in .bss.
+    #[must_use]
+    pub fn initial_value(&self, symbol: &Symbol) -> Option<i32> {
+        self.initial(symbol.addr, 4).map(|bytes| i32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+    }
+
+    /// Returns bytes that the program cannot have changed.
+    pub(crate) fn contents(&self, addr: u64, len: usize) -> Option<&[u8]> {
+        self.part(addr).filter(|part| !part.writable)?;
+        self.initial(addr, len)
+    }
+
+    fn part(&self, addr: u64) -> Option<&Part> {
+        self.parts.iter().find(|part| (part.start..part.end).contains(&addr))
+    }
+
+    fn initial(&self, addr: u64, len: usize) -> Option<&[u8]> {
+        let part = self.part(addr)?;
+        if addr.checked_add(len as u64)? > part.end {
+            return None;
+        }
+        let at = usize::try_from(part.offset + (addr - part.start)).ok()?;
+        self.file.get(at..at.checked_add(len)?)
+    }
+}
+
+impl Part {
+    fn of(header: &elf::ProgramHeader64<LittleEndian>, bias: u64) -> Self {
+        let start = header.p_vaddr(LittleEndian).wrapping_add(bias);
+        Self {
+            start,
+            end: start.saturating_add(header.p_filesz(LittleEndian)),
+            offset: header.p_offset(LittleEndian),
+            writable: header.p_flags(LittleEndian).0 & 2 != 0,
+        }
+    }
+}
+
+/// Reads both symbol tables: a stripped program has only the dynamic one, which holds less.
+fn symbols(elf: &ElfFile64<'_, LittleEndian>, bias: u64) -> (FxHashMap<String, Symbol>, FxHashMap<u64, String>) {
+    let mut debug = FxHashMap::default();
+    let mut vtables = FxHashMap::default();
+    for symbol in elf.dynamic_symbols().chain(elf.symbols()) {
+        let Ok(name) = symbol.name() else { continue };
+        if symbol.is_undefined() || symbol.kind() != SymbolKind::Data {
+            continue;
+        }
+        let addr = symbol.address().wrapping_add(bias);
+        if let Some(class) = name.strip_prefix("_ZTV") {
+            vtables.insert(addr, class.to_owned());
+        } else if name.starts_with("v8dbg_") || name.starts_with("nodedbg_") || name == ROOT_NAMES {
+            debug.insert(name.to_owned(), Symbol { addr, size: symbol.size(), name: name.to_owned() });
+        }
+    }
+    (debug, vtables)
+}
+
+/// V8's table of the names of roots.
+pub(crate) const ROOT_NAMES: &str = "_ZN2v88internal10RootsTable11root_names_E";

@@ -1,0 +1,278 @@
+//! The pages of V8's heaps: where they are, which heap and space they belong to, and the bytes in them.
+//!
+//! A page starts at a multiple of 256 KiB with a header that says how large it is and where its objects lie; where the header keeps that
+//! changed with V8 12 and again with 13. Every field is checked against the others before a page is believed.
+
+use std::borrow::Cow;
+
+use rustc_hash::FxHashMap;
+
+use crate::memory::Memory;
+use crate::version::V8Version;
+
+/// The unit of pages: 2 to this power bytes.
+pub(crate) const PAGE_BITS: u32 = 18;
+const PAGE: u64 = 1 << PAGE_BITS;
+
+/// Where a page's header keeps what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeaderLayout {
+    /// V8 9 to 11: all in the page, size first.
+    SizeFirst,
+    /// V8 12: all in the page, flags first.
+    FlagsFirst,
+    /// V8 13 and later: flags in the page, the rest in memory of its own.
+    Apart,
+}
+
+impl HeaderLayout {
+    /// The layout of a version.
+    fn of(version: V8Version) -> Self {
+        match version.major {
+            ..=11 => Self::SizeFirst,
+            12 => Self::FlagsFirst,
+            13.. => Self::Apart,
+        }
+    }
+}
+
+/// One page, or one large object's run of pages.
+#[derive(Debug)]
+pub struct Page<'m> {
+    /// Its address.
+    pub base: u64,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Where objects begin.
+    pub area_start: u64,
+    /// Where they end.
+    pub area_end: u64,
+    /// The heap that it belongs to; 0 for pages that nobody writes, which isolates share.
+    pub heap: u64,
+    /// V8's flags of it.
+    pub flags: u64,
+    /// The object in C++ that owns it: its space.
+    pub owner: u64,
+    /// Whether it holds machine code.
+    pub executable: bool,
+    /// The bytes from `base` to `area_end`.
+    bytes: Cow<'m, [u8]>,
+}
+
+/// Where a reader of V8's heap looks for pages first: the flags that semi-spaces have.
+const FROM_PAGE: u64 = 1 << 3;
+
+impl Page<'_> {
+    /// Says whether it is the half of the young generation that holds nothing: what lies there was moved or is dead.
+    #[must_use]
+    pub fn is_from_space(&self) -> bool {
+        self.flags & FROM_PAGE != 0 && self.heap != 0
+    }
+
+    /// Says whether it holds one large object.
+    #[must_use]
+    pub fn is_large(&self) -> bool {
+        self.size > PAGE
+    }
+
+    /// Returns bytes, which must lie in the page before `area_end`.
+    #[inline]
+    #[must_use]
+    pub fn bytes(&self, addr: u64, len: usize) -> Option<&[u8]> {
+        let at = addr.checked_sub(self.base)? as usize;
+        self.bytes.get(at..at.checked_add(len)?)
+    }
+
+    /// Returns a word.
+    #[inline]
+    #[must_use]
+    pub fn word(&self, addr: u64) -> Option<u64> {
+        let at = addr.checked_sub(self.base)? as usize;
+        Some(u64::from_le_bytes(self.bytes.get(at..at + 8)?.try_into().ok()?))
+    }
+}
+
+/// All pages of a process.
+pub struct Pages<'m> {
+    pages: Vec<Page<'m>>,
+    /// Which page a unit of 256 KiB belongs to.
+    units: FxHashMap<u64, u32>,
+    /// How headers are laid out.
+    pub layout: HeaderLayout,
+}
+
+impl<'m> Pages<'m> {
+    /// Finds all pages. Tries the header that the version has, and the others where that finds nothing.
+    #[must_use]
+    pub fn find(memory: &'m dyn Memory, version: V8Version) -> Self {
+        let first = HeaderLayout::of(version);
+        let others = [HeaderLayout::Apart, HeaderLayout::FlagsFirst, HeaderLayout::SizeFirst];
+        let mut found = Self::with(memory, first);
+        for layout in others.into_iter().filter(|layout| *layout != first) {
+            if found.pages.len() < 3 {
+                found = Self::with(memory, layout);
+            }
+        }
+        found
+    }
+
+    fn with(memory: &'m dyn Memory, layout: HeaderLayout) -> Self {
+        let mut pages: Vec<Page<'m>> = Vec::new();
+        let mut behind = 0;
+        for range in memory.ranges().iter().filter(|range| range.readable) {
+            let mut base = range.start.max(behind).next_multiple_of(PAGE);
+            // A page begins with its header: where there is a hole, there is no page.
+            while let Some((data, end)) = memory.next_data(base, range.end) {
+                base = data.max(base).next_multiple_of(PAGE);
+                while base < end {
+                    let page = header(memory, base, layout).and_then(|header| load(memory, header, range.executable));
+                    behind = page.as_ref().map_or(base + PAGE, |page| (base + page.size).next_multiple_of(PAGE));
+                    pages.extend(page);
+                    base = behind;
+                }
+                base = base.max(end);
+            }
+        }
+        let mut units = FxHashMap::default();
+        for (ix, page) in (0..).zip(&pages) {
+            for unit in page.base >> PAGE_BITS..=(page.area_end - 1) >> PAGE_BITS {
+                units.insert(unit, ix);
+            }
+        }
+        Self { pages, units, layout }
+    }
+
+    /// Keeps the pages of which `keep` holds.
+    pub fn retain(&mut self, keep: impl Fn(&Page<'_>) -> bool) {
+        self.pages.retain(keep);
+        self.units.clear();
+        for (ix, page) in (0..).zip(&self.pages) {
+            for unit in page.base >> PAGE_BITS..=(page.area_end - 1) >> PAGE_BITS {
+                self.units.insert(unit, ix);
+            }
+        }
+    }
+
+    /// Returns every page, by address.
+    #[must_use]
+    pub fn all(&self) -> &[Page<'m>] {
+        &self.pages
+    }
+
+    /// Returns the place of the page that an address lies in.
+    #[inline]
+    #[must_use]
+    pub fn find_ix(&self, addr: u64) -> Option<usize> {
+        self.units.get(&(addr >> PAGE_BITS)).map(|&ix| ix as usize)
+    }
+
+    /// Returns the page that an address lies in.
+    #[inline]
+    #[must_use]
+    pub fn page(&self, addr: u64) -> Option<&Page<'m>> {
+        self.pages.get(self.find_ix(addr)?)
+    }
+
+    /// Returns a word of the heap.
+    #[inline]
+    #[must_use]
+    pub fn word(&self, addr: u64) -> Option<u64> {
+        self.page(addr)?.word(addr)
+    }
+
+    /// Returns four bytes of the heap.
+    #[inline]
+    #[must_use]
+    pub fn half(&self, addr: u64) -> Option<u32> {
+        Some(u32::from_le_bytes(self.page(addr)?.bytes(addr, 4)?.try_into().ok()?))
+    }
+
+    /// Returns two bytes of the heap.
+    #[inline]
+    #[must_use]
+    pub fn short(&self, addr: u64) -> Option<u16> {
+        Some(u16::from_le_bytes(self.page(addr)?.bytes(addr, 2)?.try_into().ok()?))
+    }
+
+    /// Returns a byte of the heap.
+    #[inline]
+    #[must_use]
+    pub fn byte(&self, addr: u64) -> Option<u8> {
+        self.page(addr)?.bytes(addr, 1)?.first().copied()
+    }
+}
+
+struct Header {
+    base: u64,
+    flags: u64,
+    size: u64,
+    heap: u64,
+    area_start: u64,
+    area_end: u64,
+    owner: u64,
+}
+
+/// Reads the header at `base` and checks it. What passes is a page in all likelihood; whether its heap is one is checked later.
+fn header(memory: &dyn Memory, base: u64, layout: HeaderLayout) -> Option<Header> {
+    let (at, [flags, size, heap, start, end, owner]) = match layout {
+        HeaderLayout::SizeFirst => (base, [8, 0, 16, 24, 32, 64]),
+        HeaderLayout::FlagsFirst => (base, [0, 16, 24, 32, 40, 72]),
+        HeaderLayout::Apart => (memory.word(base + 8).ok()?, [0, 48, 64, 72, 56, 80]),
+    };
+    if layout == HeaderLayout::FlagsFirst && memory.word(base + 8).ok()? != base {
+        return None;
+    }
+    let field = |offset: u64| memory.word(at.checked_add(offset)?).ok();
+    let flags = if layout == HeaderLayout::Apart { memory.word(base).ok()? } else { field(flags)? };
+    let header = Header {
+        base,
+        flags,
+        size: field(size)?,
+        heap: field(heap)?,
+        area_start: field(start)?,
+        area_end: field(end)?,
+        owner: field(owner)?,
+    };
+    let size_plausible = header.size >= 4096 && header.size < 1 << 40 && header.size.is_multiple_of(4096);
+    let start_plausible = header.area_start > base && header.area_start <= base + 0x8000;
+    let end_plausible = header.area_end > header.area_start && header.area_end <= base.checked_add(header.size)?;
+    (size_plausible && start_plausible && end_plausible && header.heap.is_multiple_of(8) && header.owner.is_multiple_of(8))
+        .then_some(header)
+}
+
+/// Takes a page's bytes: as they are where they lie side by side, else copied, with zeros for what is not there.
+fn load(memory: &dyn Memory, header: Header, executable: bool) -> Option<Page<'_>> {
+    let len = usize::try_from(header.area_end - header.base).ok()?;
+    let known: u64 = known_bytes(memory, header.base, header.area_end);
+    if known == 0 {
+        return None;
+    }
+    let bytes = match memory.slice(header.base, len) {
+        Some(bytes) => Cow::Borrowed(bytes),
+        None => Cow::Owned(gather(memory, header.base, len)),
+    };
+    let Header { base, flags, size, heap, area_start, area_end, owner } = header;
+    Some(Page { base, size, area_start, area_end, heap, flags, owner, executable, bytes })
+}
+
+/// Returns how many bytes of a stretch were mapped at all: a header that lies promises more than there is.
+fn known_bytes(memory: &dyn Memory, start: u64, end: u64) -> u64 {
+    let first = memory.ranges().partition_point(|range| range.end <= start);
+    let ranges = memory.ranges()[first..].iter().take_while(|range| range.start < end);
+    ranges.map(|range| range.end.min(end) - range.start.max(start)).sum()
+}
+
+fn gather(memory: &dyn Memory, base: u64, len: usize) -> Vec<u8> {
+    const STEP: usize = 4096;
+    let end = base + len as u64;
+    let mut bytes = Vec::new();
+    for at in (base..end).step_by(STEP) {
+        let step = STEP.min((end - at) as usize);
+        let from = bytes.len();
+        bytes.resize(from + step, 0);
+        if memory.read(at, &mut bytes[from..]).is_err() {
+            bytes[from..].fill(0);
+        }
+    }
+    bytes
+}

@@ -1,0 +1,99 @@
+//! From an address space to a heap graph, in one call.
+
+use heap::{HeapGraph, ProblemKind, Problems};
+
+use crate::core_file::CoreFile;
+use crate::graph::{Parts, Scope, graph};
+use crate::isolate::{self, Isolate};
+use crate::layout::V8Layout;
+use crate::layout::constants::Constants;
+use crate::maps::Maps;
+use crate::marking::Marker;
+use crate::memory::Memory;
+use crate::objects::Objects;
+use crate::pages::Pages;
+use crate::roots::Sources;
+use crate::sizes::FreeUnit;
+use crate::text::Strings;
+use crate::version::Versions;
+use crate::view::HeapView;
+use crate::walk::{WalkStats, Walker};
+
+/// Why an image has no heap that can be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HeapError {
+    /// No V8 says its version.
+    #[error("no version of V8 in this memory: not a Node.js process, or its memory was left out")]
+    NoVersion,
+    /// No page of a heap.
+    #[error("V8 {version} is there, but none of its pages")]
+    NoPages {
+        /// V8's version.
+        version: String,
+    },
+    /// Pages, but no isolate that they belong to.
+    #[error("pages of V8 {version}, but no isolate that they belong to: the layout of this V8 is not known")]
+    NoIsolate {
+        /// V8's version.
+        version: String,
+    },
+}
+
+/// What was found on the way, besides the graph.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// V8's and Node's versions.
+    pub versions: Versions,
+    /// The layout, with where its numbers come from.
+    pub layout: V8Layout,
+    /// The isolates.
+    pub isolates: Vec<Isolate>,
+    /// The unit of free memory, how many stretches agree with it, and how many there are.
+    pub free_unit: (FreeUnit, u32, u32),
+    /// What the walk over all pages met.
+    pub walk: WalkStats,
+    /// How many objects are alive.
+    pub alive: u64,
+}
+
+/// Reads the heaps of a core. O(bytes of the heap).
+///
+/// # Errors
+/// When there is no V8 in it whose pages can be found.
+pub fn read_core(core: &CoreFile, scope: Scope) -> Result<(HeapGraph, Problems, Found), HeapError> {
+    let memory: &dyn Memory = core;
+    let versions = Versions::find(memory);
+    let version = versions.v8_version().ok_or(HeapError::NoVersion)?;
+    let constants = core.binary().map(|binary| Constants::read(binary, memory)).unwrap_or_default();
+    let layout = V8Layout::new(version, &constants);
+    let text = || versions.v8.clone().unwrap_or_default();
+    let mut pages = Pages::find(memory, version);
+    if pages.all().is_empty() {
+        return Err(HeapError::NoPages { version: text() });
+    }
+    let isolates = isolate::find(memory, &pages, &layout);
+    if isolates.is_empty() {
+        return Err(HeapError::NoIsolate { version: text() });
+    }
+    let heaps: Vec<u64> = isolates.iter().map(|isolate| isolate.heap).collect();
+    pages.retain(|page| page.heap == 0 || heaps.contains(&page.heap));
+    let maps = Maps::default();
+    let walker = Walker { pages: &pages, layout: &layout, maps: &maps, unit: FreeUnit::Bytes };
+    let free_unit = walker.calibrate();
+    let objects = Objects::walk(&Walker { unit: free_unit.0, ..walker });
+    let heap = HeapView { pages: &pages, layout: &layout, maps: &maps, objects: &objects };
+    let roots = Sources { heap, memory, isolates: &isolates, threads: &core.notes.threads, binary: core.binary() }.find();
+    let mut marker = Marker::new(heap);
+    roots.iter().filter(|root| root.strong).for_each(|root| marker.mark(root.object));
+    let alive = marker.finish();
+    let strings = Strings { heap, memory };
+    let (graph, mut problems) = graph(Parts { heap, strings, isolates: &isolates, roots: &roots, alive: &alive }, scope);
+    if let Some(missing) = core.missing() {
+        let what = format!("{} bytes that the core should hold are missing, from address {:#x} on", missing.bytes, missing.first);
+        problems.add(ProblemKind::Truncated, None, what);
+    }
+    let found =
+        Found { versions, walk: objects.stats, alive: alive.len() as u64, free_unit, isolates: isolates.clone(), layout: layout.clone() };
+    Ok((graph, problems, found))
+}

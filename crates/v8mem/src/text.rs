@@ -1,0 +1,151 @@
+//! Strings: one-byte and two-byte, flat, concatenated, sliced, thin and external.
+
+use crate::kind::Kind;
+use crate::maps::strong;
+use crate::memory::Memory;
+use crate::view::HeapView;
+
+/// What a string's instance type says of its representation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Representation {
+    /// Its characters follow its header.
+    Flat,
+    /// Two strings.
+    Cons,
+    /// Its characters are in memory of C++.
+    External,
+    /// A part of another string.
+    Sliced,
+    /// Another string, which is internalized.
+    Thin,
+}
+
+/// Returns how a string of some instance type keeps its characters.
+#[must_use]
+pub fn representation(instance_type: u16) -> Representation {
+    match instance_type & 7 {
+        1 => Representation::Cons,
+        2 => Representation::External,
+        3 => Representation::Sliced,
+        5 => Representation::Thin,
+        _ => Representation::Flat,
+    }
+}
+
+/// Reads strings of a heap. External ones lie outside it.
+#[derive(Clone, Copy)]
+pub struct Strings<'a, 'm> {
+    /// The heap.
+    pub heap: HeapView<'a, 'm>,
+    /// All memory.
+    pub memory: &'m dyn Memory,
+}
+
+impl Strings<'_, '_> {
+    /// Appends the UTF-16 units of the string at an address, until `into` holds `limit`. Returns whether it is a string that could be read.
+    pub fn read(self, addr: u64, limit: usize, into: &mut Vec<u16>) -> bool {
+        let at = &self.heap.layout.at;
+        // Parts still to read: where, from which unit on, how many.
+        let mut parts = vec![(addr, 0_u64, u64::MAX)];
+        let mut steps = 0;
+        while let Some((addr, skip, most)) = parts.pop() {
+            steps += 1;
+            if into.len() >= limit || steps > 1 << 16 {
+                return true;
+            }
+            let Some((map, length)) = self.header(addr) else { return false };
+            let count = length.saturating_sub(skip).min(most);
+            let next = |offset| self.heap.target(addr, offset);
+            let read = match representation(map.instance_type) {
+                Representation::Flat => self.flat(addr, map.instance_type, skip, count, limit, into),
+                Representation::External => self.external(addr, map.instance_type, skip, count, limit, into),
+                Representation::Thin => next(at.thin_actual).map(|actual| parts.push((actual, skip, count))),
+                Representation::Sliced => {
+                    let offset = self.heap.smi(addr, at.sliced_offset).and_then(|offset| u64::try_from(offset).ok());
+                    next(at.sliced_parent).zip(offset).map(|(parent, offset)| parts.push((parent, skip + offset, count)))
+                }
+                Representation::Cons => self.cons(addr, skip, count, &mut parts),
+            };
+            if read.is_none() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Returns the text of the string at an address, at most so many UTF-16 units of it.
+    #[must_use]
+    pub fn text(self, addr: u64, limit: usize) -> Option<String> {
+        let mut units = Vec::new();
+        self.read(addr, limit, &mut units).then(|| String::from_utf16_lossy(&units[..units.len().min(limit)]))
+    }
+
+    /// Returns the length of the string at an address, in UTF-16 units.
+    #[must_use]
+    pub fn length(self, addr: u64) -> Option<u64> {
+        Some(self.header(addr)?.1)
+    }
+
+    fn header(self, addr: u64) -> Option<(crate::maps::Map, u64)> {
+        let map = self.heap.map_of(addr).filter(|map| map.kind == Kind::String)?;
+        Some((map, u64::from(self.heap.pages.half(addr + self.heap.layout.at.string_length)?)))
+    }
+
+    fn cons(self, addr: u64, skip: u64, count: u64, parts: &mut Vec<(u64, u64, u64)>) -> Option<()> {
+        let at = &self.heap.layout.at;
+        let (first, second) = (self.heap.target(addr, at.cons_first)?, self.heap.target(addr, at.cons_second)?);
+        let length = self.header(first)?.1;
+        let from_first = length.saturating_sub(skip).min(count);
+        parts.push((second, skip.saturating_sub(length), count - from_first));
+        if from_first > 0 {
+            parts.push((first, skip, from_first));
+        }
+        Some(())
+    }
+
+    fn flat(self, addr: u64, instance_type: u16, skip: u64, count: u64, limit: usize, into: &mut Vec<u16>) -> Option<()> {
+        let (width, count) = (width(instance_type), wanted(count, limit, into));
+        let bytes = self.heap.pages.page(addr)?.bytes(addr + self.heap.layout.at.string_chars + skip * width, count * width as usize)?;
+        push(bytes, width, into);
+        Some(())
+    }
+
+    fn external(self, addr: u64, instance_type: u16, skip: u64, count: u64, limit: usize, into: &mut Vec<u16>) -> Option<()> {
+        // Bit 4 says that the pointer to the characters is not kept in the string itself.
+        let uncached = instance_type & 16 != 0;
+        let at = &self.heap.layout.at;
+        let data = if uncached {
+            let resource = self.heap.field(addr, at.external_resource)?;
+            self.memory.word(resource.checked_add(at.external_resource_data)?).ok()?
+        } else {
+            self.heap.field(addr, at.external_data)?
+        };
+        let (width, count) = (width(instance_type), wanted(count, limit, into));
+        let mut bytes = vec![0; count * width as usize];
+        self.memory.read(data.checked_add(skip * width)?, &mut bytes).ok()?;
+        push(&bytes, width, into);
+        Some(())
+    }
+
+    /// Returns the text of a word that is a string.
+    #[must_use]
+    pub fn of_word(self, word: u64, limit: usize) -> Option<String> {
+        self.text(strong(word)?, limit)
+    }
+}
+
+fn width(instance_type: u16) -> u64 {
+    if instance_type & 8 == 0 { 2 } else { 1 }
+}
+
+fn wanted(count: u64, limit: usize, into: &[u16]) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX).min(limit.saturating_sub(into.len()))
+}
+
+fn push(bytes: &[u8], width: u64, into: &mut Vec<u16>) {
+    if width == 1 {
+        into.extend(bytes.iter().map(|&byte| u16::from(byte)));
+    } else {
+        into.extend(bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])));
+    }
+}

@@ -1,0 +1,111 @@
+//! One look at a heap: pages, layout, maps and objects together, and the reading of single fields.
+//!
+//! Every read is fallible: a pointer may lead out of the heap, an object may be cut off. `None` means that the heap does not say.
+
+use crate::kind::Kind;
+use crate::layout::V8Layout;
+use crate::maps::{Map, MapIx, Maps, pointer, smi, strong};
+use crate::objects::{ObjIx, Objects};
+use crate::pages::Pages;
+
+/// A heap, ready to be read.
+#[derive(Clone, Copy)]
+pub struct HeapView<'a, 'm> {
+    /// Its pages.
+    pub pages: &'a Pages<'m>,
+    /// Where V8 keeps what.
+    pub layout: &'a V8Layout,
+    /// The maps that were met.
+    pub maps: &'a Maps,
+    /// All objects.
+    pub objects: &'a Objects,
+}
+
+impl HeapView<'_, '_> {
+    /// Returns the word in a field.
+    #[inline]
+    #[must_use]
+    pub fn field(self, addr: u64, offset: u64) -> Option<u64> {
+        self.pages.word(addr.checked_add(offset)?)
+    }
+
+    /// Returns the address that a field leads to strongly.
+    #[inline]
+    #[must_use]
+    pub fn target(self, addr: u64, offset: u64) -> Option<u64> {
+        strong(self.field(addr, offset)?)
+    }
+
+    /// Returns the small integer in a field.
+    #[must_use]
+    pub fn smi(self, addr: u64, offset: u64) -> Option<i64> {
+        smi(self.field(addr, offset)?)
+    }
+
+    /// Returns the object that a word leads to, strongly or weakly.
+    #[inline]
+    #[must_use]
+    pub fn object(self, word: u64) -> Option<ObjIx> {
+        self.objects.at(self.pages, pointer(word)?)
+    }
+
+    /// Returns the map of the object at an address.
+    #[inline]
+    #[must_use]
+    pub fn map_of(self, addr: u64) -> Option<Map> {
+        Some(self.maps.get(self.map_ix(addr)?))
+    }
+
+    /// Returns the place of the map of the object at an address.
+    #[inline]
+    #[must_use]
+    pub fn map_ix(self, addr: u64) -> Option<MapIx> {
+        self.maps.of_word(self.pages, self.layout, self.pages.word(addr)?)
+    }
+
+    /// Returns the kind of the object at an address.
+    #[inline]
+    #[must_use]
+    pub fn kind(self, addr: u64) -> Option<Kind> {
+        Some(self.map_of(addr)?.kind)
+    }
+
+    /// Returns the length of an array: a small integer or, in some, four raw bytes.
+    #[must_use]
+    pub fn length(self, array: u64) -> Option<u64> {
+        let word = self.field(array, 8)?;
+        match smi(word) {
+            Some(value) if value > 0 => Some(value as u64),
+            _ => Some(word & 0xffff_ffff),
+        }
+    }
+
+    /// Returns a word of an array of tagged words.
+    #[must_use]
+    pub fn element(self, array: u64, index: u64) -> Option<u64> {
+        self.field(array, 16 + 8 * index)
+    }
+
+    /// Says which oddball lies at an address, by V8's number of it.
+    #[must_use]
+    pub fn oddball(self, addr: u64) -> Option<i64> {
+        (self.kind(addr)? == Kind::Oddball).then(|| self.smi(addr, self.layout.at.oddball_kind))?
+    }
+
+    /// Says whether a word is `undefined`.
+    #[must_use]
+    pub fn is_undefined(self, word: u64) -> bool {
+        strong(word).and_then(|addr| self.oddball(addr)) == Some(self.layout.at.undefined as i64)
+    }
+
+    /// Says whether a word is the hole: what stands where there is no element.
+    #[must_use]
+    pub fn is_hole(self, word: u64) -> bool {
+        let Some(addr) = strong(word) else { return false };
+        match self.kind(addr) {
+            Some(Kind::Hole) => true,
+            Some(Kind::Oddball) => self.layout.version.major < 12 && self.oddball(addr) == Some(self.layout.at.the_hole as i64),
+            _ => false,
+        }
+    }
+}

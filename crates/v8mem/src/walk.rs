@@ -1,0 +1,163 @@
+//! The walk over all pages: every object, one behind the other.
+//!
+//! Where an object's end does not lead to the next one, the walk looks word by word for the next map and counts what it skipped. Machine
+//! code is walked only as far as sizes are known: constants inside code look like maps.
+
+use crate::kind::Kind;
+use crate::layout::V8Layout;
+use crate::maps::{Map, MapIx, Maps};
+use crate::pages::{Page, Pages};
+use crate::sizes::{FreeUnit, Size, size_of};
+
+/// What a walk met besides objects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WalkStats {
+    /// Objects, free memory not counted.
+    pub objects: u64,
+    /// Bytes of objects.
+    pub object_bytes: u64,
+    /// Bytes of free memory: free lists and fillers.
+    pub free_bytes: u64,
+    /// Bytes of zeros behind the last object.
+    pub unused_bytes: u64,
+    /// How often the next object had to be looked for.
+    pub resyncs: u64,
+    /// Bytes that were skipped by it, which belong to the object before or to nobody.
+    pub skipped_bytes: u64,
+    /// Bytes of pages that were left out: the idle half of the young generation.
+    pub idle_bytes: u64,
+    /// Bytes of machine code that were left out.
+    pub code_bytes: u64,
+}
+
+/// An object, as the walk meets it.
+#[derive(Clone, Copy, Debug)]
+pub struct Met {
+    /// Its address.
+    pub addr: u64,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its map.
+    pub map: MapIx,
+}
+
+/// What a walk needs to know.
+#[derive(Clone, Copy)]
+pub struct Walker<'a, 'm> {
+    /// The pages.
+    pub pages: &'a Pages<'m>,
+    /// The layout.
+    pub layout: &'a V8Layout,
+    /// The maps.
+    pub maps: &'a Maps,
+    /// The unit of free memory.
+    pub unit: FreeUnit,
+}
+
+impl Walker<'_, '_> {
+    /// Walks over one page.
+    pub fn page(&self, page: &Page<'_>, stats: &mut WalkStats, each: &mut impl FnMut(Met, &Map)) {
+        let area = page.area_end - page.area_start;
+        if page.is_from_space() {
+            stats.idle_bytes += area;
+            return;
+        }
+        if page.executable {
+            stats.code_bytes += area;
+            return;
+        }
+        let mut addr = page.area_start;
+        while addr + 8 <= page.area_end {
+            let found = page.word(addr).and_then(|word| self.maps.of_word(self.pages, self.layout, word));
+            let Some(ix) = found else {
+                let next = self.next_object(page, addr + 8);
+                Self::skip(page, addr, next, stats);
+                addr = next;
+                continue;
+            };
+            let map = self.maps.get(ix);
+            let size = self.size(page, &map, addr).unwrap_or_else(|| {
+                stats.resyncs += 1;
+                self.next_object(page, addr + 16) - addr
+            });
+            if map.kind.is_free() {
+                stats.free_bytes += size;
+            } else {
+                stats.objects += 1;
+                stats.object_bytes += size;
+                each(Met { addr, size, map: ix }, &map);
+            }
+            addr += size;
+        }
+    }
+
+    /// Returns an object's size, when it is plausible: it ends in the page, before another object or at the end.
+    fn size(&self, page: &Page<'_>, map: &Map, addr: u64) -> Option<u64> {
+        let room = page.area_end - addr;
+        let fits = |size: u64| (8..=room).contains(&size);
+        match size_of(page, self.layout, self.unit, map, addr) {
+            Size::Bytes(size) if map.kind == Kind::Filler => Some(size.clamp(8, room)),
+            Size::Bytes(size) => fits(size).then_some(size),
+            Size::OneOf(sizes) => sizes.into_iter().find(|&size| fits(size) && self.starts_object(page, addr + size)),
+            Size::Unknown => None,
+        }
+    }
+
+    fn starts_object(&self, page: &Page<'_>, addr: u64) -> bool {
+        let word = page.word(addr);
+        addr == page.area_end || word.is_some_and(|word| self.maps.of_word(self.pages, self.layout, word).is_some())
+    }
+
+    /// Returns where the next object begins, or the end of the page.
+    fn next_object(&self, page: &Page<'_>, from: u64) -> u64 {
+        let mut addr = from;
+        while addr + 8 <= page.area_end && !self.starts_object(page, addr) {
+            addr += 8;
+        }
+        addr.min(page.area_end)
+    }
+
+    fn skip(page: &Page<'_>, from: u64, to: u64, stats: &mut WalkStats) {
+        let zeros = page.bytes(from, (to - from) as usize).is_some_and(|bytes| bytes.iter().all(|&byte| byte == 0));
+        if zeros {
+            stats.unused_bytes += to - from;
+        } else {
+            stats.resyncs += 1;
+            stats.skipped_bytes += to - from;
+        }
+    }
+
+    /// Finds out in which unit free memory is counted: the one whose ends are objects or ends of pages.
+    #[must_use]
+    pub fn calibrate(self) -> (FreeUnit, u32, u32) {
+        let score = |unit: FreeUnit| {
+            let mut good = 0;
+            let mut all = 0;
+            let walker = Walker { unit, ..self };
+            for page in self.pages.all().iter().filter(|page| !page.executable && page.heap != 0).take(64) {
+                walker.score(page, &mut good, &mut all);
+            }
+            (good, all)
+        };
+        let (bytes, words) = (score(FreeUnit::Bytes), score(FreeUnit::Words));
+        if words.0 * bytes.1.max(1) > bytes.0 * words.1.max(1) {
+            (FreeUnit::Words, words.0, words.1)
+        } else {
+            (FreeUnit::Bytes, bytes.0, bytes.1)
+        }
+    }
+
+    /// Counts, in one page, the free stretches that end where something begins.
+    fn score(&self, page: &Page<'_>, good: &mut u32, all: &mut u32) {
+        let mut addr = page.area_start;
+        while addr + 16 <= page.area_end {
+            let map = page.word(addr).and_then(|word| self.maps.of_word(self.pages, self.layout, word)).map(|ix| self.maps.get(ix));
+            let size = map.and_then(|map| self.size(page, &map, addr));
+            if map.is_some_and(|map| map.kind == Kind::FreeSpace) {
+                *all += 1;
+                *good += u32::from(size.is_some_and(|size| self.starts_object(page, addr + size)));
+            }
+            addr = size.map_or_else(|| self.next_object(page, addr + 8), |size| addr + size);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Core files: what is read of them, whole, cut off at any byte, and damaged.
+//!
+//! The writer here knows ELF by itself and shares nothing with the reader.
+
+use std::io::Write;
+
+use v8mem::core_file::{CoreError, CoreFile};
+use v8mem::{Memory, Versions};
+
+const PAGE: usize = 4096;
+
+/// A segment to be written.
+struct Segment {
+    kind: u32,
+    flags: u32,
+    addr: u64,
+    bytes: Vec<u8>,
+    /// How long it was in memory.
+    len: u64,
+}
+
+/// Writes a core of x86-64.
+fn core(segments: &[Segment]) -> Vec<u8> {
+    let mut out = b"\x7fELF\x02\x01\x01".to_vec();
+    out.resize(16, 0);
+    out.extend(4_u16.to_le_bytes()); // a core
+    out.extend(62_u16.to_le_bytes()); // x86-64
+    out.extend(1_u32.to_le_bytes());
+    out.extend(0_u64.to_le_bytes()); // no entry point
+    out.extend(64_u64.to_le_bytes()); // segments follow at once
+    out.extend(0_u64.to_le_bytes()); // no sections
+    out.extend(0_u32.to_le_bytes());
+    for half in [64_u16, 56, segments.len() as u16, 0, 0, 0] {
+        out.extend(half.to_le_bytes());
+    }
+    let mut offset = (64 + 56 * segments.len()).next_multiple_of(PAGE) as u64;
+    for segment in segments {
+        out.extend(segment.kind.to_le_bytes());
+        out.extend(segment.flags.to_le_bytes());
+        for word in [offset, segment.addr, 0, segment.bytes.len() as u64, segment.len, 4] {
+            out.extend(word.to_le_bytes());
+        }
+        offset += (segment.bytes.len() as u64).next_multiple_of(PAGE as u64);
+    }
+    for segment in segments {
+        out.resize(out.len().next_multiple_of(PAGE), 0);
+        out.extend(&segment.bytes);
+    }
+    out
+}
+
+/// Writes one note of the kernel.
+fn note(kind: u32, content: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for word in [5, content.len() as u32, kind] {
+        out.extend(word.to_le_bytes());
+    }
+    out.extend(b"CORE\0\0\0\0");
+    out.extend(content);
+    out.resize(out.len().next_multiple_of(4), 0);
+    out
+}
+
+fn notes() -> Vec<u8> {
+    let mut status = vec![0; 336];
+    status[12] = 6;
+    status[32..36].copy_from_slice(&77_u32.to_le_bytes());
+    status[112 + 8 * 19..112 + 8 * 20].copy_from_slice(&0x7000_0100_u64.to_le_bytes());
+    let mut process = vec![0; 136];
+    process[24..28].copy_from_slice(&4217_u32.to_le_bytes());
+    process[56..70].copy_from_slice(b"node server.js");
+    let mut files = Vec::new();
+    for word in [1_u64, 4096, 0x40_0000, 0x50_0000, 2] {
+        files.extend(word.to_le_bytes());
+    }
+    files.extend(b"/usr/bin/node\0");
+    let entry: Vec<u8> = [9_u64, 0x40_1234, 0, 0].into_iter().flat_map(u64::to_le_bytes).collect();
+    [note(1, &status), note(3, &process), note(6, &entry), note(0x4649_4c45, &files)].concat()
+}
+
+fn sample() -> Vec<u8> {
+    let heap = (0..2 * PAGE).map(|at| at as u8).collect();
+    core(&[
+        Segment { kind: 4, flags: 0, addr: 0, bytes: notes(), len: 0 },
+        Segment { kind: 1, flags: 5, addr: 0x40_0000, bytes: vec![], len: PAGE as u64 },
+        Segment { kind: 1, flags: 6, addr: 0x7000_0000, bytes: heap, len: 2 * PAGE as u64 },
+        Segment { kind: 1, flags: 6, addr: 0x7000_2000, bytes: vec![9; PAGE], len: PAGE as u64 },
+    ])
+}
+
+fn open(bytes: &[u8]) -> Result<CoreFile, CoreError> {
+    let mut file = tempfile::NamedTempFile::new()?;
+    file.write_all(bytes)?;
+    file.flush()?;
+    CoreFile::open(file.path())
+}
+
+#[test]
+fn memory_and_notes() -> Result<(), CoreError> {
+    let core = open(&sample())?;
+    let memory: &dyn Memory = &core;
+    assert_eq!(memory.word(0x7000_0008).ok(), Some(0x0f0e_0d0c_0b0a_0908));
+    assert_eq!(memory.word(0x7000_1ffc).ok(), Some(0x0909_0909_fffe_fdfc), "a word across two segments");
+    assert!(memory.word(0x40_0000).is_err(), "text that was left out, and no program to take it from");
+    assert!(memory.word(0x6fff_fffc).is_err());
+    assert!(memory.slice(0x7000_1ff8, 16).is_none());
+    assert_eq!(core.missing(), None);
+    let notes = &core.notes;
+    assert_eq!((notes.pid, notes.arguments.as_str(), notes.entry), (Some(4217), "node server.js", Some(0x40_1234)));
+    assert_eq!((notes.threads[0].tid, notes.threads[0].signal, notes.threads[0].rsp()), (77, 6, 0x7000_0100));
+    let program = core.program().map(|file| (file.path.as_str(), file.offset));
+    assert_eq!(program, Some(("/usr/bin/node", 8192)));
+    Ok(())
+}
+
+#[test]
+fn cut_at_any_byte() {
+    let whole = sample();
+    for cut in (0..whole.len()).step_by(61) {
+        let Ok(core) = open(&whole[..cut]) else { continue };
+        let memory: &dyn Memory = &core;
+        let _ = (memory.word(0x7000_0000), memory.word(0x7000_2ff8), Versions::find(memory));
+        let held: u64 = whole.len() as u64 - cut as u64;
+        assert!(core.missing().is_some_and(|missing| missing.bytes <= held) || core.notes_damaged || cut >= whole.len() - PAGE);
+    }
+}
+
+#[test]
+fn damage_is_an_error_or_a_smaller_core() {
+    let whole = sample();
+    for at in 0..400 {
+        for value in [0, 1, 0x7f, 0xff] {
+            let mut damaged = whole.clone();
+            damaged[at] = value;
+            if let Ok(core) = open(&damaged) {
+                let memory: &dyn Memory = &core;
+                let mut at = 0;
+                while let Some((_, end)) = memory.next_data(at, 1 << 47) {
+                    assert!(end > at);
+                    at = end;
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_no_core() {
+    let check = |change: &dyn Fn(&mut Vec<u8>), expect: &str| {
+        let mut bytes = sample();
+        change(&mut bytes);
+        let error = open(&bytes).err().map(|error| error.to_string()).unwrap_or_default();
+        assert_eq!(error, expect);
+    };
+    check(&|bytes| bytes[0] = b'x', "not an ELF file");
+    check(&|bytes| bytes[16] = 2, "an ELF file, but not a core dump");
+    check(&|bytes| bytes[18] = 183, "a core of another machine than x86-64 (ELF machine 183)");
+    check(&|bytes| bytes.truncate(100), "the core ends inside its table of segments");
+    check(&|bytes| bytes.truncate(3), "not an ELF file");
+}
