@@ -29,7 +29,7 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
     for name in WRITTEN {
         let original = snapshots.iter().find(|one| one.name == name).with_context(|| format!("there is no snapshot {name}"))?;
         let mut convert = Command::new(&heapwhy);
-        convert.arg("convert").arg(&original.file).args(["--to", "heapsnapshot", "--no-index", "-o"]).arg(&file);
+        convert.arg("convert").arg(&original.file).args(["--to", "heapsnapshot", "--force", "--no-index", "-o"]).arg(&file);
         output(convert.stdin(Stdio::null()))?;
         let by_devtools = oracle.ask(&["nodes".as_ref(), file.as_os_str(), nodes.as_os_str()]).and_then(|()| {
             ensure!(fs::read(&nodes)? == fs::read(&original.nodes)?, "DevTools' engine tells the written file from the original");
