@@ -45,6 +45,8 @@ pub struct ClassDiff {
     pub added: (u64, u64),
     /// How many went, and their self sizes together.
     pub removed: (u64, u64),
+    /// Whether objects were matched by id, so that those in both are known.
+    pub by_ids: bool,
     /// Those that came: nodes of the newer graph, by rising id. Empty where numbers are compared.
     pub added_nodes: Vec<NodeIx>,
     /// Those that went: nodes of the older graph, by rising id. Empty where numbers are compared.
@@ -62,6 +64,19 @@ impl ClassDiff {
     #[must_use]
     pub fn size_delta(&self) -> i64 {
         self.added.1 as i64 - self.removed.1 as i64
+    }
+
+    /// Returns by how many bytes those grew that are in both: arrays that were pushed to, Maps whose tables became larger. DevTools does
+    /// not show it. 0 where numbers are compared.
+    #[must_use]
+    pub fn in_place_delta(&self) -> i64 {
+        if self.by_ids { (self.current.1 as i64 - self.added.1 as i64) - (self.base.1 as i64 - self.removed.1 as i64) } else { 0 }
+    }
+
+    /// Says whether any object came or went: what DevTools lists.
+    #[must_use]
+    pub fn has_come_or_gone(&self) -> bool {
+        self.added.0 + self.removed.0 > 0 || !self.by_ids
     }
 }
 
@@ -110,7 +125,8 @@ pub fn diff(base: &HeapAnalysis, current: &HeapAnalysis, wanted: Match) -> Diff 
         }
     };
     let mut classes: Vec<ClassDiff> = pairs.into_iter().filter_map(compare).collect();
-    classes.sort_by(|a, b| b.size_delta().cmp(&a.size_delta()).then_with(|| a.key.cmp(&b.key)));
+    let growth = |class: &ClassDiff| class.size_delta().saturating_add(class.in_place_delta());
+    classes.sort_by(|a, b| growth(b).cmp(&growth(a)).then_with(|| a.key.cmp(&b.key)));
     Diff { matching, classes }
 }
 
@@ -176,7 +192,7 @@ impl Side<'_> {
     }
 }
 
-/// Merges two lists of rising ids. `None` where nothing came or went.
+/// Merges two lists of rising ids. `None` where nothing came, went or changed its size.
 fn by_ids(key: String, name: String, [older, newer]: [Side<'_>; 2]) -> Option<ClassDiff> {
     let (mut removed_nodes, mut added_nodes) = (Vec::new(), Vec::new());
     let (mut before, mut after) = (older.first(), newer.first());
@@ -196,8 +212,8 @@ fn by_ids(key: String, name: String, [older, newer]: [Side<'_>; 2]) -> Option<Cl
     }
     let sum = |side: &Side<'_>, nodes: &[NodeIx]| (nodes.len() as u64, nodes.iter().map(|&node| side.analysis.self_size(node)).sum());
     let (added, removed) = (sum(&newer, &added_nodes), sum(&older, &removed_nodes));
-    let changed = added.0 + removed.0 > 0;
-    changed.then(|| ClassDiff { key, name, base: older.sum(), current: newer.sum(), added, removed, added_nodes, removed_nodes })
+    let class = ClassDiff { key, name, base: older.sum(), current: newer.sum(), added, removed, by_ids: true, added_nodes, removed_nodes };
+    (class.has_come_or_gone() || class.in_place_delta() != 0).then_some(class)
 }
 
 /// Compares numbers. `None` where they are the same.
@@ -206,7 +222,7 @@ fn by_numbers(key: String, name: String, [older, newer]: [Side<'_>; 2]) -> Optio
     let added = (current.0.saturating_sub(base.0), current.1.saturating_sub(base.1));
     let removed = (base.0.saturating_sub(current.0), base.1.saturating_sub(current.1));
     let (added_nodes, removed_nodes) = (Vec::new(), Vec::new());
-    (base != current).then_some(ClassDiff { key, name, base, current, added, removed, added_nodes, removed_nodes })
+    (base != current).then_some(ClassDiff { key, name, base, current, added, removed, by_ids: false, added_nodes, removed_nodes })
 }
 
 /// From this share of agreeing ids on, two snapshots count as one process's.

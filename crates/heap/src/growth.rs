@@ -309,7 +309,10 @@ impl<'a> Comparison<'a> {
                 Some("a look at the classes that grew, with `heapwhy why`"),
             );
         }
-        verdict(VerdictKind::LargeButFlat, 0.7, "nothing grows in every step", evidence, None)
+        let rises = sizes.windows(2).all(|pair| pair[1] > pair[0]);
+        let little = format!("{} more in all, but no collection and no object grows in every step", bytes(last.saturating_sub(first)));
+        let summary = if rises { &*little } else { "nothing grows in every step" };
+        verdict(VerdictKind::LargeButFlat, 0.7, summary, evidence, None)
     }
 }
 

@@ -71,10 +71,10 @@ impl VerdictKind {
         }
     }
 
-    /// Returns the words for people: `large but flat`.
+    /// Returns the words for people: `lazy gc`. How large a heap is that stays so, its numbers say: it is `flat`, be it 3 MB or 3 GB.
     #[must_use]
     pub fn words(self) -> String {
-        self.id().replace('-', " ")
+        if self == Self::LargeButFlat { "flat".to_owned() } else { self.id().replace('-', " ") }
     }
 
     /// Says whether a gate should fail on it.
@@ -466,7 +466,8 @@ pub(crate) fn merge(findings: &mut Vec<Finding>, mut found: Finding) {
         None => findings.push(found),
         Some(best) if precedence(&findings[best], &found).is_ge() => {
             let known = &mut findings[best];
-            if known.holder == found.holder && known.why.len() < 8 {
+            // Of one class they are the same objects, seen by another rule.
+            if known.holder == found.holder && known.class != found.class && known.why.len() < 8 {
                 known.why.push(besides(known, &found));
             }
             known.take_in(&found);

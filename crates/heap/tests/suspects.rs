@@ -109,6 +109,21 @@ fn one_large_map_is_a_suspect_with_a_story() {
 }
 
 #[test]
+fn no_object_is_counted_twice_nor_called_nothing() {
+    // Two rules find the same sessions: as entries of the Map, and as what it dominates.
+    let report = find(&App::new().sessions(0, 2500), &Options::default());
+    let why = report.findings[0].why.join("; ");
+    assert!(!why.contains("also holds"), "{why}");
+    let accumulated = list(3000);
+    let told = find(&accumulated, &Options::default()).findings.iter().map(|finding| finding.why.join("; ")).collect::<String>();
+    assert!(!told.contains("more than 0%"), "{told}");
+    assert_eq!(VerdictKind::LargeButFlat.words(), "flat");
+    let rising = [300, 301, 302].map(|count| App::new().sessions(0, count));
+    let report = compare(&rising.iter().collect::<Vec<_>>(), &Options::default());
+    assert_eq!(report.verdict.summary, "8.0 kB more in all, but no collection and no object grows in every step");
+}
+
+#[test]
 fn a_small_heap_has_no_suspects() {
     let analysis = App::new().sessions(0, 20);
     let report = find(&analysis, &Options::default());

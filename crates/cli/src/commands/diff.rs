@@ -75,7 +75,8 @@ pub(crate) fn run(args: &DiffArgs, session: &Session) -> Result<Answer, CommandE
     let answer = answer.section(Section::Table {
         title: title.to_owned(),
         table: diff_table(&changes, session.limit(false)),
-        only_json: &["added_size", "removed_size"],
+        // A terminal of 60 columns has no room for them.
+        only_json: &["added_size", "removed_size", "in_place_delta"],
     });
     let why = super::report::why_command(&last.target.path, &last.analysis, &report, &args.judge.sources);
     Ok(why.into_iter().fold(answer, Answer::next))

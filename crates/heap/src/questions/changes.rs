@@ -7,7 +7,8 @@ use crate::diff::{ClassDiff, Diff};
 use crate::view::{Cell, ColumnKind, Table};
 
 /// Shows a comparison: columns `class, added_count, removed_count, count_delta, added_size, removed_size, size_delta, base_count,
-/// current_count`. Most growth first. The numbers are DevTools' where objects were matched by id.
+/// current_count, in_place_delta`. Most growth first. The numbers are DevTools' where objects were matched by id, but for the last column:
+/// by how many bytes those grew that both snapshots have. DevTools leaves out classes of which none came or went.
 #[must_use]
 pub fn diff_table(diff: &Diff, limit: usize) -> Table {
     let columns = [
@@ -20,6 +21,7 @@ pub fn diff_table(diff: &Diff, limit: usize) -> Table {
         ("size_delta", "size delta", ColumnKind::DeltaBytes),
         ("base_count", "before", ColumnKind::Count),
         ("current_count", "after", ColumnKind::Count),
+        ("in_place_delta", "grew in place", ColumnKind::DeltaBytes),
     ];
     let mut table = Table::new("diff", &columns);
     for class in diff.classes.iter().take(limit) {
@@ -34,6 +36,7 @@ pub fn diff_table(diff: &Diff, limit: usize) -> Table {
             class.size_delta().into(),
             base.0.into(),
             current.0.into(),
+            class.in_place_delta().into(),
         ]);
     }
     table.total_rows = diff.classes.len() as u64;

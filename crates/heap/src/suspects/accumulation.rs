@@ -69,7 +69,7 @@ pub(super) fn candidates(scene: &Scene<'_>, lineage: &Lineage, least: u64) -> Ve
         else {
             continue;
         };
-        let (part, each) = (percent(retained, total), percent(largest, retained));
+        let (part, each) = (percent(retained, total), percent(largest, retained).ceil());
         cases.push(Case {
             kept: Kept::Dominator,
             why: vec![format!("it alone holds {part:.0}% of the heap, no single part of it more than {each:.0}% of that")],

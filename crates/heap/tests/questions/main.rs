@@ -428,8 +428,14 @@ fn comparisons_match_by_id_or_say_that_they_cannot() {
     let by_id = diff(&base, &current, Match::Auto);
     assert!(matches!(by_id.matching, Matching::Ids(share) if share > 0.99));
     insta::assert_snapshot!(text(&diff_table(&by_id, 10)), @r#"
-    class | added_count | removed_count | count_delta | added_size | removed_size | size_delta | base_count | current_count
-    Session | 2 | 1 | +1 | 64 | 24 | +40 | 1 | 2
+    class | added_count | removed_count | count_delta | added_size | removed_size | size_delta | base_count | current_count | in_place_delta
+    Session | 2 | 1 | +1 | 64 | 24 | +40 | 1 | 2 | +0
+    "#);
+    // No object came, but one is larger.
+    let larger = heap("1 synthetic  0\n33 object global 8\n1 >1 33\n65 object Session 5000\n33 .a 65");
+    insta::assert_snapshot!(text(&diff_table(&diff(&base, &larger, Match::Auto), 10)), @r#"
+    class | added_count | removed_count | count_delta | added_size | removed_size | size_delta | base_count | current_count | in_place_delta
+    Session | 0 | 0 | +0 | 0 | 0 | +0 | 1 | 1 | +4976
     "#);
     let other = heap("1 synthetic  0\n33 object Session 24\n1 >1 33\n65 string text 8\n33 .a 65");
     assert!(matches!(diff(&base, &other, Match::Auto).matching, Matching::Numbers(_)));
