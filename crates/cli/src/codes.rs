@@ -41,17 +41,18 @@ by a liveness probe, or when --heapsnapshot-near-heap-limit has no memory left t
 --heapsnapshot-signal=SIGUSR2.";
     NOT_A_SNAPSHOT "HW1005" Unreadable "not a heap snapshot"
         "heapwhy reads what v8.writeHeapSnapshot(), --heapsnapshot-signal, --heapsnapshot-near-heap-limit, DevTools' Memory panel and \
-HeapProfiler.takeHeapSnapshot write: JSON that starts with {\"snapshot\":{\"meta\": … , also packed with gzip.";
+HeapProfiler.takeHeapSnapshot write: JSON that starts with {\"snapshot\":{\"meta\": … , also packed with gzip, zstd or lz4.";
     SAMPLING_PROFILE "HW1006" Unsupported "a profile, not a snapshot"
         "A .heapprofile holds sampled allocation sites and a .cpuprofile sampled stacks; neither holds objects or who keeps them. This version of \
 heapwhy reads snapshots only. Take one with v8.writeHeapSnapshot().";
-    BAD_GZIP "HW1007" Unreadable "damaged gzip"
-        "The gzip stream is damaged, or what it holds is not a heap snapshot. Test it with: gzip -t FILE";
-    GZIP_BOMB "HW1017" Refused "it unpacks to suspiciously much"
-        "Gzip can pack zeros a thousand times over, so that a small file fills a disk. heapwhy stops where more than 200 times the packed size comes out; \
-real snapshots unpack to 5 to 15 times. A file that you trust can be unpacked by hand: gunzip -c FILE.gz > FILE";
+    BAD_PACKING "HW1007" Unreadable "damaged gzip, zstd or lz4"
+        "The packed stream is damaged, or what it holds is not what it should. Test it with: gzip -t FILE, zstd -t FILE or lz4 -t FILE";
+    BOMB "HW1017" Refused "it unpacks to suspiciously much"
+        "Gzip can pack a text a thousand times over, zstd more, so that a small file fills a disk. heapwhy stops where more than 200 times the packed size \
+comes out (20,000 times where it is zeros, which take no room on the disk); real snapshots unpack to 5 to 15 times. A file that you trust can be unpacked by \
+hand: gunzip -c FILE.gz > FILE, zstd -dc FILE.zst > FILE";
     PACKED "HW1008" Unsupported "packed in a way that this version does not read"
-        "heapwhy reads plain and gzip files. Unpack zstd, xz, bzip2 or zip first.";
+        "heapwhy reads plain files and those packed with gzip, zstd or lz4, whatever their names. Unpack xz, bzip2 or zip first.";
     CORE_DUMP "HW1009" Unsupported "a core dump or program that cannot be read"
         "heapwhy reads core dumps of Node.js 16 to 26 on Linux x86-64, written by the kernel (ulimit -c unlimited) or by gcore. It needs the \
 process's memory: a core that leaves out anonymous memory (coredump_filter) holds no heap.";

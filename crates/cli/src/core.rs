@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use heap::HeapAnalysis;
+use heap::snapshot::Input;
 use v8mem::core_file::CoreError;
 use v8mem::graph::Scope;
 use v8mem::read::{HeapError, read_core};
@@ -14,13 +15,16 @@ use crate::open::{self, Opened, opened};
 use crate::session::Session;
 use crate::typed::shell_path;
 
-/// Reads a core's heap.
-pub(crate) fn read(path: &Path, bytes: u64, session: &Session) -> Result<Opened, CommandError> {
-    let mut core = CoreFile::open(path).map_err(|error| unreadable(path, error))?;
+/// Reads a core's heap. `path` is what the user named, only for messages.
+pub(crate) fn read(path: &Path, input: Input, session: &Session) -> Result<Opened, CommandError> {
+    let bytes = input.bytes();
+    let (file, mut problems) = input.into_file();
+    let mut core = CoreFile::of(file).map_err(|error| unreadable(path, error))?;
     if let Some(binary) = program(path, &core, session)? {
         core.set_binary(binary);
     }
-    let (graph, problems, _) = read_core(&core, Scope::Live).map_err(|error| no_heap(path, &core, &error))?;
+    let (graph, found, _) = read_core(&core, Scope::Live).map_err(|error| no_heap(path, &core, &error))?;
+    problems.append(found);
     Ok(opened("core", path, bytes, HeapAnalysis::new(graph), problems, false))
 }
 
@@ -63,6 +67,7 @@ fn unreadable(path: &Path, error: CoreError) -> CommandError {
             CommandError::new(&codes::TRUNCATED, format!("{name} is a core dump that ends inside its table of segments"))
                 .note("likely", "the disk was full, or a limit on core files was hit: ulimit -c unlimited")
         }
+        CoreError::NotCore => open::elf(path),
         other => CommandError::new(&codes::CORE_DUMP, format!("{name} is not a core dump that can be read: {other}")),
     }
 }

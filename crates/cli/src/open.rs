@@ -3,7 +3,7 @@
 //! Knows which reader a file needs and what to say when there is none, nothing of the formats themselves: those are `heap`'s.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -94,9 +94,6 @@ pub(crate) fn read(path: &Path, session: &Session) -> Result<Opened, CommandErro
     if let Some(index) = (!session.global.no_index).then(|| index_file::find(path)).flatten() {
         return Ok(opened("heapsnapshot", path, bytes, index.analysis, index.problems, false));
     }
-    if is_core(path) {
-        return core::read(path, bytes, session);
-    }
     let input = Input::open(path, &session.progress).map_err(|error| unreadable(path, error))?;
     read_input(path, input, true, session)
 }
@@ -127,18 +124,14 @@ fn stdin(session: &Session) -> Result<Input, CommandError> {
 /// Reads what was opened. `beside` says whether an index may stand beside it.
 fn read_input(path: &Path, input: Input, beside: bool, session: &Session) -> Result<Opened, CommandError> {
     let bytes = input.bytes();
+    if input.is_elf() {
+        return core::read(path, input, session);
+    }
     let (graph, problems) = input.read(&session.progress).map_err(|error| unreadable(path, error))?;
     if graph.node_count() == 0 {
         return Err(nothing_left(path, bytes, &problems));
     }
     Ok(opened("heapsnapshot", path, bytes, HeapAnalysis::new(graph), problems, beside && bytes >= index_file::SMALLEST))
-}
-
-/// Says whether a file begins as a core dump does.
-fn is_core(path: &Path) -> bool {
-    let mut head = [0; 18];
-    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut head)).is_ok();
-    read && head.starts_with(b"\x7fELF") && head.ends_with(&[4, 0])
 }
 
 pub(crate) fn opened(kind: &'static str, path: &Path, bytes: u64, analysis: HeapAnalysis, problems: Problems, wants_index: bool) -> Opened {
@@ -268,15 +261,15 @@ fn unreadable(path: &Path, error: ReadError) -> CommandError {
                 .why(format!("at byte {offset}: {what}"))
                 .note("likely", "the file was cut within its first bytes, or another program wrote it")
         }
-        ReadError::BadGzip { source, .. } => {
-            CommandError::new(&codes::BAD_GZIP, format!("{name} starts like gzip, but cannot be unpacked: {source}"))
-                .hint(format!("gzip -t {}", shell_path(path)))
+        ReadError::BadPacking { by, source, .. } => {
+            CommandError::new(&codes::BAD_PACKING, format!("{name} starts like {by}, but cannot be unpacked: {source}"))
+                .hint(format!("{by} -t {}", shell_path(path)))
         }
-        ReadError::Bomb { packed, unpacked, .. } => {
+        ReadError::Bomb { by, packed, unpacked, .. } => {
             let (packed, unpacked) = (number::bytes(packed), number::bytes(unpacked));
-            CommandError::new(&codes::GZIP_BOMB, format!("{name} unpacks to suspiciously much: {packed} make more than {unpacked}"))
-                .why("a real snapshot unpacks to 5 to 15 times its size; this looks made to fill the disk")
-                .hint(format!("if you trust it: gunzip -c {} > unpacked.heapsnapshot", shell_path(path)))
+            CommandError::new(&codes::BOMB, format!("{name} unpacks to suspiciously much: {packed} make more than {unpacked}"))
+                .why("a real snapshot unpacks to 5 to 15 times its size, a core dump to 20; this looks made to fill the disk")
+                .hint(format!("if you trust it: {by} -dc {} > unpacked", shell_path(path)))
         }
         ReadError::NoRoom { folder, .. } => {
             CommandError::new(&codes::DISK_FULL, format!("cannot unpack {name}: {} has no room for it", folder.display()))
@@ -297,7 +290,10 @@ fn unreadable(path: &Path, error: ReadError) -> CommandError {
 }
 
 fn foreign(path: &Path, found: &Found) -> CommandError {
-    let name = if is_gzip(path) { format!("{} is gzip, and what is in it", shown(path)) } else { shown(path) };
+    let name = match packed_with(path) {
+        Some(by) => format!("{} is {by}, and what is in it", shown(path)),
+        None => shown(path),
+    };
     let not_yet = |what: &str| format!("{name} is {what}, which is not supported by this version yet");
     let snapshot_hint = "a snapshot is made by v8.writeHeapSnapshot(), or: node --heapsnapshot-signal=SIGUSR2 app.js";
     match found {
@@ -316,9 +312,8 @@ fn foreign(path: &Path, found: &Found) -> CommandError {
             error.note("wanted", "\"snapshot\"").hint(snapshot_hint)
         }
         Found::Elf => elf(path),
-        Found::Compressed(by) => {
-            CommandError::new(&codes::PACKED, not_yet(&format!("compressed with {by}"))).hint("unpack it first; gzip is read as it is")
-        }
+        Found::Compressed(by) => CommandError::new(&codes::PACKED, not_yet(&format!("compressed with {by}")))
+            .hint("unpack it first; gzip, zstd and lz4 are read as they are"),
         Found::Zeros => CommandError::new(&codes::ZEROS, format!("{name} holds nothing but zero bytes"))
             .note("likely", "the machine crashed or the disk was full while it was written")
             .hint("compare its size and checksum with the original"),
@@ -330,14 +325,13 @@ fn foreign(path: &Path, found: &Found) -> CommandError {
     }
 }
 
-/// Says whether a file starts as gzip does.
-fn is_gzip(path: &Path) -> bool {
-    let mut head = [0; 2];
-    !is_stdin(path) && File::open(path).and_then(|mut file| file.read_exact(&mut head)).is_ok() && head == [0x1f, 0x8b]
+/// Returns what packed a file, where heapwhy unpacks that.
+fn packed_with(path: &Path) -> Option<&'static str> {
+    if is_stdin(path) { None } else { heap::snapshot::packed_with(path) }
 }
 
 /// Returns the error for an ELF file that is no core dump.
-fn elf(path: &Path) -> CommandError {
+pub(crate) fn elf(path: &Path) -> CommandError {
     CommandError::new(&codes::CORE_DUMP, format!("{} is a program or library (ELF), neither a snapshot nor a core dump", shown(path)))
         .hint("of a core dump, name the core; the program that made it goes behind --node")
 }

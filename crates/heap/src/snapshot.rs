@@ -10,16 +10,18 @@ mod header;
 mod input;
 mod nodes;
 mod numbers;
+mod packing;
 mod read;
 mod section;
 mod small;
+mod spool;
 mod text;
 pub mod write;
 
 use std::io;
 use std::path::PathBuf;
 
-pub use input::Input;
+pub use input::{Input, packed_with};
 pub use read::{read, read_mapped};
 
 /// Why a file could not be read as a snapshot at all. Damage to what is a snapshot is not an error: it is reported as `Problems`.
@@ -58,11 +60,13 @@ pub enum ReadError {
         /// What was found and what was expected.
         what: String,
     },
-    /// The gzip stream is damaged from its start.
-    #[error("{} is damaged gzip", path.display())]
-    BadGzip {
+    /// The packed stream is damaged from its start.
+    #[error("{} is damaged {by}", path.display())]
+    BadPacking {
         /// The file.
         path: PathBuf,
+        /// What packed it: gzip, zstd or lz4.
+        by: &'static str,
         /// What the unpacker said.
         source: io::Error,
     },
@@ -71,6 +75,8 @@ pub enum ReadError {
     Bomb {
         /// The file.
         path: PathBuf,
+        /// What packed it: gzip, zstd or lz4.
+        by: &'static str,
         /// How many packed bytes were read.
         packed: u64,
         /// How many bytes they made.

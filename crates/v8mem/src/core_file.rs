@@ -85,7 +85,14 @@ impl CoreFile {
     /// # Errors
     /// When it is not a core of Linux on x86-64, or its segments cannot be found.
     pub fn open(path: &Path) -> Result<Self, CoreError> {
-        let source = File::open(path)?;
+        Self::of(File::open(path)?)
+    }
+
+    /// As `open`, of a file that is open already.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub fn of(source: File) -> Result<Self, CoreError> {
         let file = MappedFile::of(&source)?;
         let header = Header::parse(&file[..]).map_err(|_| CoreError::NotElf)?;
         if header.e_machine(LittleEndian) != elf::EM_X86_64 {

@@ -39,7 +39,7 @@ fn files_that_are_no_snapshots() {
         ("node", &program, 5, "HW1009", "node is a program or library (ELF), neither a snapshot nor a core dump"),
         ("zeros", &[0; 4096], 3, "HW1011", "zeros holds nothing but zero bytes"),
         ("notes.txt", b"hello\n", 3, "HW1005", "notes.txt is text, not a heap snapshot"),
-        ("x.zst", b"\x28\xb5\x2f\xfd1234", 5, "HW1008", "x.zst is compressed with zstd, which is not supported by this version yet"),
+        ("x.xz", b"\xfd7zXZ\x001234", 5, "HW1008", "x.xz is compressed with xz, which is not supported by this version yet"),
     ];
     for (name, bytes, exit, code, line) in cases {
         fixture.file(name, bytes);
@@ -110,6 +110,33 @@ fn gzip_is_read_and_damaged_gzip_refused() {
     let ran = fixture.run(&["classes", "app.heapsnapshot.gz", "--json"]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     assert_eq!(fixture.run(&["classes", "json.gz"]).code, 3);
+}
+
+/// A frame of zstd, and one of lz4, that hold a few bytes as they are.
+fn frames(bytes: &[u8]) -> [Vec<u8>; 2] {
+    let length = u8::try_from(bytes.len()).unwrap();
+    let zstd = [&[0x28, 0xb5, 0x2f, 0xfd, 0x20, length, 1 | length << 3, length >> 5, 0], bytes].concat();
+    let lz4 = [&[0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82, length, 0, 0, 0x80], bytes, &[0; 4]].concat();
+    [zstd, lz4]
+}
+
+#[test]
+fn cores_are_unpacked_whatever_their_names() {
+    let fixture = Fixture::new();
+    let mut core = b"\x7fELF\x02\x01\x01".to_vec();
+    core.resize(64, 0);
+    (core[16], core[18]) = (4, 183);
+    let line = |name: &str| format!("heapwhy: {name} is a core dump of another kind of machine (ELF machine 183)");
+    for (name, bytes) in ["core.zst", "core.without-ending"].into_iter().zip(frames(&core)) {
+        fixture.file(name, &bytes);
+        refused(&fixture, &[name], 5, "HW1009", &line(name));
+        let piped = fixture.run_with(&["-"], &bytes);
+        assert_eq!((piped.code, piped.err.lines().next()), (5, Some(line("standard input").as_str())), "{name}");
+    }
+    for (by, bytes) in ["zstd", "lz4"].into_iter().zip(frames(b"hello")) {
+        fixture.file("x", &bytes);
+        refused(&fixture, &["x"], 3, "HW1005", &format!("heapwhy: x is {by}, and what is in it is text, not a heap snapshot"));
+    }
 }
 
 #[test]

@@ -117,12 +117,12 @@ pub(super) fn find_header(bytes: &[u8]) -> Result<usize, Found> {
     let window = &bytes[..bytes.len().min(4096)];
     Err(match window {
         [0x7f, b'E', b'L', b'F', ..] => Found::Elf,
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Found::Compressed("zstd"),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Found::Compressed("zstd twice"),
         [b'P', b'K', 3, 4, ..] => Found::Compressed("zip"),
         [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Found::Compressed("xz"),
         [0x1f, 0x8b, ..] => Found::Compressed("gzip twice"),
         [b'B', b'Z', b'h', ..] => Found::Compressed("bzip2"),
-        [4, b'"', b'M', 0x18, ..] => Found::Compressed("lz4"),
+        [4, b'"', b'M', 0x18, ..] => Found::Compressed("lz4 twice"),
         _ if window.starts_with(b"heapwhy") => Found::Index,
         _ if window.iter().all(|&byte| byte == 0) => Found::Zeros,
         _ if bytes.get(start) == Some(&b'[') => Found::OtherJson(String::new()),
