@@ -3,14 +3,13 @@
 //! The snapshot reader and the index fill columns directly; what they promise is what `finish` promises.
 
 use rustc_hash::FxHashMap;
-use std::sync::Arc;
 
 use crate::column::{Column, WideColumn};
 use crate::graph::{Columns, Detachedness, Extras, HeapGraph, MAX_NODES, NodeId, NodeIx, TARGET_BITS};
+use crate::interner::Interner;
 use crate::kinds::{EdgeKind, NodeKind};
 use crate::problems::{ProblemKind, Problems};
 use crate::source::Location;
-use crate::strings::{Bytes, StringTable, push_escaped};
 
 /// A node to be added.
 #[derive(Clone, Copy, Debug)]
@@ -61,9 +60,7 @@ pub struct GraphBuilder {
     ids: Vec<u64>,
     sizes: Vec<u64>,
     edges: Vec<(u32, EdgeKind, u32, Target)>,
-    arena: Vec<u8>,
-    starts: Vec<u32>,
-    interned: FxHashMap<String, u32>,
+    strings: Interner,
     locations: Vec<Location>,
     extras: Extras,
 }
@@ -81,7 +78,7 @@ impl GraphBuilder {
     /// When the graph already holds `MAX_NODES` nodes.
     pub fn node(&mut self, node: Node<'_>) -> NodeIx {
         assert!(self.kinds.len() < MAX_NODES as usize, "a graph holds at most {MAX_NODES} nodes");
-        let name = self.intern(node.name);
+        let name = self.strings.text(node.name).0;
         self.kinds.push(node.kind.number() | (node.detachedness as u8) << 6);
         self.names.push(name);
         self.ids.push(node.id.0);
@@ -94,8 +91,8 @@ impl GraphBuilder {
         let name = match (kind.has_index(), name) {
             (true, NewName::Index(index)) => index,
             (true, NewName::Text(text)) => text.parse().unwrap_or(0),
-            (false, NewName::Text(text)) => self.intern(text),
-            (false, NewName::Index(index)) => self.intern(&index.to_string()),
+            (false, NewName::Text(text)) => self.strings.text(text).0,
+            (false, NewName::Index(index)) => self.strings.text(&index.to_string()).0,
         };
         self.edges.push((from.0, kind, name, to));
     }
@@ -143,8 +140,7 @@ impl GraphBuilder {
             first_edges: first_edges.into(),
             edges: words.into(),
         };
-        let strings = StringTable::new(Bytes::Owned(Arc::new(self.arena)), self.starts.into(), vec![]);
-        (HeapGraph::from_columns(columns, NodeIx(0), strings, Ok(Column::from(names)), self.extras), problems)
+        (HeapGraph::from_columns(columns, NodeIx(0), self.strings.finish(), Ok(Column::from(names)), self.extras), problems)
     }
 
     /// Turns targets into positions and leaves out edges that lead nowhere.
@@ -163,17 +159,5 @@ impl GraphBuilder {
             }
         }
         resolved
-    }
-
-    fn intern(&mut self, text: &str) -> u32 {
-        if let Some(&ix) = self.interned.get(text) {
-            return ix;
-        }
-        let ix = self.starts.len() as u32;
-        self.starts.push(self.arena.len() as u32);
-        push_escaped(&mut self.arena, text);
-        self.arena.push(b'"');
-        self.interned.insert(text.to_owned(), ix);
-        ix
     }
 }

@@ -21,7 +21,7 @@
 pub mod aggregates;
 pub mod allocations;
 pub mod analysis;
-mod bitset;
+pub mod bitset;
 mod buffer;
 pub mod builder;
 pub mod classes;
@@ -41,6 +41,7 @@ pub mod graph;
 pub mod growth;
 pub mod index;
 pub mod inspectors;
+mod interner;
 pub mod kinds;
 pub mod mapped;
 mod names;

@@ -11,10 +11,10 @@ mod places;
 mod tags;
 mod words;
 
+use heap::bitset::{Bitset, RankedBits};
 use heap::{EdgeKind, HeapGraph, NodeId, NodeIx, NodeKind, Problems};
 
 use crate::isolate::Isolate;
-use crate::marking::ObjectSet;
 use crate::names::Names;
 use crate::objects::ObjIx;
 use crate::roots::{Group, Root};
@@ -45,7 +45,7 @@ pub struct Parts<'a, 'm> {
     /// Where life begins.
     pub roots: &'a [Root],
     /// What is alive.
-    pub alive: &'a ObjectSet,
+    pub alive: &'a Bitset,
 }
 
 /// The id of V8's root of all roots, and the step between ids of what is no object.
@@ -61,22 +61,21 @@ pub fn graph(parts: Parts<'_, '_>, scope: Scope) -> (HeapGraph, Problems) {
     let mut emitter = Emitter::new(&parts, &chosen, &names, first_object);
     emitter.prepare();
     roots(&parts, scope, &groups, &mut emitter);
-    for (object, addr) in parts.heap.objects.iter().filter(|&(object, _)| chosen.contains(object)) {
+    for (object, addr) in parts.heap.objects.iter().filter(|&(object, _)| chosen.get(object.0)) {
         emitter.object(object, addr);
     }
     emitter.natives();
     emitter.finish()
 }
 
-fn choose(parts: &Parts<'_, '_>, scope: Scope) -> ObjectSet {
-    let mut chosen = ObjectSet::new(parts.heap.objects.len());
+fn choose(parts: &Parts<'_, '_>, scope: Scope) -> RankedBits {
+    let mut chosen = Bitset::new(parts.heap.objects.len());
     for nth in 0..parts.heap.objects.len() as u32 {
-        let alive = parts.alive.contains(ObjIx(nth));
-        if scope == Scope::All || alive == (scope == Scope::Live) {
-            chosen.insert(ObjIx(nth));
+        if scope == Scope::All || parts.alive.get(nth) == (scope == Scope::Live) {
+            chosen.set(nth);
         }
     }
-    chosen
+    RankedBits::of(chosen)
 }
 
 /// The groups of roots that have a member: isolate and group.
@@ -136,7 +135,7 @@ fn garbage(parts: &Parts<'_, '_>, groups: usize, emitter: &mut Emitter<'_, '_, '
     let name = emitter.rows.text("(Garbage)");
     emitter.rows.node(NodeKind::SYNTHETIC, name, NodeId(ROOT_ID + 4 + 2 * groups as u64), 0);
     for nth in 0..parts.heap.objects.len() as u32 {
-        if let Some(to) = emitter.node_of(ObjIx(nth)).filter(|_| !parts.alive.contains(ObjIx(nth))) {
+        if let Some(to) = emitter.node_of(ObjIx(nth)).filter(|_| !parts.alive.get(nth)) {
             emitter.rows.indexed(EdgeKind::ELEMENT, nth, to);
         }
     }

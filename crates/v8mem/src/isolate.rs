@@ -68,10 +68,11 @@ fn of_heap(memory: &dyn Memory, pages: &Pages<'_>, layout: &V8Layout, heap: u64)
     let points_to_itself = |isolate: u64| [0, 8, 56].iter().any(|&offset| word(isolate + offset) == Some(isolate));
     let distance = known_distance(layout.version);
     // A copy of the table may lie in freed memory before the isolate: only the real one has an isolate around it.
-    let by_distance = tables.iter().find_map(|&roots| Some((roots, roots - distance?)).filter(|&(_, isolate)| points_to_itself(isolate)));
-    let nearby = |roots: u64| (1..512).map(move |words| roots - 8 * words).find(|&isolate| points_to_itself(isolate));
+    let by_distance =
+        tables.iter().find_map(|&roots| Some((roots, roots.checked_sub(distance?)?)).filter(|&(_, isolate)| points_to_itself(isolate)));
+    let nearby = |roots: u64| (1..512).map(move |words| roots.saturating_sub(8 * words)).find(|&isolate| points_to_itself(isolate));
     let (roots, addr) = by_distance.or_else(|| tables.iter().find_map(|&roots| Some((roots, nearby(roots)?))))?;
-    let chunk = word(addr - 8)? & !7;
+    let chunk = word(addr.checked_sub(8)?)? & !7;
     let size = if (heap - addr..1 << 20).contains(&chunk) { chunk - 8 } else { heap - addr + (24 << 10) };
     Some(Isolate { addr, size, heap, roots, checked: by_distance.is_some() })
 }

@@ -80,18 +80,21 @@ struct Known {
 /// The tag of a strong pointer.
 pub(crate) const TAG: u64 = 1;
 
+/// No process has memory above this address: no offset that is added to a pointer can overflow.
+pub(crate) const END_OF_MEMORY: u64 = 1 << 57;
+
 /// Says whether a word is a pointer to an object, strong or weak, and returns its address.
 #[inline]
 #[must_use]
 pub fn pointer(word: u64) -> Option<u64> {
-    (word & 1 == 1 && word > 3).then_some(word & !3)
+    (word & 1 == 1 && word > 3 && word < END_OF_MEMORY).then_some(word & !3)
 }
 
 /// Returns the address that a strong pointer leads to.
 #[inline]
 #[must_use]
 pub fn strong(word: u64) -> Option<u64> {
-    (word & 3 == TAG).then_some(word & !3)
+    (word & 3 == TAG && word < END_OF_MEMORY).then_some(word & !3)
 }
 
 /// Returns a small integer.
@@ -99,6 +102,16 @@ pub fn strong(word: u64) -> Option<u64> {
 #[must_use]
 pub fn smi(word: u64) -> Option<i64> {
     (word & 0xffff_ffff == 0).then_some((word as i64) >> 32)
+}
+
+/// Reads the length of an array: a small integer or, in some, four raw bytes.
+#[inline]
+#[must_use]
+pub fn length(word: u64) -> u64 {
+    match smi(word) {
+        Some(value) if value > 0 => value as u64,
+        _ => word & 0xffff_ffff,
+    }
 }
 
 impl Maps {

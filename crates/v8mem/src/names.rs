@@ -90,8 +90,7 @@ impl<'a, 'm> Names<'a, 'm> {
         if let Some(scope) = scope {
             return self.strings.text(scope.inferred_name(self.heap)?, NAME_LIMIT);
         }
-        let data = [at.shared_data, at.shared_untrusted_data].into_iter().filter_map(|offset| self.heap.target(shared, offset));
-        let uncompiled = data.into_iter().find(|&data| self.heap.kind(data) == Some(Kind::UncompiledData))?;
+        let uncompiled = self.heap.uncompiled_data(shared)?;
         self.strings.text(self.heap.target(uncompiled, at.uncompiled_name)?, NAME_LIMIT)
     }
 

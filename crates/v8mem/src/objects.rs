@@ -3,6 +3,8 @@
 //! One bit for each word of the heap says where an object begins; counts along the way turn an address into a position in constant time.
 //! Costs 1/64 of the heap, and eight bytes per object for map and size.
 
+use heap::bitset::{Bitset, RankedBits};
+
 use crate::maps::MapIx;
 use crate::pages::Pages;
 use crate::walk::{WalkStats, Walker};
@@ -21,65 +23,29 @@ impl ObjIx {
 }
 
 /// Where objects begin in one page.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Starts {
     base: u64,
     /// The first object of the page.
     first: u32,
     /// One bit a word.
-    bits: Vec<u64>,
-    /// How many objects begin before each word of `bits`, in this page.
-    before: Vec<u32>,
+    bits: RankedBits,
 }
 
 impl Starts {
-    fn new(base: u64, end: u64, first: u32) -> Self {
-        let words = ((end - base) / 8).div_ceil(64) as usize;
-        Self { base, first, bits: vec![0; words], before: Vec::new() }
-    }
-
-    fn set(&mut self, addr: u64) {
-        let word = ((addr - self.base) / 8) as usize;
-        self.bits[word / 64] |= 1 << (word % 64);
-    }
-
-    /// Forgets what lies behind the first few words of a page with one large object.
-    fn seal(&mut self) {
-        while self.bits.last() == Some(&0) {
-            self.bits.pop();
-        }
-        let mut sum = 0;
-        let before = |bits: &u64| {
-            sum += bits.count_ones();
-            sum - bits.count_ones()
-        };
-        self.before = self.bits.iter().map(before).collect();
+    /// Returns the word of the page that an address is, if it lies behind the page's start.
+    fn word(&self, addr: u64) -> Option<u32> {
+        let distance = addr.checked_sub(self.base).filter(|distance| distance.is_multiple_of(8))?;
+        u32::try_from(distance / 8).ok()
     }
 
     fn exact(&self, addr: u64) -> Option<ObjIx> {
-        let word = ((addr - self.base) / 8) as usize;
-        let bits = *self.bits.get(word / 64)?;
-        let bit = 1 << (word % 64);
-        let below = (bits & (bit - 1)).count_ones();
-        (bits & bit != 0 && addr.is_multiple_of(8)).then(|| ObjIx(self.first + self.before[word / 64] + below))
-    }
-
-    /// Returns the last object that begins at or before an address.
-    fn at_or_before(&self, addr: u64) -> Option<ObjIx> {
-        let word = (((addr - self.base) / 8) as usize).min((self.bits.len() * 64).checked_sub(1)?);
-        let upto = self.bits[word / 64] & (u64::MAX >> (63 - word % 64));
-        let count = self.before[word / 64] + upto.count_ones();
-        Some(ObjIx(self.first + count.checked_sub(1)?))
+        Some(ObjIx(self.first + self.bits.place(self.word(addr)?)? as u32))
     }
 
     /// Returns where the `nth` object of the page begins.
     fn select(&self, nth: u32) -> u64 {
-        let block = self.before.partition_point(|&before| before <= nth) - 1;
-        let mut bits = self.bits[block];
-        for _ in 0..nth - self.before[block] {
-            bits &= bits - 1;
-        }
-        self.base + 8 * (64 * block as u64 + u64::from(bits.trailing_zeros()))
+        self.base + 8 * u64::from(self.bits.nth(nth as usize))
     }
 }
 
@@ -102,14 +68,16 @@ impl Objects {
         let mut objects = Self::default();
         let mut stats = WalkStats::default();
         for page in walker.pages.all() {
-            let mut starts = Starts::new(page.base, page.area_end, objects.maps.len() as u32);
+            let first = objects.maps.len() as u32;
+            let mut bits = Bitset::new(((page.area_end - page.base) / 8) as usize);
             walker.page(page, &mut stats, &mut |met, _| {
-                starts.set(met.addr);
+                bits.set(((met.addr - page.base) / 8) as u32);
                 objects.maps.push(met.map);
                 objects.sizes.push((met.size / 8) as u32);
             });
-            starts.seal();
-            objects.pages.push(starts);
+            // A page with one large object needs no bits behind its first few words.
+            bits.trim();
+            objects.pages.push(Starts { base: page.base, first, bits: RankedBits::of(bits) });
         }
         objects.stats = stats;
         objects
@@ -131,14 +99,7 @@ impl Objects {
     #[inline]
     #[must_use]
     pub fn at(&self, pages: &Pages<'_>, addr: u64) -> Option<ObjIx> {
-        self.pages.get(pages.find_ix(addr)?).filter(|starts| addr >= starts.base)?.exact(addr)
-    }
-
-    /// Returns the object in which an address lies.
-    #[must_use]
-    pub fn containing(&self, pages: &Pages<'_>, addr: u64) -> Option<ObjIx> {
-        let object = self.pages.get(pages.find_ix(addr)?).filter(|starts| addr >= starts.base)?.at_or_before(addr)?;
-        (addr < self.addr(object) + self.size(object)).then_some(object)
+        self.pages.get(pages.find_ix(addr)?)?.exact(addr)
     }
 
     /// Returns where an object begins.
@@ -167,24 +128,9 @@ impl Objects {
     /// Returns every object with its address, in order.
     pub fn iter(&self) -> impl Iterator<Item = (ObjIx, u64)> + '_ {
         self.pages.iter().flat_map(|starts| {
-            let in_block =
-                move |(block, &bits): (usize, &u64)| Bits(bits).map(move |bit| starts.base + 8 * (64 * block as u64 + u64::from(bit)));
-            let addresses = starts.bits.iter().enumerate().flat_map(in_block);
+            let addresses = starts.bits.iter().map(|word| starts.base + 8 * u64::from(word));
             (starts.first..).map(ObjIx).zip(addresses)
         })
-    }
-}
-
-/// The places of the bits of a word, rising.
-struct Bits(u64);
-
-impl Iterator for Bits {
-    type Item = u32;
-
-    fn next(&mut self) -> Option<u32> {
-        let bit = self.0.trailing_zeros();
-        self.0 &= self.0.wrapping_sub(1);
-        (bit < 64).then_some(bit)
     }
 }
 
@@ -194,18 +140,16 @@ mod tests {
 
     #[test]
     fn starts_find_and_select() {
-        let mut starts = Starts::new(0x4_0000, 0x8_0000, 10);
         let addresses = [0x4_0100, 0x4_0108, 0x4_0300, 0x5_0000, 0x7_fff8];
-        addresses.iter().for_each(|&addr| starts.set(addr));
-        starts.seal();
+        let mut bits = Bitset::new(0x8000);
+        addresses.iter().for_each(|&addr| bits.set((addr as u32 - 0x4_0000) / 8));
+        let starts = Starts { base: 0x4_0000, first: 10, bits: RankedBits::of(bits) };
         for (nth, &addr) in (0..).zip(&addresses) {
             assert_eq!(starts.exact(addr), Some(ObjIx(10 + nth)));
             assert_eq!(starts.exact(addr + 1), None);
             assert_eq!(starts.select(nth), addr);
-            assert_eq!(starts.at_or_before(addr + 7), Some(ObjIx(10 + nth)));
         }
-        assert_eq!(starts.at_or_before(0x4_0000), None);
-        assert_eq!(starts.at_or_before(0x4_fff8), Some(ObjIx(12)));
-        assert_eq!(starts.exact(0x4_0000), None);
+        let nothing = [0, 0x3_fff8, 0x4_0000, 0x4_fff8, 0x8_0000, 0x4_0000 + (8 << 32), u64::MAX - 7];
+        assert_eq!(nothing.map(|addr| starts.exact(addr)), [None; 7]);
     }
 }

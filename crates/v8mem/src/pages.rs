@@ -4,10 +4,12 @@
 //! changed with V8 12 and again with 13. Every field is checked against the others before a page is believed.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use rustc_hash::FxHashMap;
 
-use crate::memory::Memory;
+use crate::maps::END_OF_MEMORY;
+use crate::memory::{Memory, MemoryRange};
 use crate::version::V8Version;
 
 /// The unit of pages: 2 to this power bytes.
@@ -51,8 +53,6 @@ pub struct Page<'m> {
     pub heap: u64,
     /// V8's flags of it.
     pub flags: u64,
-    /// The object in C++ that owns it: its space.
-    pub owner: u64,
     /// Whether it holds machine code.
     pub executable: bool,
     /// The bytes from `base` to `area_end`.
@@ -81,6 +81,14 @@ impl Page<'_> {
     pub fn bytes(&self, addr: u64, len: usize) -> Option<&[u8]> {
         let at = addr.checked_sub(self.base)? as usize;
         self.bytes.get(at..at.checked_add(len)?)
+    }
+
+    /// Returns the words from one address to another, each with its offset from the start of the object at `addr`.
+    pub fn words(&self, addr: u64, offsets: Range<u64>) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let len = offsets.end.saturating_sub(offsets.start) as usize;
+        let bytes = self.bytes(addr + offsets.start, len).unwrap_or_default();
+        let word = |word: &[u8]| word.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
+        (offsets.start..).step_by(8).zip(bytes.chunks_exact(8).map(word))
     }
 
     /// Returns a word.
@@ -120,9 +128,10 @@ impl<'m> Pages<'m> {
         let mut pages: Vec<Page<'m>> = Vec::new();
         let mut behind = 0;
         for range in memory.ranges().iter().filter(|range| range.readable) {
-            let mut base = range.start.max(behind).next_multiple_of(PAGE);
+            let end_of_range = range.end.min(END_OF_MEMORY);
+            let mut base = range.start.max(behind).min(END_OF_MEMORY).next_multiple_of(PAGE);
             // A page begins with its header: where there is a hole, there is no page.
-            while let Some((data, end)) = memory.next_data(base, range.end) {
+            while let Some((data, end)) = memory.next_data(base, end_of_range) {
                 base = data.max(base).next_multiple_of(PAGE);
                 while base < end {
                     let page = header(memory, base, layout).and_then(|header| load(memory, header, range.executable));
@@ -133,24 +142,13 @@ impl<'m> Pages<'m> {
                 base = base.max(end);
             }
         }
-        let mut units = FxHashMap::default();
-        for (ix, page) in (0..).zip(&pages) {
-            for unit in page.base >> PAGE_BITS..=(page.area_end - 1) >> PAGE_BITS {
-                units.insert(unit, ix);
-            }
-        }
-        Self { pages, units, layout }
+        Self { units: units(&pages), pages, layout }
     }
 
     /// Keeps the pages of which `keep` holds.
     pub fn retain(&mut self, keep: impl Fn(&Page<'_>) -> bool) {
         self.pages.retain(keep);
-        self.units.clear();
-        for (ix, page) in (0..).zip(&self.pages) {
-            for unit in page.base >> PAGE_BITS..=(page.area_end - 1) >> PAGE_BITS {
-                self.units.insert(unit, ix);
-            }
-        }
+        self.units = units(&self.pages);
     }
 
     /// Returns every page, by address.
@@ -202,6 +200,12 @@ impl<'m> Pages<'m> {
     }
 }
 
+/// Says which page each unit of 256 KiB belongs to.
+fn units(pages: &[Page<'_>]) -> FxHashMap<u64, u32> {
+    let of_page = |(ix, page): (u32, &Page<'_>)| (page.base >> PAGE_BITS..=(page.area_end - 1) >> PAGE_BITS).map(move |unit| (unit, ix));
+    (0..).zip(pages).flat_map(of_page).collect()
+}
+
 struct Header {
     base: u64,
     flags: u64,
@@ -233,33 +237,43 @@ fn header(memory: &dyn Memory, base: u64, layout: HeaderLayout) -> Option<Header
         area_end: field(end)?,
         owner: field(owner)?,
     };
-    let size_plausible = header.size >= 4096 && header.size < 1 << 40 && header.size.is_multiple_of(4096);
+    let size_plausible = header.size >= 4096 && header.size < 1 << 34 && header.size.is_multiple_of(4096);
     let start_plausible = header.area_start > base && header.area_start <= base + 0x8000;
     let end_plausible = header.area_end > header.area_start && header.area_end <= base.checked_add(header.size)?;
-    (size_plausible && start_plausible && end_plausible && header.heap.is_multiple_of(8) && header.owner.is_multiple_of(8))
-        .then_some(header)
+    let aligned = [header.area_start, header.area_end, header.heap, header.owner].iter().all(|addr| addr.is_multiple_of(8));
+    (size_plausible && start_plausible && end_plausible && aligned && header.heap < END_OF_MEMORY).then_some(header)
 }
 
 /// Takes a page's bytes: as they are where they lie side by side, else copied, with zeros for what is not there.
 fn load(memory: &dyn Memory, header: Header, executable: bool) -> Option<Page<'_>> {
     let len = usize::try_from(header.area_end - header.base).ok()?;
-    let known: u64 = known_bytes(memory, header.base, header.area_end);
-    if known == 0 {
-        return None;
-    }
+    let known = known_bytes(memory, header.base, header.area_end);
     let bytes = match memory.slice(header.base, len) {
+        _ if known == 0 => return None,
         Some(bytes) => Cow::Borrowed(bytes),
+        None if len as u64 > LARGE.max(64 * known) => return None,
         None => Cow::Owned(gather(memory, header.base, len)),
     };
-    let Header { base, flags, size, heap, area_start, area_end, owner } = header;
-    Some(Page { base, size, area_start, area_end, heap, flags, owner, executable, bytes })
+    let Header { base, flags, size, heap, area_start, area_end, .. } = header;
+    Some(Page { base, size, area_start, area_end, heap, flags, executable, bytes })
 }
 
-/// Returns how many bytes of a stretch were mapped at all: a header that lies promises more than there is.
+/// A page larger than this is copied only if a fair part of it is there.
+const LARGE: u64 = 64 << 20;
+
+/// Returns how many bytes of a stretch are there, holes not counted: a header that lies promises more.
 fn known_bytes(memory: &dyn Memory, start: u64, end: u64) -> u64 {
     let first = memory.ranges().partition_point(|range| range.end <= start);
     let ranges = memory.ranges()[first..].iter().take_while(|range| range.start < end);
-    ranges.map(|range| range.end.min(end) - range.start.max(start)).sum()
+    let in_range = |range: &MemoryRange| {
+        let (mut at, end, mut sum) = (range.start.max(start), range.end.min(end), 0);
+        while let Some((from, to)) = memory.next_data(at, end).filter(|&(from, to)| from < to) {
+            sum += to - from;
+            at = to;
+        }
+        sum
+    };
+    ranges.map(in_range).sum()
 }
 
 fn gather(memory: &dyn Memory, base: u64, len: usize) -> Vec<u8> {

@@ -126,8 +126,8 @@ impl HeapView<'_, '_> {
         let at = &self.layout.at;
         let Some(length) = self.length(table) else { return true };
         for index in 3..length {
-            let cell = self.element(table, index).and_then(strong).filter(|&cell| self.kind(cell) == Some(Kind::PropertyCell));
-            let Some(cell) = cell else { continue };
+            let Some(word) = self.element(table, index) else { return true };
+            let Some(cell) = strong(word).filter(|&cell| self.kind(cell) == Some(Kind::PropertyCell)) else { continue };
             let (Some(key), Some(value)) = (self.field(cell, at.property_cell_name), self.field(cell, at.property_cell_value)) else {
                 continue;
             };

@@ -1,5 +1,6 @@
 //! From an address space to a heap graph, in one call.
 
+use heap::graph::MAX_NODES;
 use heap::{HeapGraph, ProblemKind, Problems};
 
 use crate::core_file::CoreFile;
@@ -38,7 +39,16 @@ pub enum HeapError {
         /// V8's version.
         version: String,
     },
+    /// More objects than a graph can hold.
+    #[error("{objects} objects, more than a graph can hold")]
+    TooLarge {
+        /// How many objects there are.
+        objects: u64,
+    },
 }
+
+/// Roots, groups and memory outside the heap are nodes too.
+const MOST_OBJECTS: usize = MAX_NODES as usize / 2;
 
 /// What was found on the way, besides the graph.
 #[derive(Clone, Debug)]
@@ -82,6 +92,9 @@ pub fn read_core(core: &CoreFile, scope: Scope) -> Result<(HeapGraph, Problems, 
     let walker = Walker { pages: &pages, layout: &layout, maps: &maps, unit: FreeUnit::Bytes };
     let free_unit = walker.calibrate();
     let objects = Objects::walk(&Walker { unit: free_unit.0, ..walker });
+    if objects.len() > MOST_OBJECTS {
+        return Err(HeapError::TooLarge { objects: objects.len() as u64 });
+    }
     let heap = HeapView { pages: &pages, layout: &layout, maps: &maps, objects: &objects };
     let roots = Sources { heap, memory, isolates: &isolates, threads: &core.notes.threads, binary: core.binary() }.find();
     let mut marker = Marker::new(heap);
@@ -94,6 +107,6 @@ pub fn read_core(core: &CoreFile, scope: Scope) -> Result<(HeapGraph, Problems, 
         problems.add(ProblemKind::Truncated, None, what);
     }
     let found =
-        Found { versions, walk: objects.stats, alive: alive.len() as u64, free_unit, isolates: isolates.clone(), layout: layout.clone() };
+        Found { versions, walk: objects.stats, alive: alive.count() as u64, free_unit, isolates: isolates.clone(), layout: layout.clone() };
     Ok((graph, problems, found))
 }

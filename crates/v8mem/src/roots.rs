@@ -3,9 +3,11 @@
 //! Stacks and the isolate are read conservatively: a word that looks like a reference to the start of an object is one. Global handles are
 //! read exactly, each with its state. What is weak is told, but keeps nothing alive.
 
+use rustc_hash::FxHashSet;
+
 use crate::core_file::Thread;
 use crate::isolate::Isolate;
-use crate::maps::strong;
+use crate::maps::{END_OF_MEMORY, strong};
 use crate::memory::Memory;
 use crate::node_binary::{NodeBinary, ROOT_NAMES};
 use crate::objects::ObjIx;
@@ -28,9 +30,6 @@ pub enum Group {
 }
 
 impl Group {
-    /// Every group, in order.
-    pub const ALL: [Self; 5] = [Self::StrongRootList, Self::Isolate, Self::HandleScope, Self::GlobalHandles, Self::Stack];
-
     /// Returns the name that V8's snapshots give it.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -55,8 +54,6 @@ pub struct Root {
     pub name: String,
     /// The object.
     pub object: ObjIx,
-    /// Where the reference stands.
-    pub slot: u64,
     /// Whether it keeps the object alive.
     pub strong: bool,
 }
@@ -75,6 +72,9 @@ pub struct Sources<'a, 'm> {
     /// The program, for the names of roots.
     pub binary: Option<&'a NodeBinary>,
 }
+
+/// V8 names fewer roots than this.
+const MOST_NAMES: u64 = 1 << 13;
 
 impl Sources<'_, '_> {
     /// Finds all roots.
@@ -101,24 +101,28 @@ impl Sources<'_, '_> {
         self.isolates.iter().position(|isolate| isolate.heap == heap).unwrap_or(0)
     }
 
+    /// Returns the address of memory of C++ that a word holds.
+    fn address(self, slot: u64) -> Option<u64> {
+        let word = self.memory.word(slot).ok()?;
+        (4096..END_OF_MEMORY).contains(&word).then_some(word)
+    }
+
     /// Reads V8's own names of roots out of the program.
     fn root_names(self) -> Vec<String> {
         let Some(symbol) = self.binary.and_then(|binary| binary.symbol(ROOT_NAMES)) else { return vec![] };
-        let name = |at: u64| self.memory.c_string(self.memory.word(symbol.addr + 8 * at).ok()?, 100);
-        (0..symbol.size / 8).map_while(name).collect()
+        let name = |at: u64| self.memory.c_string(self.address(symbol.addr.checked_add(8 * at)?)?, 100);
+        (0..(symbol.size / 8).min(MOST_NAMES)).map_while(name).collect()
     }
 
     /// Reads the words of an isolate: first its table of roots, then all else in it.
     fn isolate(self, at: usize, isolate: &Isolate, names: &[String], roots: &mut Vec<Root>) {
-        let mut slot = isolate.addr;
-        while slot + 8 <= isolate.addr + isolate.size {
+        for slot in (isolate.addr..isolate.addr + isolate.size / 8 * 8).step_by(8) {
             let nth = slot.checked_sub(isolate.roots).map(|bytes| (bytes / 8) as usize);
             let name = nth.and_then(|nth| names.get(nth));
             let group = if name.is_some() { Group::StrongRootList } else { Group::Isolate };
             if let Some(object) = self.memory.word(slot).ok().and_then(|word| self.object(word)) {
-                roots.push(Root { isolate: at, group, name: name.cloned().unwrap_or_default(), object, slot, strong: true });
+                roots.push(Root { isolate: at, group, name: name.cloned().unwrap_or_default(), object, strong: true });
             }
-            slot += 8;
         }
     }
 
@@ -135,7 +139,7 @@ impl Sources<'_, '_> {
             }
             for handle in (limit.saturating_sub(BLOCK)..next).step_by(8) {
                 if let Some(object) = self.object(word(handle)) {
-                    roots.push(Root { isolate: at, group: Group::HandleScope, name: String::new(), object, slot: handle, strong: true });
+                    roots.push(Root { isolate: at, group: Group::HandleScope, name: String::new(), object, strong: true });
                 }
             }
         }
@@ -145,33 +149,27 @@ impl Sources<'_, '_> {
     fn global_handles(self, at: usize, isolate: &Isolate, roots: &mut Vec<Root>) {
         const NODES: u64 = 256;
         const NODE: u64 = 32;
-        const MAX_BLOCKS: usize = 1 << 20;
-        let Some(mut block) = self.first_block(isolate) else { return };
         let state_mask = if self.heap.layout.version < V8Version::new(11, 2) { 7 } else { 3 };
-        for _ in 0..MAX_BLOCKS {
+        let mut next = self.first_block(isolate);
+        let mut seen = FxHashSet::default();
+        while let Some(block) = next.filter(|&block| seen.insert(block)) {
             for node in (0..NODES).map(|nth| block + NODE * nth) {
                 let (Ok(word), Ok(header)) = (self.memory.word(node), self.memory.word(node + 8)) else { return };
                 let state = header >> 24 & state_mask;
                 let Some(object) = (state != 0).then(|| self.object(word)).flatten() else { continue };
-                roots.push(Root { isolate: at, group: Group::GlobalHandles, name: String::new(), object, slot: node, strong: state == 1 });
+                roots.push(Root { isolate: at, group: Group::GlobalHandles, name: String::new(), object, strong: state == 1 });
             }
-            block = self.memory.word(block + NODES * NODE).unwrap_or(0);
-            if block == 0 {
-                return;
-            }
+            next = self.address(block + NODES * NODE);
         }
     }
 
     /// Finds the first block of handles: the isolate points to an object that points back, and on to a space that points back to that.
     fn first_block(self, isolate: &Isolate) -> Option<u64> {
-        let word = |addr: u64| self.memory.word(addr).unwrap_or(0);
         (isolate.addr..isolate.addr + isolate.size).step_by(8).find_map(|slot| {
-            let handles = word(slot);
-            if handles < 4096 || !handles.is_multiple_of(8) || word(handles) != isolate.addr {
-                return None;
-            }
-            let space = [8, 16].map(|offset| word(handles + offset)).into_iter().find(|&space| space > 4096 && word(space) == handles)?;
-            Some(word(space + 8)).filter(|&block| block != 0)
+            let handles = self.address(slot).filter(|&handles| handles.is_multiple_of(8) && self.address(handles) == Some(isolate.addr))?;
+            let spaces = [8, 16].into_iter().filter_map(|offset| self.address(handles + offset));
+            let space = spaces.into_iter().find(|&space| self.address(space) == Some(handles))?;
+            self.address(space + 8)
         })
     }
 
@@ -179,17 +177,19 @@ impl Sources<'_, '_> {
     fn stacks(self, roots: &mut Vec<Root>) {
         const RED_ZONE: u64 = 128;
         for (nth, thread) in self.threads.iter().enumerate() {
-            let mut add = |word: u64, slot: u64| {
+            let mut add = |word: u64| {
                 if let Some(object) = self.object(word) {
                     let name = format!("thread {}", nth + 1);
-                    roots.push(Root { isolate: self.isolate_of(object), group: Group::Stack, name, object, slot, strong: true });
+                    roots.push(Root { isolate: self.isolate_of(object), group: Group::Stack, name, object, strong: true });
                 }
             };
-            thread.registers.iter().for_each(|&word| add(word, 0));
+            thread.registers.iter().for_each(|&word| add(word));
             let from = thread.rsp().saturating_sub(RED_ZONE) & !7;
             let Some(range) = self.memory.ranges().iter().find(|range| (range.start..range.end).contains(&from)) else { continue };
-            for slot in (from..range.end).step_by(8) {
-                add(self.memory.word(slot).unwrap_or(0), slot);
+            let mut at = from;
+            while let Some((data, end)) = self.memory.next_data(at, range.end).filter(|&(data, end)| data < end) {
+                (data & !7..end).step_by(8).for_each(|slot| add(self.memory.word(slot).unwrap_or(0)));
+                at = end;
             }
         }
     }

@@ -4,8 +4,9 @@
 
 use crate::kind::Kind;
 use crate::layout::V8Layout;
-use crate::maps::{Map, smi};
+use crate::maps::{Map, length};
 use crate::pages::Page;
+use crate::text::width;
 use crate::version::V8Version;
 
 /// What an object's size rests on.
@@ -42,7 +43,7 @@ pub fn size_of(page: &Page<'_>, layout: &V8Layout, unit: FreeUnit, map: &Map, ad
         |offset: u64| page.bytes(addr + offset, 4).map(|bytes| u64::from(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])));
     let array = |header: u64, each: u64| length.map(|length| header + each * length);
     let bytes = match map.kind {
-        Kind::String => half(at.string_length).map(|length| at.string_chars + length * if map.instance_type & 8 == 0 { 2 } else { 1 }),
+        Kind::String => half(at.string_length).map(|length| at.string_chars + length * width(map.instance_type)),
         Kind::FreeSpace => length.map(|size| if unit == FreeUnit::Words { size * WORD } else { size }),
         Kind::NativeContext => array(16 + WORD, WORD),
         Kind::HeadedArray | Kind::BoilerplateDescription => {
@@ -73,12 +74,4 @@ pub fn size_of(page: &Page<'_>, layout: &V8Layout, unit: FreeUnit, map: &Map, ad
 /// From V8 13.6 on, feedback metadata also counts the parameters of closures, two bytes each.
 fn closure_parameters(layout: &V8Layout, closures: Option<u64>) -> u64 {
     if layout.version < V8Version::new(13, 6) { 0 } else { 2 * closures.unwrap_or(0) }
-}
-
-/// Reads a length: a small integer, or, of some arrays, four raw bytes.
-fn length(word: u64) -> u64 {
-    match smi(word) {
-        Some(value) if value >= 0 && word != 0 => value as u64,
-        _ => word & 0xffff_ffff,
-    }
 }

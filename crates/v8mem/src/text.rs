@@ -88,7 +88,7 @@ impl Strings<'_, '_> {
 
     fn header(self, addr: u64) -> Option<(crate::maps::Map, u64)> {
         let map = self.heap.map_of(addr).filter(|map| map.kind == Kind::String)?;
-        Some((map, u64::from(self.heap.pages.half(addr + self.heap.layout.at.string_length)?)))
+        Some((map, u64::from(self.heap.half(addr, self.heap.layout.at.string_length)?)))
     }
 
     fn cons(self, addr: u64, skip: u64, count: u64, parts: &mut Vec<(u64, u64, u64)>) -> Option<()> {
@@ -121,9 +121,17 @@ impl Strings<'_, '_> {
             self.heap.field(addr, at.external_data)?
         };
         let (width, count) = (width(instance_type), wanted(count, limit, into));
-        let mut bytes = vec![0; count * width as usize];
-        self.memory.read(data.checked_add(skip * width)?, &mut bytes).ok()?;
-        push(&bytes, width, into);
+        let mut from = data.checked_add(skip * width)?;
+        let mut piece = [0; 4096];
+        let mut left = count * width as usize;
+        // The length may lie: nothing is made ready for characters that are not there.
+        while left > 0 {
+            let bytes = &mut piece[..left.min(4096)];
+            self.memory.read(from, bytes).ok()?;
+            push(bytes, width, into);
+            from = from.checked_add(bytes.len() as u64)?;
+            left -= bytes.len();
+        }
         Some(())
     }
 
@@ -134,7 +142,9 @@ impl Strings<'_, '_> {
     }
 }
 
-fn width(instance_type: u16) -> u64 {
+/// Returns how many bytes each character of a string of some instance type takes.
+#[must_use]
+pub fn width(instance_type: u16) -> u64 {
     if instance_type & 8 == 0 { 2 } else { 1 }
 }
 

@@ -4,7 +4,7 @@
 
 use crate::kind::Kind;
 use crate::layout::V8Layout;
-use crate::maps::{Map, MapIx, Maps, pointer, smi, strong};
+use crate::maps::{self, Map, MapIx, Maps, pointer, smi, strong};
 use crate::objects::{ObjIx, Objects};
 use crate::pages::Pages;
 
@@ -27,6 +27,13 @@ impl HeapView<'_, '_> {
     #[must_use]
     pub fn field(self, addr: u64, offset: u64) -> Option<u64> {
         self.pages.word(addr.checked_add(offset)?)
+    }
+
+    /// Returns the four bytes in a field.
+    #[inline]
+    #[must_use]
+    pub fn half(self, addr: u64, offset: u64) -> Option<u32> {
+        self.pages.half(addr.checked_add(offset)?)
     }
 
     /// Returns the address that a field leads to strongly.
@@ -73,17 +80,35 @@ impl HeapView<'_, '_> {
     /// Returns the length of an array: a small integer or, in some, four raw bytes.
     #[must_use]
     pub fn length(self, array: u64) -> Option<u64> {
-        let word = self.field(array, 8)?;
-        match smi(word) {
-            Some(value) if value > 0 => Some(value as u64),
-            _ => Some(word & 0xffff_ffff),
-        }
+        Some(maps::length(self.field(array, 8)?))
     }
 
     /// Returns a word of an array of tagged words.
     #[must_use]
     pub fn element(self, array: u64, index: u64) -> Option<u64> {
-        self.field(array, 16 + 8 * index)
+        self.field(array, index.checked_mul(8)?.checked_add(16)?)
+    }
+
+    /// Returns the entries of a WeakMap's or WeakSet's table: the key's place in it, the key and the value.
+    ///
+    /// Three words of every table come first, then pairs.
+    pub fn ephemerons(self, table: u64) -> impl Iterator<Item = (u64, u64, u64)> {
+        let length = self.length(table).unwrap_or(0);
+        let pair = move |at| Some((at, self.element(table, at)?, self.element(table, at + 1)?));
+        (3..length.saturating_sub(1)).step_by(2).map_while(pair)
+    }
+
+    /// Returns what V8 keeps of a function that was not compiled: the address of its `UncompiledData`.
+    #[must_use]
+    pub fn uncompiled_data(self, shared: u64) -> Option<u64> {
+        let data = [self.layout.at.shared_data, self.layout.at.shared_untrusted_data].into_iter();
+        data.filter_map(|offset| self.target(shared, offset)).find(|&data| self.kind(data) == Some(Kind::UncompiledData))
+    }
+
+    /// Says whether a symbol is private: V8's own, or the name of a `#field`.
+    #[must_use]
+    pub fn is_private(self, symbol: u64) -> bool {
+        self.half(symbol, self.layout.at.symbol_flags).is_some_and(|flags| flags & 1 == 1)
     }
 
     /// Says which oddball lies at an address, by V8's number of it.

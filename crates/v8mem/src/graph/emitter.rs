@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use heap::bitset::RankedBits;
 use heap::rows::Rows;
 use heap::{EdgeKind, HeapGraph, NodeId, NodeIx, NodeKind, Problems, StrIx};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -12,10 +13,10 @@ use super::tags::Tag;
 use super::words::Words;
 use crate::kind::Kind;
 use crate::maps::{Map, pointer, strong};
-use crate::marking::{ObjectSet, tagged_words};
+use crate::marking::{tagged_words, weak_fields};
 use crate::names::{NAME_LIMIT, Names};
 use crate::objects::ObjIx;
-use crate::text::{Representation, representation};
+use crate::text::{Representation, representation, width};
 use crate::version::V8Version;
 use crate::view::HeapView;
 
@@ -36,8 +37,7 @@ pub(super) struct Emitter<'a, 'm, 'e> {
     pub(super) heap: HeapView<'a, 'm>,
     pub(super) names: &'e Names<'a, 'm>,
     pub(super) words: Words,
-    chosen: &'e ObjectSet,
-    ranks: Vec<u32>,
+    chosen: &'e RankedBits,
     first_object: u32,
     /// Objects that V8 leaves out as targets, by address.
     everywhere: FxHashSet<u64>,
@@ -59,7 +59,7 @@ pub(super) struct Emitter<'a, 'm, 'e> {
 }
 
 impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
-    pub(super) fn new(parts: &Parts<'a, 'm>, chosen: &'e ObjectSet, names: &'e Names<'a, 'm>, first_object: u32) -> Self {
+    pub(super) fn new(parts: &Parts<'a, 'm>, chosen: &'e RankedBits, names: &'e Names<'a, 'm>, first_object: u32) -> Self {
         let mut rows = Rows::new();
         let words = Words::new(&mut rows);
         Self {
@@ -68,11 +68,10 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
             names,
             words,
             chosen,
-            ranks: chosen.ranks(),
             first_object,
             everywhere: everywhere(parts),
             visited: Vec::new(),
-            tags: vec![Tag::None; chosen.len()],
+            tags: vec![Tag::None; chosen.count()],
             natives: Vec::new(),
             native_by_addr: FxHashMap::default(),
             keys: FxHashMap::default(),
@@ -96,7 +95,7 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
             }
             match map.kind {
                 Kind::JsGlobalObject => self.globals.push(object),
-                Kind::EphemeronTable if self.chosen.contains(object) => self.note_pairs(addr),
+                Kind::EphemeronTable if self.chosen.get(object.0) => self.note_pairs(addr),
                 _ => {}
             }
         }
@@ -110,7 +109,7 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
     /// Returns an object's node.
     #[inline]
     pub(super) fn node_of(&self, object: ObjIx) -> Option<NodeIx> {
-        self.chosen.contains(object).then(|| NodeIx(self.first_object + self.chosen.rank(&self.ranks, object)))
+        Some(NodeIx(self.first_object + self.chosen.place(object.0)? as u32))
     }
 
     /// Returns the node that a word leads to, strongly or weakly.
@@ -153,23 +152,22 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
         }
         let external = map.kind == Kind::String && representation(map.instance_type) == Representation::External;
         let length = if external { self.names.strings().length(addr).unwrap_or(0) } else { 0 };
-        size + length * if map.instance_type & 8 == 0 { 2 } else { 1 }
+        size + length * width(map.instance_type)
     }
 
     /// Every other reference, by number.
     fn others(&mut self, addr: u64, map: &Map, size: u64) {
-        let (from, to) = tagged_words(self.heap, map.kind, map.instance_type, size);
         let heap = self.heap;
-        let Some(bytes) = heap.pages.page(addr).and_then(|page| page.bytes(addr + from, (to - from) as usize)) else { return };
+        let Some(page) = heap.pages.page(addr) else { return };
+        let weak = weak_fields(heap, map.kind, size);
         let mut index = 0;
-        for (at, word) in (from / 8..).zip(bytes.chunks_exact(8)) {
-            let word = u64::from_le_bytes([word[0], word[1], word[2], word[3], word[4], word[5], word[6], word[7]]);
-            if word & 1 == 0 || self.visited[(at / 64) as usize] >> (at % 64) & 1 == 1 {
+        for (offset, word) in page.words(addr, tagged_words(heap, map.kind, map.instance_type, size)) {
+            if word & 1 == 0 || self.is_visited(offset) {
                 continue;
             }
             let Some(to) = self.node(word) else { continue };
             index += 1;
-            if !self.is_essential(word) || self.is_hidden_weak(map.kind, at * 8, size) {
+            if !self.is_essential(word) || weak.contains(&offset) {
                 continue;
             }
             if word & 3 == 3 {
@@ -181,13 +179,9 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
         }
     }
 
-    /// References that V8 keeps in lists of its own, which hold nothing.
-    fn is_hidden_weak(&self, kind: Kind, offset: u64, size: u64) -> bool {
-        match kind {
-            Kind::AllocationSite => offset == self.heap.layout.at.site_next,
-            Kind::NativeContext => offset == size - 16,
-            _ => false,
-        }
+    fn is_visited(&self, offset: u64) -> bool {
+        let at = offset / 8;
+        self.visited.get((at / 64) as usize).is_some_and(|bits| bits >> (at % 64) & 1 == 1)
     }
 
     /// Marks a field as one that has its edge.
@@ -272,9 +266,12 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
     fn symbol_name(&mut self, addr: u64) -> StrIx {
         let description = self.heap.field(addr, self.heap.layout.at.symbol_name);
         let text = description.and_then(|word| self.names.strings().of_word(word, NAME_LIMIT)).unwrap_or_default();
-        let private = self.heap.pages.half(addr + self.heap.layout.at.symbol_flags).is_some_and(|flags| flags & 1 == 1);
         // Names of #private fields are symbols that begin with their hash sign.
-        if private && text.starts_with('#') { self.rows.text(&text) } else { self.rows.text(&format!("<symbol {text}>")) }
+        if self.heap.is_private(addr) && text.starts_with('#') {
+            self.rows.text(&text)
+        } else {
+            self.rows.text(&format!("<symbol {text}>"))
+        }
     }
 
     /// Keeps the text of the string at an address.
@@ -304,10 +301,8 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
                 Representation::Sliced => (NodeKind::SLICED_STRING, self.rows.text("(sliced string)")),
                 _ => (NodeKind::STRING, self.string(addr, if self.sources.contains(&addr) { SOURCE_LIMIT } else { NAME_LIMIT })),
             },
-            Kind::Symbol => {
-                let private = self.heap.pages.half(addr + at.symbol_flags).is_some_and(|flags| flags & 1 == 1);
-                if private { (NodeKind::HIDDEN, self.rows.text("private symbol")) } else { (NodeKind::SYMBOL, self.rows.text("symbol")) }
-            }
+            Kind::Symbol if self.heap.is_private(addr) => (NodeKind::HIDDEN, self.rows.text("private symbol")),
+            Kind::Symbol => (NodeKind::SYMBOL, self.rows.text("symbol")),
             Kind::BigInt => (NodeKind::BIGINT, self.rows.text("bigint")),
             Kind::HeapNumber => (NodeKind::NUMBER, self.rows.text("heap number")),
             Kind::Code | Kind::InstructionStream => (NodeKind::CODE, self.words.empty),

@@ -22,9 +22,7 @@ pub(super) struct Pair {
 impl Emitter<'_, '_, '_> {
     /// Finds the keys of all WeakMaps, whose nodes are written before or after the tables.
     pub(super) fn note_pairs(&mut self, table: u64) {
-        let length = self.heap.length(table).unwrap_or(0);
-        for at in (3..length.saturating_sub(1)).step_by(2) {
-            let (Some(key), Some(value)) = (self.heap.element(table, at), self.heap.element(table, at + 1)) else { return };
+        for (_, key, value) in self.heap.ephemerons(table) {
             if let (Some(_), Some(_), Some(key)) = (self.node(key), self.node(value), strong(key)) {
                 self.pairs.entry(key).or_default().push(Pair { key, value, table });
             }
@@ -139,9 +137,9 @@ impl Emitter<'_, '_, '_> {
 
     pub(super) fn feedback_vector(&mut self, addr: u64) {
         let first = self.heap.layout.at.feedback_slots;
-        let slots = u64::from(self.heap.pages.half(addr + 8).unwrap_or(0));
+        let slots = u64::from(self.heap.half(addr, 8).unwrap_or(0));
         for slot in 0..slots {
-            let word = self.heap.field(addr, first + 8 * slot).unwrap_or(0);
+            let Some(word) = self.heap.field(addr, first + 8 * slot) else { return };
             let kind = strong(word).and_then(|target| self.heap.kind(target));
             if matches!(kind, Some(Kind::WeakFixedArray | Kind::FixedArray)) {
                 self.tag(word, Tag::Feedback);
@@ -215,7 +213,7 @@ impl Emitter<'_, '_, '_> {
             Some(Kind::FixedArray) => {
                 self.tag(word, Tag::ConstantPool);
                 for nth in (0..self.heap.length(addr).unwrap_or(0)).take_while(|_| depth > 1) {
-                    let element = self.heap.element(addr, nth).unwrap_or(0);
+                    let Some(element) = self.heap.element(addr, nth) else { return };
                     self.constants(element, depth - 1);
                 }
             }
@@ -255,9 +253,7 @@ impl Emitter<'_, '_, '_> {
 
     /// The table of a WeakMap: keys and values weakly, and each pair as V8 writes it, from the table and from the key.
     pub(super) fn ephemerons(&mut self, addr: u64) {
-        let length = self.heap.length(addr).unwrap_or(0);
-        for at in (3..length.saturating_sub(1)).step_by(2) {
-            let (Some(key), Some(value)) = (self.heap.element(addr, at), self.heap.element(addr, at + 1)) else { return };
+        for (at, key, value) in self.heap.ephemerons(addr) {
             let (key_name, value_name) = (self.index_name(at as usize), self.index_name(at as usize + 1));
             self.weak(key_name, key, Some(16 + 8 * at));
             self.weak(value_name, value, Some(16 + 8 * at + 8));

@@ -103,7 +103,7 @@ impl Emitter<'_, '_, '_> {
                     _ => length,
                 };
                 for index in 0..shown.min(length) {
-                    let word = self.heap.element(elements, index).unwrap_or(0);
+                    let Some(word) = self.heap.element(elements, index) else { return };
                     if word & 1 == 1
                         && !self.heap.is_hole(word)
                         && let Some(to) = self.node(word)
@@ -121,7 +121,7 @@ impl Emitter<'_, '_, '_> {
         const FIRST: u64 = 4;
         let length = self.heap.length(table).unwrap_or(0);
         for at in (FIRST..length.saturating_sub(2)).step_by(3) {
-            let key = self.heap.element(table, at).unwrap_or(0);
+            let Some(key) = self.heap.element(table, at) else { return };
             let number = self.heap.layout.at.number_value;
             let index = match smi(key) {
                 Some(index) => u32::try_from(index).ok(),
@@ -180,7 +180,7 @@ impl Emitter<'_, '_, '_> {
         self.internal_field(w.bound_function, addr, at.bound_function);
         let Some(arguments) = strong(arguments) else { return };
         for nth in 0..self.heap.length(arguments).unwrap_or(0).min(1 << 16) {
-            let word = self.heap.element(arguments, nth).unwrap_or(0);
+            let Some(word) = self.heap.element(arguments, nth) else { return };
             let name = self.rows.text(&format!("bound_argument_{nth}"));
             self.named(EdgeKind::SHORTCUT, name, word, None);
         }

@@ -70,9 +70,7 @@ impl Emitter<'_, '_, '_> {
         if let Some(start) = scope.and_then(|scope| scope.start(self.heap)) {
             return Some(start);
         }
-        let data = [at.shared_data, at.shared_untrusted_data].into_iter().filter_map(|offset| self.heap.target(shared, offset));
-        let uncompiled = data.into_iter().find(|&data| self.heap.kind(data) == Some(Kind::UncompiledData))?;
-        self.heap.pages.half(uncompiled + at.uncompiled_start).map(u64::from)
+        self.heap.half(self.heap.uncompiled_data(shared)?, at.uncompiled_start).map(u64::from)
     }
 
     fn lines(&mut self, script: u64) -> Option<Rc<[u32]>> {
