@@ -52,7 +52,7 @@ pub struct Step {
 impl PathTree {
     /// Finds the best path to every node. O(edges).
     #[must_use]
-    pub fn of(analysis: &HeapAnalysis, names: &KnownNames, scripts: &Scripts) -> Self {
+    pub fn of(analysis: &HeapAnalysis, names: &KnownNames, scripts: &Scripts<'_>) -> Self {
         let graph = analysis.graph();
         let roots = Roots::of(graph, names, scripts);
         let nodes = graph.node_count();

@@ -18,6 +18,7 @@ use std::fmt;
 use crate::graph::NodeIx;
 
 pub use locations::Locations;
+pub(crate) use locations::LocationsBuilder;
 pub use originals::Originals;
 pub use owner::Owner;
 pub use scripts::Scripts;
@@ -35,6 +36,14 @@ pub struct Location {
     pub column: u32,
     /// The script's own node, where the file tells (V8 after Node 26).
     pub script: Option<NodeIx>,
+}
+
+impl Location {
+    /// Returns script id, line and column, both from 0.
+    #[must_use]
+    pub fn at(&self) -> (u32, u32, u32) {
+        (self.script_id, self.line, self.column)
+    }
 }
 
 /// A place in a source file, as people count: lines and columns from 1.

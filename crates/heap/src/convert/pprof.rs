@@ -15,7 +15,7 @@ use crate::analysis::HeapAnalysis;
 use crate::graph::{EdgeName, HeapGraph, NodeIx};
 use crate::kinds::{EdgeKind, NodeKind};
 use crate::paths::{KnownNames, PathTree, Root, Step};
-use crate::source::{Location, Scripts};
+use crate::source::Scripts;
 use crate::strings::StrIx;
 
 /// How detailed a profile is.
@@ -89,7 +89,7 @@ struct Stack {
 /// All stacks, parents first.
 struct Stacks<'a> {
     analysis: &'a HeapAnalysis,
-    scripts: Scripts,
+    scripts: Scripts<'a>,
     frames: Vec<Frame>,
     by_key: FxHashMap<FrameKey, u32>,
     stacks: Vec<Stack>,
@@ -193,21 +193,20 @@ impl<'a> Stacks<'a> {
         if let Some(&known) = self.by_key.get(&key) {
             return known;
         }
-        let frame = self.describe(key, node);
+        let frame = self.describe(key);
         self.frames.push(frame);
         self.by_key.insert(key, self.frames.len() as u32 - 1);
         self.frames.len() as u32 - 1
     }
 
-    fn describe(&self, key: FrameKey, node: NodeIx) -> Frame {
+    fn describe(&self, key: FrameKey) -> Frame {
         let graph = self.analysis.graph();
         let class = self.analysis.classes().get(crate::ClassIx(key.class));
-        let (what, location) = match key.function {
-            Some((name, at)) => (format!("function {}", graph.strings().text(name)), graph.locations().get(at as usize)),
-            None => {
-                let location = |(script_id, line, column)| Location { node, script_id, line, column, script: None };
-                (class.name.clone(), class.place.map(location))
+        let (what, at) = match key.function {
+            Some((name, at)) => {
+                (format!("function {}", graph.strings().text(name)), graph.locations().get(at as usize).map(|location| location.at()))
             }
+            None => (class.name.clone(), class.place),
         };
         let what = if what.is_empty() { "(unnamed)".to_owned() } else { what };
         let label = match key.held {
@@ -216,7 +215,7 @@ impl<'a> Stacks<'a> {
             Held::Property(name) => format!(".{} {what}", graph.strings().text(name)),
             Held::Variable(name) => format!("{} {what}", graph.strings().text(name)),
         };
-        let place = location.and_then(|location| self.scripts.place(graph, location));
+        let place = at.and_then(|at| self.scripts.place(at));
         let (file, line) = place.map_or((String::new(), 0), |place| (place.file, place.line));
         Frame { label, class: class.name.clone(), file, line }
     }

@@ -42,7 +42,7 @@ const MAX_MODULES: usize = 200_000;
 
 impl Roots {
     /// Finds the roots. O(contexts + modules).
-    pub(super) fn of(graph: &HeapGraph, names: &KnownNames, scripts: &Scripts) -> Self {
+    pub(super) fn of(graph: &HeapGraph, names: &KnownNames, scripts: &Scripts<'_>) -> Self {
         let mut roots = Self::default();
         roots.add(graph.root(), 1, Root::Engine);
         for edge in graph.edges(graph.root()).filter(|edge| is_user_root(graph, edge.to)) {
@@ -77,7 +77,7 @@ impl Roots {
 
     /// Adds the outermost context of every script. A file that was loaded several times (hot reload) is left out: only one of its
     /// contexts is the loaded module's, and nothing tells which.
-    fn add_scopes(&mut self, graph: &HeapGraph, names: &KnownNames, scripts: &Scripts, cache: &FxHashMap<String, NodeIx>) {
+    fn add_scopes(&mut self, graph: &HeapGraph, names: &KnownNames, scripts: &Scripts<'_>, cache: &FxHashMap<String, NodeIx>) {
         let mut scopes: FxHashMap<String, Option<NodeIx>> = FxHashMap::default();
         for (context, closure) in scripts.contexts() {
             if !is_outermost(graph, names, context) {

@@ -1,7 +1,5 @@
 //! The histogram: how many of what, how large, how much they retain.
 
-use std::cell::RefCell;
-
 use rustc_hash::FxHashMap;
 
 use super::distance_cell;
@@ -10,11 +8,12 @@ use crate::analysis::HeapAnalysis;
 use crate::classes::ClassIx;
 use crate::distance::Distance;
 use crate::filters::NodeSet;
-use crate::graph::{HeapGraph, NodeIx};
+use crate::graph::NodeIx;
 use crate::index::Glance;
 use crate::kinds::{EdgeKind, NodeKind};
-use crate::source::scripts::script_of;
-use crate::source::{Originals, Owner, Place, SourceFiles};
+use crate::paths::KnownNames;
+use crate::source::scripts::script_name;
+use crate::source::{Originals, Owner, Place, Scripts, SourceFiles};
 use crate::story::Setting;
 use crate::view::{ColumnKind, Table};
 
@@ -68,12 +67,8 @@ pub fn histogram(
         Grouping::Class => by_class(analysis, only),
         _ => by_group(analysis, by, files, only),
     };
-    let scripts = ScriptNames::of(analysis.graph());
-    let place = |row: &Row| {
-        let (script, line, column) = row.class.and_then(|class| analysis.classes().get(class).place)?;
-        scripts.place(script, line, column)
-    };
-    table(title(by), rows, sort, filter, limit, place)
+    let place = class_placer(analysis);
+    table(title(by), rows, sort, filter, limit, |row| place(row.class?))
 }
 
 /// As `histogram` by class, with the names that classes had before they were minified, where a source map tells.
@@ -108,9 +103,13 @@ pub fn histogram_at_a_glance(glance: &Glance, originals: &Originals<'_>, sort: H
 
 /// Returns `file:line:column` of every class that was written in a script, by `ClassIx`.
 pub(crate) fn class_locations(analysis: &HeapAnalysis) -> Vec<Option<String>> {
-    let scripts = ScriptNames::of(analysis.graph());
-    let place = |(script, line, column)| scripts.place(script, line, column);
-    analysis.classes().iter().map(|(_, class)| class.place.and_then(place)).collect()
+    analysis.classes().iter().map(|(class, _)| class).map(class_placer(analysis)).collect()
+}
+
+/// Returns what finds `file:line:column` of a class, counted from 1, before any source map.
+fn class_placer(analysis: &HeapAnalysis) -> impl Fn(ClassIx) -> Option<String> {
+    let scripts = Scripts::of(analysis.graph(), &KnownNames::of(analysis.graph().strings()));
+    move |class| scripts.place(analysis.classes().get(class).place?).map(|place| place.to_string())
 }
 
 /// Sorts and cuts rows; the place of those that are left is looked up.
@@ -268,7 +267,6 @@ struct GroupNamer<'a> {
     analysis: &'a HeapAnalysis,
     by: Grouping,
     files: &'a dyn SourceFiles,
-    scripts: ScriptNames<'a>,
     /// Groups of scripts that were met.
     known: FxHashMap<u32, u32>,
     /// Where code was written, before it was minified.
@@ -287,7 +285,6 @@ impl<'a> GroupNamer<'a> {
             analysis,
             by,
             files,
-            scripts: ScriptNames::of(analysis.graph()),
             known: FxHashMap::default(),
             setting: Setting::new(analysis, files),
             places: FxHashMap::default(),
@@ -315,7 +312,7 @@ impl<'a> GroupNamer<'a> {
         }
         let Some(location) = self.analysis.graph().location(node) else { return 0 };
         if self.by == Grouping::File {
-            let place = (location.script_id, location.line, location.column);
+            let place = location.at();
             if let Some(&known) = self.places.get(&place) {
                 return known;
             }
@@ -333,7 +330,11 @@ impl<'a> GroupNamer<'a> {
     }
 
     fn script_group(&mut self, script: u32) -> u32 {
-        let Some(script) = self.scripts.name(script).filter(|name| !name.is_empty()) else { return 0 };
+        let Some(script) =
+            self.setting.scripts.by_id(script).map(|script| script_name(self.setting.graph(), script)).filter(|name| !name.is_empty())
+        else {
+            return 0;
+        };
         let name = match self.by {
             Grouping::Package => match Owner::of_script(&script).with_version(&script, self.files) {
                 Owner::Unknown => UNKNOWN.to_owned(),
@@ -371,54 +372,5 @@ impl<'a> GroupNamer<'a> {
         let group = self.number(name);
         self.shapes.insert((class, own), group);
         group
-    }
-}
-
-/// The names of scripts by V8's numbers, looked up when asked for: each costs a walk from one of its functions.
-pub(super) struct ScriptNames<'a> {
-    graph: &'a HeapGraph,
-    /// One function of every script, or the script itself where the file tells.
-    witnesses: FxHashMap<u32, Witness>,
-    known: RefCell<FxHashMap<u32, Option<String>>>,
-}
-
-#[derive(Clone, Copy)]
-enum Witness {
-    Script(NodeIx),
-    Closure(NodeIx),
-}
-
-impl<'a> ScriptNames<'a> {
-    /// Finds one function of every script. O(locations).
-    pub(super) fn of(graph: &'a HeapGraph) -> Self {
-        let mut witnesses: FxHashMap<u32, Witness> = FxHashMap::default();
-        for location in graph.locations().iter() {
-            let witness = match location.script {
-                Some(script) => Witness::Script(script),
-                None if graph.kind(location.node) == NodeKind::CLOSURE => Witness::Closure(location.node),
-                None => continue,
-            };
-            witnesses.entry(location.script_id).or_insert(witness);
-        }
-        Self { graph, witnesses, known: RefCell::default() }
-    }
-
-    /// Returns the name of a script: a path or URL, or nothing for code without one.
-    fn name(&self, script: u32) -> Option<String> {
-        if let Some(known) = self.known.borrow().get(&script) {
-            return known.clone();
-        }
-        let node = self.witnesses.get(&script).and_then(|witness| match *witness {
-            Witness::Script(script) => Some(script),
-            Witness::Closure(closure) => script_of(self.graph, closure),
-        });
-        let name = node.map(|script| self.graph.name(script).into_owned());
-        self.known.borrow_mut().insert(script, name.clone());
-        name
-    }
-
-    /// Returns `file:line:column`, counted from 1.
-    pub(super) fn place(&self, script: u32, line: u32, column: u32) -> Option<String> {
-        self.name(script).map(|name| Place::new(name, line + 1, column + 1).to_string())
     }
 }

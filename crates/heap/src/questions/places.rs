@@ -57,7 +57,7 @@ fn located(setting: &Setting<'_>, wanted: &Line<'_>) -> (Vec<NodeIx>, BTreeMap<u
     let mut known: FxHashMap<(u32, u32, u32), Option<u32>> = FxHashMap::default();
     let (mut nodes, mut lines) = (Vec::new(), BTreeMap::new());
     for location in setting.graph().locations().iter() {
-        let key = (location.script_id, location.line, location.column);
+        let key = location.at();
         let line = known.entry(key).or_insert_with(|| setting.place(location.node).and_then(|place| wanted.of(&place)));
         if let Some(line) = *line {
             lines.entry(line).or_insert(location.node);

@@ -5,14 +5,8 @@ use crate::graph::NodeIx;
 use crate::problems::{ProblemKind, Problems};
 use crate::snapshot::header::{Header, position};
 use crate::snapshot::numbers::skip_space;
-use crate::source::{Location, Locations};
+use crate::source::{Location, Locations, LocationsBuilder};
 use crate::strings::{StrIx, StringTable};
-
-/// A flat array of rows, each with the fields that the header names.
-struct Rows {
-    values: Vec<u64>,
-    fields: usize,
-}
 
 /// The numbers of an array that may be nested, with its brackets. V8 writes -1 for "unknown"; it comes as `UNKNOWN`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,10 +45,12 @@ fn tokens(bytes: &[u8], at: usize, mut each: impl FnMut(Token)) -> Option<usize>
                 each(Token::Number(UNKNOWN));
             }
             b'0'..=b'9' => {
-                let digits = bytes[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-                let add = |value: u64, byte: &u8| value.saturating_mul(10).saturating_add(u64::from(byte - b'0'));
-                each(Token::Number(bytes[at..at + digits].iter().fold(0, add)));
-                at += digits;
+                let mut value = 0_u64;
+                while let Some(digit @ b'0'..=b'9') = bytes.get(at) {
+                    value = value.saturating_mul(10).saturating_add(u64::from(digit - b'0'));
+                    at += 1;
+                }
+                each(Token::Number(value));
                 // A fraction, which no field has: taken, and left out.
                 at += bytes[at..].iter().take_while(|byte| matches!(byte, b'.' | b'0'..=b'9' | b'e' | b'E' | b'+')).count();
             }
@@ -63,28 +59,27 @@ fn tokens(bytes: &[u8], at: usize, mut each: impl FnMut(Token)) -> Option<usize>
     }
 }
 
-/// Reads a flat array of rows.
-fn rows(bytes: &[u8], at: usize, fields: usize, name: &str, problems: &mut Problems) -> (Rows, Option<usize>) {
-    let mut values = Vec::new();
+/// Reads a flat array of rows, each with the fields that the header names. Returns the place behind it.
+fn each_row(bytes: &[u8], at: usize, fields: usize, name: &str, problems: &mut Problems, mut each: impl FnMut(&[u64])) -> Option<usize> {
+    let fields = fields.max(1);
+    let mut row = Vec::with_capacity(fields.min(64));
+    let mut count = 0_u64;
     let end = tokens(bytes, at, |token| {
-        if let Token::Number(value) = token {
-            values.push(value);
+        let Token::Number(value) = token else { return };
+        count += 1;
+        row.push(value);
+        if row.len() == fields {
+            each(&row);
+            row.clear();
         }
     });
-    let fields = fields.max(1);
     if end.is_none() {
         problems.add(ProblemKind::BadSection, Some(at as u64), format!("section {name:?} cannot be read to its end"));
-    } else if values.len() % fields != 0 {
-        let what = format!("section {name:?} has {} numbers, which rows of {fields} do not divide", values.len());
+    } else if !row.is_empty() {
+        let what = format!("section {name:?} has {count} numbers, which rows of {fields} do not divide");
         problems.add(ProblemKind::WrongCount, Some(at as u64), what);
     }
-    (Rows { values, fields }, end)
-}
-
-impl Rows {
-    fn iter(&self) -> std::slice::ChunksExact<'_, u64> {
-        self.values.chunks_exact(self.fields)
-    }
+    end
 }
 
 /// Returns a number, `None` where it is unknown or does not fit.
@@ -106,12 +101,13 @@ pub(super) fn read_locations(
     problems: &mut Problems,
 ) -> (Locations, Option<usize>) {
     let fields = &header.location_fields;
-    let (rows, end) = rows(bytes, at, fields.len(), "locations", problems);
     let place = |name| position(fields, name);
     let (Some(object), Some(script), Some(line), Some(column)) =
         (place("object_index"), place("script_id"), place("line"), place("column"))
     else {
-        if !rows.values.is_empty() {
+        let mut is_empty = true;
+        let end = each_row(bytes, at, fields.len(), "locations", problems, |_| is_empty = false);
+        if !is_empty {
             problems.add(ProblemKind::BadSection, Some(at as u64), "meta.location_fields does not name what a location has");
         }
         return (Locations::default(), end);
@@ -122,33 +118,30 @@ pub(super) fn read_locations(
         (value.is_multiple_of(header.node.count as u64) && node < node_count as u64).then_some(NodeIx(node as u32))
     };
     let mut bad = 0;
-    let mut locations = Vec::with_capacity(rows.values.len() / rows.fields);
-    for row in rows.iter() {
-        let Some(object) = node(row[object]) else {
-            bad += 1;
-            continue;
-        };
-        let (Some(script_id), Some(line), Some(column)) = (known(row[script]), known(row[line]), known(row[column])) else {
-            bad += 1;
-            continue;
-        };
+    let mut locations = LocationsBuilder::default();
+    let end = each_row(bytes, at, fields.len(), "locations", problems, |row| {
         // V8 writes 0 where a script has no node; node 0 is the root.
-        let script = script_object.and_then(|field| node(row[field])).filter(|script| script.0 != 0);
-        locations.push(Location { node: object, script_id, line, column, script });
-    }
+        let script_node = script_object.and_then(|field| node(row[field])).filter(|script| script.0 != 0);
+        match (node(row[object]), known(row[script]), known(row[line]), known(row[column])) {
+            (Some(node), Some(script_id), Some(line), Some(column)) => {
+                locations.push(Location { node, script_id, line, column, script: script_node });
+            }
+            _ => bad += 1,
+        }
+    });
     problems.add_many(ProblemKind::BadTarget, bad, Some(at as u64), "a location of no node, or without line and column");
-    (locations.into_iter().collect(), end)
+    (locations.finish(), end)
 }
 
 /// Reads `samples`.
 pub(super) fn read_samples(bytes: &[u8], at: usize, header: &Header, into: &mut Allocations, problems: &mut Problems) -> Option<usize> {
-    let (rows, end) = rows(bytes, at, header.sample_fields.len(), "samples", problems);
     let time = position(&header.sample_fields, "timestamp_us");
     let id = position(&header.sample_fields, "last_assigned_id");
-    if let (Some(time), Some(id)) = (time, id) {
-        into.samples = rows.iter().map(|row| Sample { timestamp_us: row[time], last_assigned_id: row[id] }).collect();
-    }
-    end
+    each_row(bytes, at, header.sample_fields.len(), "samples", problems, |row| {
+        if let (Some(time), Some(id)) = (time, id) {
+            into.samples.push(Sample { timestamp_us: row[time], last_assigned_id: row[id] });
+        }
+    })
 }
 
 /// Reads `trace_function_infos`.
@@ -161,21 +154,18 @@ pub(super) fn read_functions(
     problems: &mut Problems,
 ) -> Option<usize> {
     let fields = &header.function_fields;
-    let (rows, end) = rows(bytes, at, fields.len(), "trace_function_infos", problems);
     let get = |row: &[u64], name: &str| position(fields, name).map_or(UNKNOWN, |field| row[field]);
     let text = |row: &[u64], name| known(get(row, name)).map_or_else(String::new, |ix| strings.text(StrIx(ix)).into_owned());
-    into.functions = rows
-        .iter()
-        .map(|row| Function {
+    each_row(bytes, at, fields.len(), "trace_function_infos", problems, |row| {
+        into.functions.push(Function {
             id: get(row, "function_id"),
             name: text(row, "name"),
             script: text(row, "script_name"),
             script_id: known(get(row, "script_id")).unwrap_or(0),
             line: from_one(get(row, "line")),
             column: from_one(get(row, "column")),
-        })
-        .collect();
-    end
+        });
+    })
 }
 
 /// Reads `trace_tree`: nested arrays `[id, function, count, size, [children…]]`, without recursion.

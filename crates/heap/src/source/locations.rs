@@ -76,23 +76,43 @@ impl PartialEq for Locations {
 /// Sorts by node. Of several locations of one node the last counts, as DevTools has it.
 impl FromIterator<Location> for Locations {
     fn from_iter<I: IntoIterator<Item = Location>>(all: I) -> Self {
-        let mut known: FxHashMap<Place, u32> = FxHashMap::default();
-        let mut places = Vec::new();
-        let mut rows: Vec<(u32, u32)> = Vec::new();
-        for Location { node, script_id, line, column, script } in all {
-            let place = Place { script_id, line, column, script };
-            let ix = *known.entry(place).or_insert_with(|| {
-                places.push(place);
-                places.len() as u32 - 1
-            });
-            rows.push((node.0, ix));
+        let mut gathered = LocationsBuilder::default();
+        all.into_iter().for_each(|location| gathered.push(location));
+        gathered.finish()
+    }
+}
+
+/// Locations as they come. 8 bytes a location.
+#[derive(Default)]
+pub(crate) struct LocationsBuilder {
+    known: FxHashMap<Place, u32>,
+    places: Vec<Place>,
+    /// Node and place of each.
+    rows: Vec<(u32, u32)>,
+}
+
+impl LocationsBuilder {
+    /// Adds a location.
+    pub(crate) fn push(&mut self, Location { node, script_id, line, column, script }: Location) {
+        let place = Place { script_id, line, column, script };
+        let ix = *self.known.entry(place).or_insert_with(|| {
+            self.places.push(place);
+            self.places.len() as u32 - 1
+        });
+        self.rows.push((node.0, ix));
+    }
+
+    /// Sorts what came. O(locations log locations).
+    pub(crate) fn finish(self) -> Locations {
+        let Self { places, mut rows, .. } = self;
+        if !rows.is_sorted_by(|one, next| one.0 < next.0) {
+            rows.sort_by_key(|&(node, _)| node);
+            rows.reverse();
+            rows.dedup_by_key(|&mut (node, _)| node);
+            rows.reverse();
         }
-        rows.sort_by_key(|&(node, _)| node);
-        rows.reverse();
-        rows.dedup_by_key(|&mut (node, _)| node);
-        rows.reverse();
         let (nodes, place_of) = rows.into_iter().unzip();
-        Self { nodes, place_of, places }
+        Locations { nodes, place_of, places }
     }
 }
 

@@ -5,74 +5,93 @@
 //! unless `--heap-snapshot-string-limit` was raised, so a text from disk is preferred where the caller gives one.
 
 use std::borrow::Cow;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use rustc_hash::FxHashMap;
 
 use crate::graph::{Edge, EdgeName, HeapGraph, NodeIx};
 use crate::kinds::{EdgeKind, NodeKind};
 use crate::paths::{KnownNames, Name};
-use crate::source::{Location, Place};
+use crate::source::Place;
 
-/// Which script functions and contexts belong to.
-#[derive(Debug, Default)]
-pub struct Scripts {
+/// Which script functions and contexts belong to. Looked up when asked for: that reads edge names, which a large file keeps to itself.
+pub struct Scripts<'a> {
+    graph: &'a HeapGraph,
+    context: Name,
     /// For each context a closure that was made in it.
-    of_context: FxHashMap<u32, u32>,
-    /// For each script id of the locations table the script's node.
-    of_id: FxHashMap<u32, u32>,
+    of_context: OnceLock<FxHashMap<u32, u32>>,
+    /// For each script id of the locations table what leads to the script.
+    witnesses: FxHashMap<u32, Witness>,
+    /// The script's node, of those that were asked for.
+    of_id: Mutex<FxHashMap<u32, Option<NodeIx>>>,
+}
+
+/// What leads to a script.
+#[derive(Clone, Copy)]
+enum Witness {
+    /// The file tells: it is that node.
+    Script(NodeIx),
+    /// This function was written in it.
+    Closure(NodeIx),
 }
 
 /// A longer name than any path that can exist.
 const MAX_NAME: usize = 4096;
 
-impl Scripts {
-    /// Looks at every closure. O(closures and their edges).
+impl<'a> Scripts<'a> {
+    /// Finds one function of every script. O(locations).
     #[must_use]
-    pub fn of(graph: &HeapGraph, names: &KnownNames) -> Self {
-        let mut scripts = Self::default();
-        for node in graph.nodes().filter(|&node| graph.kind(node) == NodeKind::CLOSURE) {
-            if let Some(context) = internal(graph, node, names.context) {
-                scripts.of_context.entry(context.0).or_insert(node.0);
-            }
+    pub fn of(graph: &'a HeapGraph, names: &KnownNames) -> Self {
+        let mut witnesses: FxHashMap<u32, Witness> = FxHashMap::default();
+        for location in graph.locations().iter().filter(|location| location.node.at() < graph.node_count()) {
+            let witness = match location.script {
+                Some(script) => Witness::Script(script),
+                None if graph.kind(location.node) == NodeKind::CLOSURE => Witness::Closure(location.node),
+                None => continue,
+            };
+            witnesses.entry(location.script_id).or_insert(witness);
         }
-        for location in graph.locations().iter() {
-            if scripts.of_id.contains_key(&location.script_id) || location.node.at() >= graph.node_count() {
-                continue;
-            }
-            let script = location.script.or_else(|| {
-                let closure = Some(location.node).filter(|&node| graph.kind(node) == NodeKind::CLOSURE)?;
-                script_of(graph, closure)
-            });
-            if let Some(script) = script {
-                scripts.of_id.insert(location.script_id, script.0);
-            }
-        }
-        scripts
+        Self { graph, context: names.context, of_context: OnceLock::new(), witnesses, of_id: Mutex::default() }
     }
 
-    /// Returns a closure that was made in a context.
+    fn contexts_and_closures(&self) -> &FxHashMap<u32, u32> {
+        self.of_context.get_or_init(|| {
+            let mut of_context = FxHashMap::default();
+            for closure in self.graph.nodes().filter(|&node| self.graph.kind(node) == NodeKind::CLOSURE) {
+                if let Some(context) = internal(self.graph, closure, self.context) {
+                    of_context.entry(context.0).or_insert(closure.0);
+                }
+            }
+            of_context
+        })
+    }
+
+    /// Returns a closure that was made in a context. O(closures and their edges) the first time.
     #[must_use]
     pub fn closure_in(&self, context: NodeIx) -> Option<NodeIx> {
-        self.of_context.get(&context.0).copied().map(NodeIx)
+        self.contexts_and_closures().get(&context.0).copied().map(NodeIx)
     }
 
-    /// Returns every context in which a closure was made, with one such closure, in no particular order.
+    /// Returns every context in which a closure was made, with one such closure, in no particular order. O(closures and their edges).
     pub fn contexts(&self) -> impl Iterator<Item = (NodeIx, NodeIx)> + '_ {
-        self.of_context.iter().map(|(&context, &closure)| (NodeIx(context), NodeIx(closure)))
+        self.contexts_and_closures().iter().map(|(&context, &closure)| (NodeIx(context), NodeIx(closure)))
     }
 
     /// Returns the script of that number.
     #[must_use]
     pub fn by_id(&self, id: u32) -> Option<NodeIx> {
-        self.of_id.get(&id).copied().map(NodeIx)
+        let mut known = self.of_id.lock().unwrap_or_else(PoisonError::into_inner);
+        *known.entry(id).or_insert_with(|| match *self.witnesses.get(&id)? {
+            Witness::Script(script) => Some(script),
+            Witness::Closure(closure) => script_of(self.graph, closure),
+        })
     }
 
-    /// Returns the place of a function or class, before any source map.
+    /// Returns the place of a function or class, before any source map. Takes script id, line and column, both from 0.
     #[must_use]
-    pub fn place(&self, graph: &HeapGraph, location: Location) -> Option<Place> {
-        let script = location.script.or_else(|| self.by_id(location.script_id))?;
-        let file = script_name(graph, script);
-        (!file.is_empty()).then(|| Place::new(file, location.line.saturating_add(1), location.column.saturating_add(1)))
+    pub fn place(&self, (script_id, line, column): (u32, u32, u32)) -> Option<Place> {
+        let file = script_name(self.graph, self.by_id(script_id)?);
+        (!file.is_empty()).then(|| Place::new(file, line.saturating_add(1), column.saturating_add(1)))
     }
 }
 

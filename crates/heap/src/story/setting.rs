@@ -10,7 +10,7 @@ use crate::kinds::{EdgeKind, NodeKind};
 use crate::paths::KnownNames;
 use crate::preview::{Limits, head};
 use crate::source::scripts::{script_name, script_of, script_source, unbound};
-use crate::source::{Location, Originals, Owner, Place, Scripts, SourceFiles, SourceLine, text};
+use crate::source::{Originals, Owner, Place, Scripts, SourceFiles, SourceLine, text};
 use crate::story::calls;
 
 /// A variable: script, where a function stands that sees it, name.
@@ -27,14 +27,14 @@ pub struct Declared {
     pub original: Option<String>,
 }
 
-/// One snapshot, its objects and places ready to be named. Making one is O(strings + closures + locations).
+/// One snapshot, its objects and places ready to be named. Making one is O(strings + locations).
 pub struct Setting<'a> {
     /// The snapshot.
     pub analysis: &'a HeapAnalysis,
     /// Known strings.
     pub names: KnownNames,
     /// Scripts of closures and contexts.
-    pub scripts: Scripts,
+    pub scripts: Scripts<'a>,
     /// Source texts and maps.
     pub originals: Originals<'a>,
     /// Variables that were asked for.
@@ -45,7 +45,7 @@ pub struct Setting<'a> {
 const MAX_LABEL: usize = 120;
 
 impl<'a> Setting<'a> {
-    /// Makes a snapshot ready. O(strings + closures + locations).
+    /// Makes a snapshot ready. O(strings + locations).
     #[must_use]
     pub fn new(analysis: &'a HeapAnalysis, files: &'a dyn SourceFiles) -> Self {
         let graph = analysis.graph();
@@ -98,7 +98,7 @@ impl<'a> Setting<'a> {
     #[must_use]
     pub fn place(&self, node: NodeIx) -> Option<Place> {
         let location = self.graph().location(unbound(self.graph(), node))?;
-        let place = self.scripts.place(self.graph(), location)?;
+        let place = self.scripts.place(location.at())?;
         Some(self.mapped(place, self.scripts.by_id(location.script_id)))
     }
 
@@ -125,23 +125,20 @@ impl<'a> Setting<'a> {
         let node = unbound(graph, node);
         let is_named = matches!(graph.kind(node), NodeKind::OBJECT | NodeKind::CLOSURE);
         let location = graph.location(node).filter(|_| is_named)?;
-        self.original(location, &graph.name(node))
+        self.original(location.at(), &graph.name(node))
     }
 
     /// Returns the name that a class had in the source, as `original_name` does.
     #[must_use]
     pub fn original_class(&self, class: &Class) -> Option<String> {
-        let (script_id, line, column) = class.place?;
-        self.original(Location { node: self.graph().root(), script_id, line, column, script: None }, &class.name)
+        self.original(class.place?, &class.name)
     }
 
     /// Returns where a class was written, through the script's source map where it has one.
     #[must_use]
     pub fn class_place(&self, class: &Class) -> Option<Place> {
-        let (script_id, line, column) = class.place?;
-        let location = Location { node: self.graph().root(), script_id, line, column, script: None };
-        let place = self.scripts.place(self.graph(), location)?;
-        Some(self.mapped(place, self.scripts.by_id(script_id)))
+        let at = class.place?;
+        Some(self.mapped(self.scripts.place(at)?, self.scripts.by_id(at.0)))
     }
 
     /// Returns what people call a class of that name in the script: its name in the source, where all classes of the name have one.
@@ -157,9 +154,9 @@ impl<'a> Setting<'a> {
         }
     }
 
-    fn original(&self, location: Location, generated: &str) -> Option<String> {
-        let script = location.script.or_else(|| self.scripts.by_id(location.script_id));
-        let place = self.scripts.place(self.graph(), location).filter(|place| Owner::of_script(&place.file) != Owner::NodeCore)?;
+    fn original(&self, at: (u32, u32, u32), generated: &str) -> Option<String> {
+        let script = self.scripts.by_id(at.0);
+        let place = self.scripts.place(at).filter(|place| Owner::of_script(&place.file) != Owner::NodeCore)?;
         let text = self.text(&place.file, script);
         self.originals.of_name(&place, generated, text.as_deref())
     }
