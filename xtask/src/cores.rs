@@ -4,6 +4,8 @@
 //! and is dumped by the kernel. What a class counts in the core, after everything unreachable is left out, must be what it counts in the
 //! snapshot; `EXPECTED` lists the names of which that cannot be true, and why.
 
+mod values;
+
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,10 +13,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use heap::{HeapGraph, NodeKind, Silent};
+use heap::{HeapAnalysis, HeapGraph, NodeKind, Silent};
 use v8mem::graph::Scope;
 use v8mem::read::{Found, read_core};
-use v8mem::{CoreFile, NodeBinary};
+use v8mem::{CoreFile, MemoryHolder, NodeBinary};
 
 use crate::say::say;
 use crate::setup;
@@ -159,7 +161,7 @@ fn compare(core: &Path, snapshot: &Path) -> Result<()> {
         let allowed = EXPECTED.iter().find(|(expected, ..)| expected == name).map_or(0, |&(_, allowed, _)| allowed);
         ensure!(core.abs_diff(snapshot) <= allowed, "{name}: {core} in the core, {snapshot} in the snapshot");
     }
-    Ok(())
+    values::check(&HeapAnalysis::new(graph.with_holder(Box::new(MemoryHolder::new(file, &found)))))
 }
 
 /// The layout of a line that is tested must be known, and the core must agree with it.

@@ -107,7 +107,7 @@ pub(crate) struct FileArg {
 /// What a question is about.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct WhatArg {
-    /// An id (@123 or 123), a class name (also as it was before it was minified), a line of source (app.ts:14), or - to read ids from standard
+    /// An id (@123, 123 or an address, 0x7b), a class name (also as it was before it was minified), a line of source (app.ts:14), or - to read ids from standard
     /// input (if FILE does not)
     #[arg(value_name = "WHAT", allow_hyphen_values = true)]
     pub(crate) what: String,

@@ -7,7 +7,7 @@ use heap::snapshot::Input;
 use v8mem::core_file::CoreError;
 use v8mem::graph::Scope;
 use v8mem::read::{HeapError, read_core};
-use v8mem::{CoreFile, NodeBinary, Versions};
+use v8mem::{CoreFile, MemoryHolder, NodeBinary, Versions};
 
 use crate::codes;
 use crate::error::{CommandError, shown};
@@ -23,8 +23,9 @@ pub(crate) fn read(path: &Path, input: Input, session: &Session) -> Result<Opene
     if let Some(binary) = program(path, &core, session)? {
         core.set_binary(binary);
     }
-    let (graph, found, _) = read_core(&core, Scope::Live).map_err(|error| no_heap(path, &core, &error))?;
-    problems.append(found);
+    let (graph, damage, found) = read_core(&core, Scope::Live).map_err(|error| no_heap(path, &core, &error))?;
+    problems.append(damage);
+    let graph = graph.with_holder(Box::new(MemoryHolder::new(core, &found)));
     Ok(opened("core", path, bytes, HeapAnalysis::new(graph), problems, false))
 }
 

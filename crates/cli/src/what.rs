@@ -42,19 +42,12 @@ pub(crate) fn nodes(file: &Path, analysis: &HeapAnalysis, what: &str, files: &dy
     Ok(nodes)
 }
 
-/// Returns the id that a word writes: `@123` or `123`.
-fn id(word: &str) -> Option<NodeId> {
-    let digits = word.strip_prefix('@').unwrap_or(word);
-    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    if is_number { digits.parse().ok().map(NodeId) } else { None }
-}
-
 fn ids(file: &Path, lines: impl BufRead) -> Result<Vec<NodeId>, CommandError> {
     let mut ids = Vec::new();
     for (at, line) in lines.lines().enumerate() {
         let line = line.map_err(|error| CommandError::new(&codes::BAD_IDS, format!("cannot read ids from standard input: {error}")))?;
         let Some(word) = line.split_whitespace().next() else { continue };
-        ids.push(id(word).ok_or_else(|| not_an_id(file, at + 1, word))?);
+        ids.push(word.parse().map_err(|_| not_an_id(file, at + 1, word))?);
     }
     Ok(ids)
 }
@@ -160,14 +153,6 @@ fn edit_distance(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn reads_ids() {
-        let cases = [("@123", Some(123)), ("123", Some(123)), ("@", None), ("", None), ("12a", None), ("99999999999999999999", None)];
-        for (word, expected) in cases {
-            assert_eq!(id(word), expected.map(NodeId), "{word}");
-        }
-    }
 
     #[test]
     fn suggests() {

@@ -12,6 +12,7 @@ use std::sync::{Mutex, OnceLock};
 use crate::allocations::Allocations;
 use crate::column::{Column, WideColumn};
 use crate::facts::EdgeFacts;
+use crate::held::{Held, Holder};
 use crate::kinds::{EdgeKind, NodeKind};
 use crate::source::{Location, Locations};
 use crate::strings::{StrIx, StringTable};
@@ -29,8 +30,23 @@ pub struct EdgeIx(pub u32);
 pub struct NodeId(pub u64);
 
 impl fmt::Display for NodeId {
+    /// V8's ids have 32 bits: a larger number is an address, and is written as one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "@{}", self.0)
+        if self.0 > u64::from(u32::MAX) { write!(f, "{:#x}", self.0) } else { write!(f, "@{}", self.0) }
+    }
+}
+
+impl std::str::FromStr for NodeId {
+    type Err = std::num::ParseIntError;
+
+    /// Reads `@123`, `123` and `0x7b`, as people and `Display` write them.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits = text.strip_prefix('@').unwrap_or(text);
+        match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+            Some(hex) if !hex.starts_with('+') => u64::from_str_radix(hex, 16).map(Self),
+            _ if digits.starts_with('+') => "".parse().map(Self),
+            _ => digits.parse().map(Self),
+        }
     }
 }
 
@@ -164,6 +180,8 @@ pub(crate) struct Extras {
     pub(crate) process_name: Option<StrIx>,
     /// The file's `snapshot` header as JSON, empty where there is none.
     pub(crate) header: String,
+    /// Who tells numbers and other values that are no nodes.
+    pub(crate) holder: Option<Box<dyn Holder>>,
 }
 
 /// Where edge names are until the first question needs them.
@@ -445,6 +463,20 @@ impl HeapGraph {
         Self { load_facts: Some(load), ..self }
     }
 
+    /// Takes over who can tell what objects hold besides other objects.
+    #[must_use]
+    pub fn with_holder(mut self, holder: Box<dyn Holder>) -> Self {
+        self.extras.holder = Some(holder);
+        self
+    }
+
+    /// Returns what an object holds that is no node, elements up to the first `most` only; `None` where the source does not tell, as V8's
+    /// snapshots do not. Reads the source.
+    #[must_use]
+    pub fn held(&self, node: NodeIx, most: usize) -> Option<Held> {
+        Some(self.extras.holder.as_ref()?.held(self.id(node), most))
+    }
+
     /// Returns the string table.
     #[must_use]
     pub fn strings(&self) -> &StringTable {
@@ -499,5 +531,22 @@ impl HeapGraph {
 impl fmt::Debug for HeapGraph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "HeapGraph({} nodes, {} edges)", self.node_count(), self.edge_count())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_read_as_they_are_written() {
+        let cases = [("@123", Some(123)), ("123", Some(123)), ("0x7b", Some(123)), ("@0x7B", Some(123)), ("0x7f00_1", None)];
+        let odd = [("@", None), ("", None), ("0x", None), ("12a", None), ("+5", None), ("0x+5", None), ("99999999999999999999", None)];
+        for (word, expect) in cases.into_iter().chain(odd) {
+            assert_eq!(word.parse().ok(), expect.map(NodeId), "{word}");
+        }
+        for id in [1, u64::from(u32::MAX), 1 << 32, 0x7f3a_5b2c_1d40, u64::MAX].map(NodeId) {
+            assert_eq!(id.to_string().parse(), Ok(id));
+        }
     }
 }

@@ -39,6 +39,7 @@ mod facts;
 pub mod filters;
 pub mod graph;
 pub mod growth;
+pub mod held;
 pub mod index;
 pub mod inspectors;
 mod interner;

@@ -1,13 +1,16 @@
 //! What a node is, as `util.inspect` would print it: one line, or its parts one by one.
 //!
 //! A snapshot does not hold everything: small integers are no objects and so are not in the file, nor are most other numbers, the time of
-//! a Date, the flags of a RegExp. What is missing is shown in angle brackets (`<number>`), never invented.
+//! a Date, the flags of a RegExp. What is missing is shown in angle brackets (`<number>`), never invented. A core dump holds them (`Held`).
+
+mod exact;
 
 use std::fmt::Write as _;
 
 use crate::analysis::HeapAnalysis;
 use crate::duplicates::string_text;
 use crate::graph::{Edge, HeapGraph, NodeIx};
+use crate::held::Held;
 use crate::kinds::{EdgeKind, NodeKind};
 use crate::source::scopes;
 use crate::source::scripts::{script_of, unbound};
@@ -60,6 +63,8 @@ pub(crate) enum Value {
     Node(NodeIx),
     /// Words, for what the file does not hold.
     Words(&'static str),
+    /// A value that is no node.
+    Text(String),
 }
 
 /// A number that is not in the file.
@@ -91,6 +96,7 @@ pub(crate) fn one_line(analysis: &HeapAnalysis, parts: Parts, limits: Limits) ->
         let value = match entry.value {
             Value::Node(value) => head(analysis, value, Limits { text: limits.text.min(40), ..limits }),
             Value::Words(words) => words.to_owned(),
+            Value::Text(ref text) => text.clone(),
         };
         if shown > 0 && line.chars().count() + entry.label.chars().count() + value.chars().count() > limits.line {
             break;
@@ -136,7 +142,7 @@ pub(crate) fn parts(analysis: &HeapAnalysis, node: NodeIx, limits: Limits) -> Pa
     let words = |head: String| Parts { head, ..Parts::default() };
     match graph.kind(node) {
         kind if kind.is_string() => words(string(graph, node, limits.text)),
-        NodeKind::NUMBER => words(value_of(graph, node).unwrap_or_else(|| NUMBER.to_owned())),
+        NodeKind::NUMBER => words(number(graph, node).unwrap_or_else(|| NUMBER.to_owned())),
         NodeKind::BIGINT => words(value_of(graph, node).map_or_else(|| "<bigint>".to_owned(), |value| format!("{value}n"))),
         NodeKind::SYMBOL => words(symbol(graph, node)),
         NodeKind::REGEXP => properties(analysis, node, format!("/{}/", cut(&graph.name(node), limits.text)), limits),
@@ -214,6 +220,11 @@ fn cut(text: &str, limit: usize) -> String {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_owned(),
     }
+}
+
+/// Returns a number, where the source tells it.
+fn number(graph: &HeapGraph, node: NodeIx) -> Option<String> {
+    value_of(graph, node).or_else(|| Some(graph.held(node, 0)?.value?.to_string()))
 }
 
 /// Returns the value of a number, where the snapshot was taken with `exposeNumericValues`.
@@ -311,7 +322,7 @@ fn object(analysis: &HeapAnalysis, node: NodeIx, limits: Limits) -> Parts {
         "WeakMap" | "WeakSet" => weak_table(analysis, node, &name, limits),
         "WeakRef" => weak_ref(graph, node, limits),
         "Promise" => promise(graph, node, limits),
-        "Date" => properties(analysis, node, "Date <time not in the file>".to_owned(), limits),
+        "Date" => properties(analysis, node, exact::date(graph, node), limits),
         "Number" | "String" | "Boolean" | "Symbol" | "BigInt" => boxed(analysis, node, &name, limits),
         "ArrayBuffer" | "SharedArrayBuffer" => properties(analysis, node, array_buffer(graph, node, &name), limits),
         _ if name.starts_with("system / Context") => context(graph, node, limits),
@@ -322,6 +333,9 @@ fn object(analysis: &HeapAnalysis, node: NodeIx, limits: Limits) -> Parts {
             }
             if let Some(message) = error_message(graph, node, &name) {
                 return properties(analysis, node, format!("{name}: {}", cut(&message, limits.text)), limits);
+            }
+            if let Some(list) = exact::array(graph, node, &name, limits) {
+                return list;
             }
             let head =
                 if analysis.class_name(node).starts_with('{') { "Object".to_owned() } else { cut(analysis.class_name(node), limits.text) };
@@ -339,13 +353,15 @@ fn properties(analysis: &HeapAnalysis, node: NodeIx, head: String, limits: Limit
 }
 
 fn fill_properties(graph: &HeapGraph, node: NodeIx, filler: &mut Filler) {
-    for edge in graph.edges(node).filter(|edge| edge.kind == EdgeKind::ELEMENT) {
-        filler.push(|| format!("{}: ", graph.edge_text(edge)), Value::Node(edge.to));
+    let held = graph.held(node, filler.room).unwrap_or_default();
+    for (index, value) in exact::elements(graph, node, &held) {
+        filler.push(|| format!("{index}: "), value);
     }
-    fill_named(graph, node, filler);
+    fill_named(graph, node, &held, filler);
 }
 
-fn fill_named(graph: &HeapGraph, node: NodeIx, filler: &mut Filler) {
+fn fill_named(graph: &HeapGraph, node: NodeIx, held: &Held, filler: &mut Filler) {
+    let mut numbers = exact::Names::of(held);
     for edge in graph.edges(node).filter(|edge| edge.kind == EdgeKind::PROPERTY) {
         let text = graph.edge_text(edge);
         let is_half = (text.starts_with("get ") || text.starts_with("set ")) && is_accessor_half(graph, edge.to);
@@ -353,12 +369,17 @@ fn fill_named(graph: &HeapGraph, node: NodeIx, filler: &mut Filler) {
         if text == "__proto__" || text == "<symbol>" || text == "callee" || is_half {
             continue;
         }
-        let label = || match symbol_name(&text) {
-            Some(name) => format!("[Symbol({name})]: "),
-            None if text.starts_with('#') || is_identifier(&text) => format!("{text}: "),
-            None => format!("{}: ", quote(&text)),
-        };
-        filler.push(label, Value::Node(edge.to));
+        numbers.before(&text, &mut |name, value| filler.push(|| property_label(name), Value::Text(value.to_string())));
+        filler.push(|| property_label(&text), Value::Node(edge.to));
+    }
+    numbers.rest(&mut |name, value| filler.push(|| property_label(name), Value::Text(value.to_string())));
+}
+
+fn property_label(name: &str) -> String {
+    match symbol_name(name) {
+        Some(name) => format!("[Symbol({name})]: "),
+        None if name.starts_with('#') || is_identifier(name) => format!("{name}: "),
+        None => format!("{}: ", quote(name)),
     }
 }
 
@@ -375,6 +396,9 @@ fn is_identifier(text: &str) -> bool {
 /// this hidden class, it is not told which names are this object's own: only those before one that is.
 fn with_missing_numbers(analysis: &HeapAnalysis, node: NodeIx, mut parts: Parts, limits: Limits) -> Parts {
     let graph = analysis.graph();
+    if graph.held(node, 0).is_some() {
+        return parts;
+    }
     let Some(map) = graph.child(node, EdgeKind::INTERNAL, "map") else { return parts };
     let Some(descriptors) = graph.child(map, EdgeKind::INTERNAL, "descriptors") else { return parts };
     if graph.child(node, EdgeKind::INTERNAL, "properties").is_some_and(|table| graph.kind(table) == NodeKind::ARRAY) {
@@ -404,6 +428,9 @@ fn with_missing_numbers(analysis: &HeapAnalysis, node: NodeIx, mut parts: Parts,
 /// Shows an array. Its length is not in the file: there is the last element that is, and the room that it has.
 fn array(analysis: &HeapAnalysis, node: NodeIx, name: &str, limits: Limits) -> Parts {
     let graph = analysis.graph();
+    if let Some(list) = exact::array(graph, node, name, limits) {
+        return list;
+    }
     let last = graph.edges(node).filter(|edge| edge.kind == EdgeKind::ELEMENT).filter_map(|edge| match graph.edge_name(edge) {
         crate::EdgeName::Index(index) => Some(u64::from(index)),
         crate::EdgeName::Text(_) => None,
@@ -430,7 +457,7 @@ fn array(analysis: &HeapAnalysis, node: NodeIx, name: &str, limits: Limits) -> P
         }
         filler.push(String::new, Value::Node(edge.to));
     }
-    fill_named(graph, node, &mut filler);
+    fill_named(graph, node, &Held::default(), &mut filler);
     filler.parts
 }
 
@@ -439,6 +466,9 @@ fn table(analysis: &HeapAnalysis, node: NodeIx, width: u64, limits: Limits) -> P
     let graph = analysis.graph();
     let name = graph.name(node);
     let Some(table) = graph.child(node, EdgeKind::INTERNAL, "table") else { return properties(analysis, node, name.into_owned(), limits) };
+    if let Some(exact) = exact::table(analysis, (node, table), width, limits) {
+        return exact;
+    }
     // There is room for two entries in each bucket.
     let slots = graph.raw_self_size(table).saturating_sub(16) / 8;
     let first = 3 + slots.saturating_sub(3) / (1 + 2 * width);
@@ -533,7 +563,7 @@ fn boxed(analysis: &HeapAnalysis, node: NodeIx, name: &str, limits: Limits) -> P
     let value = match (value, name) {
         (Some(value), _) => head(analysis, value, limits),
         (None, "Boolean") => "<boolean>".to_owned(),
-        (None, "Number") => NUMBER.to_owned(),
+        (None, "Number") => number(graph, node).unwrap_or_else(|| NUMBER.to_owned()),
         // A prototype has no value.
         (None, _) => return properties(analysis, node, name.to_owned(), limits),
     };
@@ -552,11 +582,15 @@ fn backing(graph: &HeapGraph, buffer: NodeIx) -> Option<u64> {
 fn context(graph: &HeapGraph, node: NodeIx, limits: Limits) -> Parts {
     let function = scopes::function(graph, node).map_or_else(|| "variables".to_owned(), |name| format!("variables of {name}()"));
     let mut filler = Filler::new(function, limits);
+    let held = graph.held(node, 0).unwrap_or_default();
+    let mut numbers = exact::Names::of(&held);
     for edge in graph.edges(node) {
         if let Some(name) = scopes::worded(&scopes::variables(graph, node, edge)) {
+            numbers.before(&graph.edge_text(edge), &mut |name, value| filler.push(|| format!("{name}: "), Value::Text(value.to_string())));
             filler.push(|| format!("{name}: "), Value::Node(edge.to));
         }
     }
+    numbers.rest(&mut |name, value| filler.push(|| format!("{name}: "), Value::Text(value.to_string())));
     filler.parts
 }
 

@@ -305,6 +305,7 @@ impl<'a> Redactor<'a> {
             node_kinds: extras.node_kinds.clone(),
             edge_kinds: extras.edge_kinds.clone(),
             other_edges: extras.other_edges.clone(),
+            holder: None,
             has_detachedness: extras.has_detachedness,
             native_bytes: extras.native_bytes,
             locations: extras.locations.clone(),

@@ -229,6 +229,8 @@ offsets! {
     symbol_name: "class_Symbol__name", |_| 16;
     /// Array: length, a small integer or a number.
     array_length: "", |_| 24;
+    /// Date: its time, a number or, later, a raw double.
+    date_value: "class_JSDate__value", |_| 24;
     /// Regular expression: source.
     regexp_source: "class_JSRegExp__source", |_| 32;
     /// ArrayBuffer: length in bytes.

@@ -9,6 +9,7 @@
 
 pub mod core_file;
 pub mod graph;
+pub mod holder;
 pub mod isolate;
 pub mod kind;
 pub mod layout;
@@ -30,6 +31,7 @@ pub mod view;
 pub mod walk;
 
 pub use core_file::CoreFile;
+pub use holder::MemoryHolder;
 pub use kind::Kind;
 pub use layout::V8Layout;
 pub use memory::{Memory, MemoryRange};

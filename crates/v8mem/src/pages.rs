@@ -4,7 +4,8 @@
 //! changed with V8 12 and again with 13. Every field is checked against the others before a page is believed.
 
 use std::borrow::Cow;
-use std::ops::Range;
+use std::ops::{Deref, Range};
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
@@ -38,9 +39,9 @@ impl HeaderLayout {
     }
 }
 
-/// One page, or one large object's run of pages.
-#[derive(Debug)]
-pub struct Page<'m> {
+/// What a page says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageHeader {
     /// Its address.
     pub base: u64,
     /// Its size in bytes.
@@ -55,14 +56,29 @@ pub struct Page<'m> {
     pub flags: u64,
     /// Whether it holds machine code.
     pub executable: bool,
+}
+
+/// One page, or one large object's run of pages.
+#[derive(Debug)]
+pub struct Page<'m> {
+    header: PageHeader,
     /// The bytes from `base` to `area_end`.
     bytes: Cow<'m, [u8]>,
+}
+
+impl Deref for Page<'_> {
+    type Target = PageHeader;
+
+    #[inline]
+    fn deref(&self) -> &PageHeader {
+        &self.header
+    }
 }
 
 /// Where a reader of V8's heap looks for pages first: the flags that semi-spaces have.
 const FROM_PAGE: u64 = 1 << 3;
 
-impl Page<'_> {
+impl PageHeader {
     /// Says whether it is the half of the young generation that holds nothing: what lies there was moved or is dead.
     #[must_use]
     pub fn is_from_space(&self) -> bool {
@@ -74,7 +90,9 @@ impl Page<'_> {
     pub fn is_large(&self) -> bool {
         self.size > PAGE
     }
+}
 
+impl Page<'_> {
     /// Returns bytes, which must lie in the page before `area_end`.
     #[inline]
     #[must_use]
@@ -100,11 +118,28 @@ impl Page<'_> {
     }
 }
 
+/// Where the pages of a process are: enough to read them again.
+#[derive(Clone, Debug)]
+pub struct PageTable {
+    headers: Vec<PageHeader>,
+    units: Arc<FxHashMap<u64, u32>>,
+    layout: HeaderLayout,
+}
+
+impl PageTable {
+    /// Takes the pages' bytes anew. O(pages), unless they must be copied.
+    #[must_use]
+    pub fn open<'m>(&self, memory: &'m dyn Memory) -> Pages<'m> {
+        let page = |header: &PageHeader| Page { header: *header, bytes: contents(memory, header).unwrap_or_default() };
+        Pages { pages: self.headers.iter().map(page).collect(), units: Arc::clone(&self.units), layout: self.layout }
+    }
+}
+
 /// All pages of a process.
 pub struct Pages<'m> {
     pages: Vec<Page<'m>>,
     /// Which page a unit of 256 KiB belongs to.
-    units: FxHashMap<u64, u32>,
+    units: Arc<FxHashMap<u64, u32>>,
     /// How headers are laid out.
     pub layout: HeaderLayout,
 }
@@ -134,7 +169,7 @@ impl<'m> Pages<'m> {
             while let Some((data, end)) = memory.next_data(base, end_of_range) {
                 base = data.max(base).next_multiple_of(PAGE);
                 while base < end {
-                    let page = header(memory, base, layout).and_then(|header| load(memory, header, range.executable));
+                    let page = header(memory, base, layout, range.executable).and_then(|header| load(memory, header));
                     behind = page.as_ref().map_or(base + PAGE, |page| (base + page.size).next_multiple_of(PAGE));
                     pages.extend(page);
                     base = behind;
@@ -149,6 +184,12 @@ impl<'m> Pages<'m> {
     pub fn retain(&mut self, keep: impl Fn(&Page<'_>) -> bool) {
         self.pages.retain(keep);
         self.units = units(&self.pages);
+    }
+
+    /// Returns where the pages are.
+    #[must_use]
+    pub fn table(&self) -> PageTable {
+        PageTable { headers: self.pages.iter().map(|page| page.header).collect(), units: Arc::clone(&self.units), layout: self.layout }
     }
 
     /// Returns every page, by address.
@@ -201,23 +242,13 @@ impl<'m> Pages<'m> {
 }
 
 /// Says which page each unit of 256 KiB belongs to.
-fn units(pages: &[Page<'_>]) -> FxHashMap<u64, u32> {
+fn units(pages: &[Page<'_>]) -> Arc<FxHashMap<u64, u32>> {
     let of_page = |(ix, page): (u32, &Page<'_>)| (page.base >> PAGE_BITS..=(page.area_end - 1) >> PAGE_BITS).map(move |unit| (unit, ix));
-    (0..).zip(pages).flat_map(of_page).collect()
-}
-
-struct Header {
-    base: u64,
-    flags: u64,
-    size: u64,
-    heap: u64,
-    area_start: u64,
-    area_end: u64,
-    owner: u64,
+    Arc::new((0..).zip(pages).flat_map(of_page).collect())
 }
 
 /// Reads the header at `base` and checks it. What passes is a page in all likelihood; whether its heap is one is checked later.
-fn header(memory: &dyn Memory, base: u64, layout: HeaderLayout) -> Option<Header> {
+fn header(memory: &dyn Memory, base: u64, layout: HeaderLayout, executable: bool) -> Option<PageHeader> {
     let (at, [flags, size, heap, start, end, owner]) = match layout {
         HeaderLayout::SizeFirst => (base, [8, 0, 16, 24, 32, 64]),
         HeaderLayout::FlagsFirst => (base, [0, 16, 24, 32, 40, 72]),
@@ -228,34 +259,29 @@ fn header(memory: &dyn Memory, base: u64, layout: HeaderLayout) -> Option<Header
     }
     let field = |offset: u64| memory.word(at.checked_add(offset)?).ok();
     let flags = if layout == HeaderLayout::Apart { memory.word(base).ok()? } else { field(flags)? };
-    let header = Header {
-        base,
-        flags,
-        size: field(size)?,
-        heap: field(heap)?,
-        area_start: field(start)?,
-        area_end: field(end)?,
-        owner: field(owner)?,
-    };
+    let owner = field(owner)?;
+    let (size, heap, area_start, area_end) = (field(size)?, field(heap)?, field(start)?, field(end)?);
+    let header = PageHeader { base, size, area_start, area_end, heap, flags, executable };
     let size_plausible = header.size >= 4096 && header.size < 1 << 34 && header.size.is_multiple_of(4096);
     let start_plausible = header.area_start > base && header.area_start <= base + 0x8000;
     let end_plausible = header.area_end > header.area_start && header.area_end <= base.checked_add(header.size)?;
-    let aligned = [header.area_start, header.area_end, header.heap, header.owner].iter().all(|addr| addr.is_multiple_of(8));
+    let aligned = [header.area_start, header.area_end, header.heap, owner].iter().all(|addr| addr.is_multiple_of(8));
     (size_plausible && start_plausible && end_plausible && aligned && header.heap < END_OF_MEMORY).then_some(header)
 }
 
+fn load(memory: &dyn Memory, header: PageHeader) -> Option<Page<'_>> {
+    Some(Page { header, bytes: contents(memory, &header)? })
+}
+
 /// Takes a page's bytes: as they are where they lie side by side, else copied, with zeros for what is not there.
-fn load(memory: &dyn Memory, header: Header, executable: bool) -> Option<Page<'_>> {
+fn contents<'m>(memory: &'m dyn Memory, header: &PageHeader) -> Option<Cow<'m, [u8]>> {
     let len = usize::try_from(header.area_end - header.base).ok()?;
+    if let Some(bytes) = memory.slice(header.base, len) {
+        return Some(Cow::Borrowed(bytes));
+    }
     let known = known_bytes(memory, header.base, header.area_end);
-    let bytes = match memory.slice(header.base, len) {
-        _ if known == 0 => return None,
-        Some(bytes) => Cow::Borrowed(bytes),
-        None if len as u64 > LARGE.max(64 * known) => return None,
-        None => Cow::Owned(gather(memory, header.base, len)),
-    };
-    let Header { base, flags, size, heap, area_start, area_end, .. } = header;
-    Some(Page { base, size, area_start, area_end, heap, flags, executable, bytes })
+    let plausible = known > 0 && len as u64 <= LARGE.max(64 * known);
+    plausible.then(|| Cow::Owned(gather(memory, header.base, len)))
 }
 
 /// A page larger than this is copied only if a fair part of it is there.

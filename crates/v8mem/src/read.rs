@@ -12,7 +12,7 @@ use crate::maps::Maps;
 use crate::marking::Marker;
 use crate::memory::Memory;
 use crate::objects::Objects;
-use crate::pages::Pages;
+use crate::pages::{PageTable, Pages};
 use crate::roots::Sources;
 use crate::sizes::FreeUnit;
 use crate::text::Strings;
@@ -63,6 +63,8 @@ pub struct Found {
     pub free_unit: (FreeUnit, u32, u32),
     /// What the walk over all pages met.
     pub walk: WalkStats,
+    /// Where the heap's pages are.
+    pub pages: PageTable,
     /// How many objects are alive.
     pub alive: u64,
 }
@@ -106,7 +108,14 @@ pub fn read_core(core: &CoreFile, scope: Scope) -> Result<(HeapGraph, Problems, 
         let what = format!("{} bytes that the core should hold are missing, from address {:#x} on", missing.bytes, missing.first);
         problems.add(ProblemKind::Truncated, None, what);
     }
-    let found =
-        Found { versions, walk: objects.stats, alive: alive.count() as u64, free_unit, isolates: isolates.clone(), layout: layout.clone() };
+    let found = Found {
+        versions,
+        walk: objects.stats,
+        alive: alive.count() as u64,
+        free_unit,
+        isolates: isolates.clone(),
+        pages: pages.table(),
+        layout: layout.clone(),
+    };
     Ok((graph, problems, found))
 }

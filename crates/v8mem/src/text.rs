@@ -135,6 +135,18 @@ impl Strings<'_, '_> {
         Some(())
     }
 
+    /// Returns a property's name as V8's snapshots write it: the text of a string, or `<symbol description>`; the address of either.
+    #[must_use]
+    pub fn key(self, addr: u64, limit: usize) -> String {
+        if self.heap.kind(addr) != Some(Kind::Symbol) {
+            return self.text(addr, limit).unwrap_or_default();
+        }
+        let description = self.heap.field(addr, self.heap.layout.at.symbol_name);
+        let text = description.and_then(|word| self.of_word(word, limit)).unwrap_or_default();
+        // Names of #private fields are symbols that begin with their hash sign.
+        if self.heap.is_private(addr) && text.starts_with('#') { text } else { format!("<symbol {text}>") }
+    }
+
     /// Returns the text of a word that is a string.
     #[must_use]
     pub fn of_word(self, word: u64, limit: usize) -> Option<String> {

@@ -108,7 +108,9 @@ impl HeapView<'_, '_> {
     /// Says whether a symbol is private: V8's own, or the name of a `#field`.
     #[must_use]
     pub fn is_private(self, symbol: u64) -> bool {
-        self.half(symbol, self.layout.at.symbol_flags).is_some_and(|flags| flags & 1 == 1)
+        // V8 14 tells three kinds of private symbols apart, in two bits.
+        let mask = if self.layout.version.major < 14 { 1 } else { 3 };
+        self.half(symbol, self.layout.at.symbol_flags).is_some_and(|flags| flags & mask != 0)
     }
 
     /// Says which oddball lies at an address, by V8's number of it.

@@ -228,7 +228,7 @@ fn selector(path: &Path, analysis: &HeapAnalysis, finding: &Finding, files: &dyn
     if matches!(Selector::parse(class), Selector::Class(_)) && !class.starts_with('-') && stands_for(class) {
         return Some(shell_word(class));
     }
-    let id = format!("@{}", finding.example.0);
+    let id = finding.example.to_string();
     let name: String = class.chars().take(40).collect();
     stands_for(&id).then(|| format!("{id}   # {name}"))
 }

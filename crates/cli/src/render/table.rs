@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use heap::NodeId;
 use heap::view::{Cell, ColumnKind, Table, TableColumn};
 
 use super::clean::{columns, fit, fit_end};
@@ -21,7 +22,7 @@ pub(super) fn plain(cell: &Cell, kind: ColumnKind) -> String {
     match (cell, kind) {
         (Cell::None, _) => String::new(),
         (Cell::Number(size), ColumnKind::Bytes | ColumnKind::DeltaBytes) => number::bytes(*size),
-        (Cell::Number(id), ColumnKind::Node) | (Cell::Node(id), _) => format!("@{id}"),
+        (Cell::Number(id), ColumnKind::Node) | (Cell::Node(id), _) => NodeId(*id).to_string(),
         (Cell::Number(count), _) => number::count(*count),
         (Cell::Delta(delta), ColumnKind::Bytes | ColumnKind::DeltaBytes) => number::delta_bytes(*delta),
         (Cell::Delta(delta), _) => number::delta_count(*delta),

@@ -211,8 +211,18 @@ impl Mapped {
             Self::check(vec![self.checked(Tag::NodeStacks, None)]).ok()?;
             allocations.node_stacks = self.column_of(Tag::NodeStacks, nodes as usize)?;
         }
-        let extras =
-            Extras { node_kinds, edge_kinds, other_edges, has_detachedness, native_bytes, locations, allocations, header, process_name };
+        let extras = Extras {
+            node_kinds,
+            edge_kinds,
+            other_edges,
+            has_detachedness,
+            native_bytes,
+            locations,
+            allocations,
+            header,
+            process_name,
+            holder: None,
+        };
         Some(ReadExtras { extras, wraps })
     }
 }

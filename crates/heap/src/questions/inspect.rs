@@ -64,12 +64,8 @@ impl Printer<'_> {
                 continue;
             }
             match entry.value {
-                Value::Words(words) => {
-                    let cells = vec![Cell::None, Cell::None];
-                    let node = TreeNode { edge: entry.label, label: words.to_owned(), cells, ..TreeNode::default() };
-                    // It stands for no node; the parent's keeps the search for circles right.
-                    self.arena.add(Some(at), NodeIx(u32::MAX), node);
-                }
+                Value::Words(words) => self.text(at, entry.label, words.to_owned()),
+                Value::Text(text) => self.text(at, entry.label, text),
                 Value::Node(node) => match self.arena.ancestor(at, node) {
                     Some(above) => self.circle(at, entry.label, node, above),
                     None => {
@@ -81,6 +77,12 @@ impl Printer<'_> {
             }
         }
         self.arena.node(at).more = more;
+    }
+
+    /// Adds what stands for no node.
+    fn text(&mut self, at: usize, edge: String, label: String) {
+        let cells = vec![Cell::None, Cell::None];
+        self.arena.add(Some(at), NodeIx(u32::MAX), TreeNode { edge, label, cells, ..TreeNode::default() });
     }
 
     fn circle(&mut self, at: usize, edge: String, node: NodeIx, above: usize) {

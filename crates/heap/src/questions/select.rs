@@ -11,7 +11,7 @@ use crate::story::Setting;
 /// What was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selector {
-    /// `@123`, or `123`.
+    /// `@123`, `123`, or `0x7b`.
     Id(u64),
     /// A class's name, exactly.
     Class(String),
@@ -37,7 +37,7 @@ pub struct Selected {
 #[non_exhaustive]
 pub enum SelectorError {
     /// No node has the id.
-    #[error("no object has the id @{0}")]
+    #[error("no object has the id {}", NodeId(*.0))]
     NoSuchId(u64),
     /// No class is named so.
     #[error("no class is called {name}")]
@@ -83,8 +83,7 @@ impl Selector {
     /// Reads what was written. Everything is a selector: what fits nothing else is a class name.
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        let digits = text.strip_prefix('@').unwrap_or(text);
-        if let Ok(id) = digits.parse() {
+        if let Ok(NodeId(id)) = text.parse() {
             return Self::Id(id);
         }
         if let Some((file, line)) = text.trim_matches('"').rsplit_once(':')
@@ -118,7 +117,7 @@ impl Selector {
         match self {
             Self::Id(id) => {
                 let found = graph.find_id(NodeId(*id)).ok_or(SelectorError::NoSuchId(*id))?;
-                Ok(Selected { nodes: vec![found], what: format!("@{id}") })
+                Ok(Selected { nodes: vec![found], what: NodeId(*id).to_string() })
             }
             Self::Class(name) => class(analysis, files, name),
             Self::ClassPart(part) => class_part(analysis, files, part),

@@ -257,21 +257,14 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
         if let Some(&known) = self.keys.get(&addr) {
             return known;
         }
-        let name = if self.heap.kind(addr) == Some(Kind::Symbol) { self.symbol_name(addr) } else { self.string(addr, NAME_LIMIT) };
-        self.keys.insert(addr, name);
-        name
-    }
-
-    /// A symbol as a property's name: V8 writes `<symbol description>`.
-    fn symbol_name(&mut self, addr: u64) -> StrIx {
-        let description = self.heap.field(addr, self.heap.layout.at.symbol_name);
-        let text = description.and_then(|word| self.names.strings().of_word(word, NAME_LIMIT)).unwrap_or_default();
-        // Names of #private fields are symbols that begin with their hash sign.
-        if self.heap.is_private(addr) && text.starts_with('#') {
+        let name = if self.heap.kind(addr) == Some(Kind::Symbol) {
+            let text = self.names.strings().key(addr, NAME_LIMIT);
             self.rows.text(&text)
         } else {
-            self.rows.text(&format!("<symbol {text}>"))
-        }
+            self.string(addr, NAME_LIMIT)
+        };
+        self.keys.insert(addr, name);
+        name
     }
 
     /// Keeps the text of the string at an address.

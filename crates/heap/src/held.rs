@@ -1,0 +1,96 @@
+//! What an object holds that is no node: small integers, doubles, holes, the length of an array.
+//!
+//! V8's snapshots leave these out, and so do graphs: a heap holds more numbers than objects. A source that still has the memory at hand, as
+//! a core dump does, tells them of one object at a time, when somebody looks at it.
+
+use std::fmt;
+
+use crate::graph::NodeId;
+
+/// Who can tell what objects hold besides other objects.
+pub trait Holder: Send + Sync {
+    /// Returns what an object holds, elements up to the first `most` only. Nothing where it holds nothing else, or cannot be read.
+    fn held(&self, id: NodeId, most: usize) -> Held;
+}
+
+/// What an object holds that is no node, and in which order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Held {
+    /// Names of properties or variables, as edges have them, in the object's order; without a value where an edge leads to it.
+    pub names: Vec<(String, Option<Primitive>)>,
+    /// Elements that are primitive, rising: of an array, or words of one of V8's tables.
+    pub elements: Vec<(u64, Primitive)>,
+    /// How many elements there are, those that are objects among them.
+    pub length: Option<u64>,
+    /// What the object itself stands for: a number in a box, the time of a Date.
+    pub value: Option<Primitive>,
+}
+
+/// A value that is no object.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Primitive {
+    /// A number.
+    Number(f64),
+    /// `true` or `false`.
+    Boolean(bool),
+    /// `null`.
+    Null,
+    /// `undefined`.
+    Undefined,
+    /// Nothing: an element that was never written, or an entry that was deleted.
+    Hole,
+}
+
+impl fmt::Display for Primitive {
+    /// Writes it as JavaScript would.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Number(number) => write_number(f, number),
+            Self::Boolean(is) => write!(f, "{is}"),
+            Self::Null => f.write_str("null"),
+            Self::Undefined => f.write_str("undefined"),
+            Self::Hole => f.write_str("<empty>"),
+        }
+    }
+}
+
+/// Writes a number as `console.log` does: minus zero with its sign, very large and very small ones with an exponent.
+fn write_number(f: &mut fmt::Formatter<'_>, number: f64) -> fmt::Result {
+    let size = number.abs();
+    if number.is_nan() || size == 0.0 || (1e-6..1e21).contains(&size) {
+        return if number.is_nan() { f.write_str("NaN") } else { write!(f, "{number}") };
+    }
+    if number.is_infinite() {
+        return f.write_str(if number > 0.0 { "Infinity" } else { "-Infinity" });
+    }
+    let text = format!("{number:e}");
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let sign = if exponent.starts_with('-') { "" } else { "+" };
+    write!(f, "{digits}e{sign}{exponent}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_javascript_does() {
+        let cases = [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (7.0, "7"),
+            (-2.5, "-2.5"),
+            (0.1 + 0.2, "0.30000000000000004"),
+            (1e300, "1e+300"),
+            (-1.5e-7, "-1.5e-7"),
+            (1e-6, "0.000001"),
+            (1e20, "100000000000000000000"),
+            (1e21, "1e+21"),
+            (f64::NAN, "NaN"),
+            (f64::NEG_INFINITY, "-Infinity"),
+        ];
+        for (number, expect) in cases {
+            assert_eq!(Primitive::Number(number).to_string(), expect);
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Tells the numbers that objects hold, and other values that are no nodes, out of the memory they came from: one object at a time.
+
+use heap::NodeId;
+use heap::held::{Held, Holder, Primitive};
+
+use crate::kind::Kind;
+use crate::layout::V8Layout;
+use crate::maps::{Map, Maps, smi, strong};
+use crate::memory::Memory;
+use crate::names::NAME_LIMIT;
+use crate::objects::Objects;
+use crate::pages::PageTable;
+use crate::properties::{Property, Representation};
+use crate::read::Found;
+use crate::scope::Scope;
+use crate::text::Strings;
+use crate::version::V8Version;
+use crate::view::HeapView;
+
+/// A memory that was read before, kept for what its graph leaves out.
+pub struct MemoryHolder<M> {
+    memory: M,
+    layout: V8Layout,
+    pages: PageTable,
+}
+
+impl<M: Memory + Send> MemoryHolder<M> {
+    /// Keeps a memory together with what was found in it.
+    #[must_use]
+    pub fn new(memory: M, found: &Found) -> Self {
+        Self { memory, layout: found.layout.clone(), pages: found.pages.clone() }
+    }
+}
+
+impl<M: Memory + Send> Holder for MemoryHolder<M> {
+    fn held(&self, id: NodeId, most: usize) -> Held {
+        let memory: &dyn Memory = &self.memory;
+        let (pages, maps, objects) = (self.pages.open(memory), Maps::default(), Objects::default());
+        let heap = HeapView { pages: &pages, layout: &self.layout, maps: &maps, objects: &objects };
+        let reader = Reader { heap, strings: Strings { heap, memory }, most };
+        heap.map_of(id.0).map(|map| reader.object(id.0, &map)).unwrap_or_default()
+    }
+}
+
+/// Reads one object.
+#[derive(Clone, Copy)]
+struct Reader<'a, 'm> {
+    heap: HeapView<'a, 'm>,
+    strings: Strings<'a, 'm>,
+    most: usize,
+}
+
+/// What stands for a hole in an array of doubles.
+const HOLE_NAN: u64 = 0xfff7_ffff_fff7_ffff;
+
+impl Reader<'_, '_> {
+    fn object(self, addr: u64, map: &Map) -> Held {
+        match map.kind {
+            Kind::HeapNumber => Held { value: self.double(addr), ..Held::default() },
+            Kind::Context => Held { names: self.variables(addr), ..Held::default() },
+            kind if kind.is_js_object() => self.js_object(addr, map),
+            kind if kind.is_fixed_array() => Held { elements: self.words(addr), ..Held::default() },
+            _ => Held::default(),
+        }
+    }
+
+    fn js_object(self, addr: u64, map: &Map) -> Held {
+        let at = &self.heap.layout.at;
+        let mut names = Vec::new();
+        self.heap.properties(addr, map, |property| {
+            names.extend(strong(property.key).map(|key| (self.strings.key(key, NAME_LIMIT), self.property(property))));
+            true
+        });
+        let length = match map.kind {
+            Kind::JsArray => self.heap.field(addr, at.array_length).and_then(|word| self.number(word)).map(|length| length as u64),
+            _ => None,
+        };
+        let value = match map.kind {
+            Kind::JsPrimitiveWrapper => self.heap.field(addr, at.wrapper_value).and_then(|word| self.number(word)).map(Primitive::Number),
+            Kind::JsDate => self.heap.field(addr, at.date_value).and_then(|word| self.time(word)).map(Primitive::Number),
+            _ => None,
+        };
+        let backing = self.heap.target(addr, at.object_elements);
+        let is_list = |&elements: &u64| map.kind == Kind::JsArguments && self.heap.kind(elements) == Some(Kind::FixedArray);
+        let length = length.or_else(|| self.heap.length(backing.filter(is_list)?));
+        let elements = backing.map(|elements| self.elements(elements, length)).unwrap_or_default();
+        Held { names, elements, length, value }
+    }
+
+    /// Returns a property's value where it has no edge: a small integer, or a double of a field that holds only such.
+    fn property(self, property: Property) -> Option<Primitive> {
+        if property.accessor {
+            return None;
+        }
+        match property.representation {
+            Representation::Double => self.number(property.value).map(Primitive::Number),
+            _ => integer(property.value),
+        }
+    }
+
+    fn variables(self, context: u64) -> Vec<(String, Option<Primitive>)> {
+        let scope = self.heap.element(context, 0).and_then(strong).and_then(|scope| Scope::of(self.heap, scope));
+        let Some(scope) = scope.filter(Scope::declares) else { return vec![] };
+        let variables = scope.variables(self.heap).into_iter().chain(scope.function_variable(self.heap));
+        variables.map(|(name, place)| (self.strings.key(name, NAME_LIMIT), self.heap.element(context, place).and_then(integer))).collect()
+    }
+
+    /// Returns the elements of an object that are numbers.
+    fn elements(self, elements: u64, length: Option<u64>) -> Vec<(u64, Primitive)> {
+        let present = self.heap.length(elements).unwrap_or(0).min(length.unwrap_or(u64::MAX));
+        let words = (0..present).map_while(|index| Some((index, self.heap.element(elements, index)?)));
+        match self.heap.kind(elements) {
+            Some(Kind::FixedArray) => words.filter_map(|(index, word)| Some((index, integer(word)?))).take(self.most).collect(),
+            Some(Kind::DoubleArray) => {
+                let double = |(index, bits)| (bits != HOLE_NAN).then(|| (index, Primitive::Number(f64::from_bits(bits))));
+                words.filter_map(double).take(self.most).collect()
+            }
+            Some(Kind::NumberDictionary) => self.in_dictionary(elements),
+            _ => vec![],
+        }
+    }
+
+    /// Elements by number: three words of every table, one more, then key, value and details.
+    fn in_dictionary(self, table: u64) -> Vec<(u64, Primitive)> {
+        let end = self.heap.length(table).unwrap_or(0).saturating_sub(2);
+        let pairs = (4..end).step_by(3).map_while(|at| Some((self.heap.element(table, at)?, self.heap.element(table, at + 1)?)));
+        let mut found: Vec<_> = pairs.filter_map(|(key, value)| Some((self.number(key)? as u64, integer(value)?))).collect();
+        found.sort_by_key(|&(index, _)| index);
+        found.truncate(self.most);
+        found
+    }
+
+    /// Returns the words of one of V8's tables that have no edge, or none that V8 shows.
+    fn words(self, table: u64) -> Vec<(u64, Primitive)> {
+        let words = (0..self.heap.length(table).unwrap_or(0)).map_while(|index| Some((index, self.heap.element(table, index)?)));
+        words.filter_map(|(index, word)| Some((index, integer(word).or_else(|| self.oddball(word))?))).take(self.most).collect()
+    }
+
+    fn oddball(self, word: u64) -> Option<Primitive> {
+        const FALSE: i64 = 0;
+        const TRUE: i64 = 1;
+        const NULL: i64 = 3;
+        if self.heap.is_hole(word) {
+            return Some(Primitive::Hole);
+        }
+        match self.heap.oddball(strong(word)?)? {
+            FALSE => Some(Primitive::Boolean(false)),
+            TRUE => Some(Primitive::Boolean(true)),
+            NULL => Some(Primitive::Null),
+            other => (other == self.heap.layout.at.undefined as i64).then_some(Primitive::Undefined),
+        }
+    }
+
+    /// Returns the number that a word is or leads to.
+    fn number(self, word: u64) -> Option<f64> {
+        match smi(word) {
+            Some(value) => Some(value as f64),
+            None => match self.double(strong(word)?)? {
+                Primitive::Number(value) => Some(value),
+                _ => None,
+            },
+        }
+    }
+
+    /// Returns the time of a Date: since V8 13.6 (V8 12 has a number there) a raw double.
+    fn time(self, word: u64) -> Option<f64> {
+        let is_raw = self.heap.layout.version >= V8Version::new(13, 6);
+        if is_raw { Some(f64::from_bits(word)) } else { self.number(word) }
+    }
+
+    fn double(self, addr: u64) -> Option<Primitive> {
+        let boxed = self.heap.kind(addr) == Some(Kind::HeapNumber);
+        boxed.then(|| self.heap.field(addr, self.heap.layout.at.number_value)).flatten().map(|bits| Primitive::Number(f64::from_bits(bits)))
+    }
+}
+
+fn integer(word: u64) -> Option<Primitive> {
+    smi(word).map(|value| Primitive::Number(value as f64))
+}
