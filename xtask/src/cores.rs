@@ -84,7 +84,7 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
 
 /// Makes one core, compares it, and removes it.
 fn check(workspace: &Workspace, line: u32, how: How) -> Result<()> {
-    let folder = workspace.cache.join("scratch").join(format!("core-{line}-{how:?}"));
+    let folder = workspace.scratch.join(format!("core-{line}-{how:?}"));
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder)?;
     let result = dump(workspace, line, how, &folder).and_then(|core| compare(&core, &folder.join("main.heapsnapshot")));

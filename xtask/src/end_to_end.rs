@@ -35,8 +35,7 @@ type Check = fn(&Case) -> Result<()>;
 pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
     let snapshots = snapshots::all(workspace)?;
     let heapwhy = workspace.heapwhy(Profile::Debug)?;
-    let scratch = workspace.cache.join("scratch");
-    fs::create_dir_all(&scratch)?;
+    let scratch = workspace.scratch.clone();
     let mut tally = Tally::default();
     for line in NODE_LINES {
         let three = |program: &str| -> Vec<PathBuf> {

@@ -73,8 +73,7 @@ struct Ours {
 
 impl Ours {
     fn new(workspace: &Workspace, profile: Profile) -> Result<Self> {
-        let scratch = workspace.cache.join("scratch");
-        fs::create_dir_all(&scratch)?;
+        let scratch = workspace.scratch.clone();
         Ok(Self { binary: workspace.heapwhy(profile)?, scratch })
     }
 

@@ -20,7 +20,32 @@ pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
     /// `.cache` in it, or what the variable `XTASK_CACHE` says (several work trees can share one).
     pub(crate) cache: PathBuf,
+    /// A folder of this run alone, removed at its end: several runs can share a cache.
+    pub(crate) scratch: PathBuf,
     target: PathBuf,
+}
+
+/// What runs that were killed left behind is removed after so long.
+const STALE: Duration = Duration::from_secs(6 * 60 * 60);
+
+impl Drop for Workspace {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.scratch);
+    }
+}
+
+/// Makes a folder for this run, and removes those of runs that were killed long ago.
+fn scratch(cache: &Path) -> Result<PathBuf> {
+    let all = cache.join("scratch");
+    let mine = all.join(format!("run-{}", std::process::id()));
+    fs::create_dir_all(&mine).with_context(|| format!("cannot make {}", mine.display()))?;
+    for entry in fs::read_dir(&all)?.flatten() {
+        let age = entry.metadata().and_then(|about| about.modified()).ok().and_then(|changed| changed.elapsed().ok());
+        if age.is_some_and(|age| age > STALE) && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+    Ok(mine)
 }
 
 impl Workspace {
@@ -31,7 +56,8 @@ impl Workspace {
         fs::create_dir_all(&cache).with_context(|| format!("cannot make {}", cache.display()))?;
         let exe = std::env::current_exe()?;
         let target = exe.parent().and_then(Path::parent).context("xtask does not lie in a target folder")?.to_owned();
-        Ok(Self { root, cache, target })
+        let scratch = scratch(&cache)?;
+        Ok(Self { root, cache, scratch, target })
     }
 
     /// The folder of npm packages of `set` (`tests` or `bench`).

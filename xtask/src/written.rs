@@ -22,8 +22,7 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
     let oracle = Oracle::new(workspace)?;
     let memlab = Memlab::new(workspace)?;
     let heapwhy = workspace.heapwhy(Profile::Debug)?;
-    let scratch = workspace.cache.join("scratch");
-    fs::create_dir_all(&scratch)?;
+    let scratch = workspace.scratch.clone();
     let (file, nodes) = (scratch.join("written.heapsnapshot"), scratch.join("written.csv"));
     let mut tally = Tally::default();
     for name in WRITTEN {
@@ -61,7 +60,7 @@ impl Memlab {
     fn new(workspace: &Workspace) -> Result<Self> {
         setup::memlab(workspace)?;
         let modules = workspace.modules("memlab").parent().context("no folder for memlab")?.to_owned();
-        let (script, answer) = (workspace.root.join("tests/memlab/load.mjs"), workspace.cache.join("scratch/memlab.json"));
+        let (script, answer) = (workspace.root.join("tests/memlab/load.mjs"), workspace.scratch.join("memlab.json"));
         Ok(Self { node: workspace.node(TOOL_LINE), script, modules, answer })
     }
 

@@ -70,12 +70,16 @@ fn find_all(file: &Path, analysis: &HeapAnalysis, ids: &[NodeId]) -> Result<Vec<
 fn with_close(error: SelectorError, analysis: &HeapAnalysis) -> SelectorError {
     match error {
         SelectorError::NoSuchClass { name, candidates } if candidates.is_empty() => {
-            let close = closest(&name, analysis.classes().iter().map(|(_, class)| class.name.as_str()));
-            let candidates = close.into_iter().map(str::to_owned).collect();
+            let candidates = close_classes(&name, analysis);
             SelectorError::NoSuchClass { name, candidates }
         }
         other => other,
     }
+}
+
+/// Returns at most three classes whose names are a few letters away from a word.
+pub(crate) fn close_classes(word: &str, analysis: &HeapAnalysis) -> Vec<String> {
+    closest(word, analysis.classes().iter().map(|(_, class)| class.name.as_str())).into_iter().map(str::to_owned).collect()
 }
 
 fn unknown(file: &Path, error: SelectorError) -> CommandError {

@@ -7,13 +7,13 @@ mod exact;
 
 use std::fmt::Write as _;
 
-use crate::analysis::HeapAnalysis;
 use crate::duplicates::string_text;
 use crate::graph::{Edge, HeapGraph, NodeIx};
 use crate::held::Held;
 use crate::kinds::{EdgeKind, NodeKind};
 use crate::source::scopes;
-use crate::source::scripts::{script_of, unbound};
+use crate::source::scripts::unbound;
+use crate::story::Setting;
 
 /// How much of an object is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,18 +74,18 @@ const PRIMITIVE: &str = "<number, boolean, null or undefined>";
 
 /// Returns what a node is in one line: `Session { id: <number>, user: 'u1', tags: Array(2) }`. O(edges of the node).
 #[must_use]
-pub fn preview(analysis: &HeapAnalysis, node: NodeIx) -> String {
-    preview_within(analysis, node, Limits { entries: 8, text: 60, ..Limits::default() })
+pub fn preview(setting: &Setting<'_>, node: NodeIx) -> String {
+    preview_within(setting, node, Limits { entries: 8, text: 60, ..Limits::default() })
 }
 
 /// Returns what a node is in one line, within limits.
 #[must_use]
-pub fn preview_within(analysis: &HeapAnalysis, node: NodeIx, limits: Limits) -> String {
-    one_line(analysis, parts(analysis, node, limits), limits)
+pub fn preview_within(setting: &Setting<'_>, node: NodeIx, limits: Limits) -> String {
+    one_line(setting, parts(setting, node, limits), limits)
 }
 
 /// Writes an object that was taken apart in one line.
-pub(crate) fn one_line(analysis: &HeapAnalysis, parts: Parts, limits: Limits) -> String {
+pub(crate) fn one_line(setting: &Setting<'_>, parts: Parts, limits: Limits) -> String {
     if parts.entries.is_empty() && parts.more == 0 {
         return parts.head;
     }
@@ -94,7 +94,7 @@ pub(crate) fn one_line(analysis: &HeapAnalysis, parts: Parts, limits: Limits) ->
     let mut shown = 0;
     for entry in &parts.entries {
         let value = match entry.value {
-            Value::Node(value) => head(analysis, value, Limits { text: limits.text.min(40), ..limits }),
+            Value::Node(value) => head(setting, value, Limits { text: limits.text.min(40), ..limits }),
             Value::Words(words) => words.to_owned(),
             Value::Text(ref text) => text.clone(),
         };
@@ -116,8 +116,8 @@ pub(crate) fn one_line(analysis: &HeapAnalysis, parts: Parts, limits: Limits) ->
 
 /// Returns what a node is without what it holds: `Map(3)`, `'text'`, `[Function: f app.js:3:1]`.
 #[must_use]
-pub fn head(analysis: &HeapAnalysis, node: NodeIx, limits: Limits) -> String {
-    parts(analysis, node, Limits { entries: 0, ..limits }).head
+pub fn head(setting: &Setting<'_>, node: NodeIx, limits: Limits) -> String {
+    parts(setting, node, Limits { entries: 0, ..limits }).head
 }
 
 /// Returns how an edge is written: `.name`, `[3]`, `(internal table)`.
@@ -137,20 +137,20 @@ pub fn edge_label(graph: &HeapGraph, edge: Edge) -> String {
 }
 
 /// Takes a node apart. Collects at most `limits.entries` entries and counts the others. O(edges of the node).
-pub(crate) fn parts(analysis: &HeapAnalysis, node: NodeIx, limits: Limits) -> Parts {
-    let graph = analysis.graph();
+pub(crate) fn parts(setting: &Setting<'_>, node: NodeIx, limits: Limits) -> Parts {
+    let graph = setting.graph();
     let words = |head: String| Parts { head, ..Parts::default() };
     match graph.kind(node) {
         kind if kind.is_string() => words(string(graph, node, limits.text)),
         NodeKind::NUMBER => words(number(graph, node).unwrap_or_else(|| NUMBER.to_owned())),
         NodeKind::BIGINT => words(value_of(graph, node).map_or_else(|| "<bigint>".to_owned(), |value| format!("{value}n"))),
         NodeKind::SYMBOL => words(symbol(graph, node)),
-        NodeKind::REGEXP => properties(analysis, node, format!("/{}/", cut(&graph.name(node), limits.text)), limits),
-        NodeKind::CLOSURE => properties(analysis, node, function(graph, node), limits),
-        NodeKind::HIDDEN => hidden(analysis, node, limits),
-        NodeKind::OBJECT => object(analysis, node, limits),
-        NodeKind::NATIVE => native(analysis, node, limits),
-        _ => internal(analysis, node, limits),
+        NodeKind::REGEXP => properties(setting, node, format!("/{}/", cut(&graph.name(node), limits.text)), limits),
+        NodeKind::CLOSURE => properties(setting, node, function(setting, node), limits),
+        NodeKind::HIDDEN => hidden(setting, node, limits),
+        NodeKind::OBJECT => object(setting, node, limits),
+        NodeKind::NATIVE => native(setting, node, limits),
+        _ => internal(setting, node, limits),
     }
 }
 
@@ -242,24 +242,21 @@ fn symbol_name(edge: &str) -> Option<&str> {
     edge.strip_prefix("<symbol")?.strip_suffix('>').map(str::trim)
 }
 
-fn function(graph: &HeapGraph, node: NodeIx) -> String {
+fn function(setting: &Setting<'_>, node: NodeIx) -> String {
+    let graph = setting.graph();
     let target = unbound(graph, node);
-    let name = graph.name(target);
+    let name = setting.original_name(target).unwrap_or_else(|| graph.name(target).into_owned());
     let is_class = graph.edges(target).any(|edge| graph.strings().is(graph.name_ix(edge.to), "system / ClassPositions"));
     let word = if is_class && target == node { "class" } else { "Function" };
     let name = if name.is_empty() { "(anonymous)" } else { &*name };
-    let place = graph
-        .location(target)
-        .zip(script_of(graph, target).filter(|&script| !graph.name(script).is_empty()))
-        .map(|(location, script)| crate::source::Place::new(graph.name(script), location.line + 1, location.column + 1).short());
-    let place = place.map_or_else(String::new, |place| format!(" {place}"));
+    let place = setting.place(target).map_or_else(String::new, |place| format!(" {}", place.short()));
     let bound = if target == node { "" } else { "bound " };
     format!("[{word}{} {bound}{name}{place}]", if word == "class" { "" } else { ":" })
 }
 
 /// Shows `undefined`, `null`, `true`, `false`, accessors, proxies; other internals by their name.
-fn hidden(analysis: &HeapAnalysis, node: NodeIx, limits: Limits) -> Parts {
-    let graph = analysis.graph();
+fn hidden(setting: &Setting<'_>, node: NodeIx, limits: Limits) -> Parts {
+    let graph = setting.graph();
     let name = graph.name(node);
     let words = |head: &str| Parts { head: head.to_owned(), ..Parts::default() };
     match &*name {
@@ -285,15 +282,15 @@ fn hidden(analysis: &HeapAnalysis, node: NodeIx, limits: Limits) -> Parts {
             }
             filler.parts
         }
-        _ => internal(analysis, node, limits),
+        _ => internal(setting, node, limits),
     }
 }
 
 /// Shows one of V8's own objects with everything that it refers to.
-fn internal(analysis: &HeapAnalysis, node: NodeIx, limits: Limits) -> Parts {
-    let graph = analysis.graph();
+fn internal(setting: &Setting<'_>, node: NodeIx, limits: Limits) -> Parts {
+    let graph = setting.graph();
     let name = graph.name(node);
-    let head = if name.is_empty() { analysis.class_name(node).to_owned() } else { cut(&name, limits.text) };
+    let head = if name.is_empty() { setting.analysis.class_name(node).to_owned() } else { cut(&name, limits.text) };
     let mut filler = Filler::new(head, limits);
     for edge in graph.edges(node).filter(|edge| edge.kind != EdgeKind::WEAK) {
         filler.push(|| format!("{}: ", edge_label(graph, edge)), Value::Node(edge.to));
@@ -302,51 +299,52 @@ fn internal(analysis: &HeapAnalysis, node: NodeIx, limits: Limits) -> Parts {
 }
 
 /// Shows a native object: its name, its size, its properties.
-fn native(analysis: &HeapAnalysis, node: NodeIx, limits: Limits) -> Parts {
-    let graph = analysis.graph();
+fn native(setting: &Setting<'_>, node: NodeIx, limits: Limits) -> Parts {
+    let graph = setting.graph();
     let name = graph.name(node);
     let head = match &*name {
         "system / JSArrayBufferData" => format!("<memory of an ArrayBuffer, {} bytes>", graph.raw_self_size(node)),
         _ => cut(&name, limits.text),
     };
-    properties(analysis, node, head, limits)
+    properties(setting, node, head, limits)
 }
 
-fn object(analysis: &HeapAnalysis, node: NodeIx, limits: Limits) -> Parts {
-    let graph = analysis.graph();
+fn object(setting: &Setting<'_>, node: NodeIx, limits: Limits) -> Parts {
+    let graph = setting.graph();
     let name = graph.name(node);
     match &*name {
-        "Array" | "Arguments" => array(analysis, node, &name, limits),
-        "Map" => table(analysis, node, 3, limits),
-        "Set" => table(analysis, node, 2, limits),
-        "WeakMap" | "WeakSet" => weak_table(analysis, node, &name, limits),
+        "Array" | "Arguments" => array(setting, node, &name, limits),
+        "Map" => table(setting, node, 3, limits),
+        "Set" => table(setting, node, 2, limits),
+        "WeakMap" | "WeakSet" => weak_table(setting, node, &name, limits),
         "WeakRef" => weak_ref(graph, node, limits),
         "Promise" => promise(graph, node, limits),
-        "Date" => properties(analysis, node, exact::date(graph, node), limits),
-        "Number" | "String" | "Boolean" | "Symbol" | "BigInt" => boxed(analysis, node, &name, limits),
-        "ArrayBuffer" | "SharedArrayBuffer" => properties(analysis, node, array_buffer(graph, node, &name), limits),
+        "Date" => properties(setting, node, exact::date(graph, node), limits),
+        "Number" | "String" | "Boolean" | "Symbol" | "BigInt" => boxed(setting, node, &name, limits),
+        "ArrayBuffer" | "SharedArrayBuffer" => properties(setting, node, array_buffer(graph, node, &name), limits),
         _ if name.starts_with("system / Context") => context(graph, node, limits),
         _ => {
             if let Some(buffer) = graph.child(node, EdgeKind::INTERNAL, "buffer") {
                 let bytes = backing(graph, buffer).map_or_else(String::new, |bytes| format!(" <view of {bytes} bytes>"));
-                return properties(analysis, node, format!("{name}{bytes}"), limits);
+                return properties(setting, node, format!("{name}{bytes}"), limits);
             }
             if let Some(message) = error_message(graph, node, &name) {
-                return properties(analysis, node, format!("{name}: {}", cut(&message, limits.text)), limits);
+                return properties(setting, node, format!("{name}: {}", cut(&message, limits.text)), limits);
             }
             if let Some(list) = exact::array(graph, node, &name, limits) {
                 return list;
             }
-            let head =
-                if analysis.class_name(node).starts_with('{') { "Object".to_owned() } else { cut(analysis.class_name(node), limits.text) };
-            with_missing_numbers(analysis, node, properties(analysis, node, head, limits), limits)
+            let class = setting.analysis.class_name(node);
+            let original = || setting.original_name(node).unwrap_or_else(|| class.to_owned());
+            let head = if class.starts_with('{') { "Object".to_owned() } else { cut(&original(), limits.text) };
+            with_missing_numbers(setting, node, properties(setting, node, head, limits), limits)
         }
     }
 }
 
 /// Shows properties and elements, in the order of the file. The functions of accessors are shown once, as accessors.
-fn properties(analysis: &HeapAnalysis, node: NodeIx, head: String, limits: Limits) -> Parts {
-    let graph = analysis.graph();
+fn properties(setting: &Setting<'_>, node: NodeIx, head: String, limits: Limits) -> Parts {
+    let graph = setting.graph();
     let mut filler = Filler::new(head, limits);
     fill_properties(graph, node, &mut filler);
     filler.parts
@@ -394,8 +392,8 @@ fn is_identifier(text: &str) -> bool {
 
 /// Adds the properties whose values are numbers, which are not in the file: the hidden class names them. Where other objects go on from
 /// this hidden class, it is not told which names are this object's own: only those before one that is.
-fn with_missing_numbers(analysis: &HeapAnalysis, node: NodeIx, mut parts: Parts, limits: Limits) -> Parts {
-    let graph = analysis.graph();
+fn with_missing_numbers(setting: &Setting<'_>, node: NodeIx, mut parts: Parts, limits: Limits) -> Parts {
+    let graph = setting.graph();
     if graph.held(node, 0).is_some() {
         return parts;
     }
@@ -426,8 +424,8 @@ fn with_missing_numbers(analysis: &HeapAnalysis, node: NodeIx, mut parts: Parts,
 }
 
 /// Shows an array. Its length is not in the file: there is the last element that is, and the room that it has.
-fn array(analysis: &HeapAnalysis, node: NodeIx, name: &str, limits: Limits) -> Parts {
-    let graph = analysis.graph();
+fn array(setting: &Setting<'_>, node: NodeIx, name: &str, limits: Limits) -> Parts {
+    let graph = setting.graph();
     if let Some(list) = exact::array(graph, node, name, limits) {
         return list;
     }
@@ -462,11 +460,11 @@ fn array(analysis: &HeapAnalysis, node: NodeIx, name: &str, limits: Limits) -> P
 }
 
 /// Shows a Map or Set. Its table has three fields, then the buckets, then `width` fields for each entry, of which the last is a number.
-fn table(analysis: &HeapAnalysis, node: NodeIx, width: u64, limits: Limits) -> Parts {
-    let graph = analysis.graph();
+fn table(setting: &Setting<'_>, node: NodeIx, width: u64, limits: Limits) -> Parts {
+    let graph = setting.graph();
     let name = graph.name(node);
-    let Some(table) = graph.child(node, EdgeKind::INTERNAL, "table") else { return properties(analysis, node, name.into_owned(), limits) };
-    if let Some(exact) = exact::table(analysis, (node, table), width, limits) {
+    let Some(table) = graph.child(node, EdgeKind::INTERNAL, "table") else { return properties(setting, node, name.into_owned(), limits) };
+    if let Some(exact) = exact::table(setting, (node, table), width, limits) {
         return exact;
     }
     // There is room for two entries in each bucket.
@@ -487,7 +485,7 @@ fn table(analysis: &HeapAnalysis, node: NodeIx, width: u64, limits: Limits) -> P
         let key = (slot % width == 0).then_some(target);
         let value = if key.is_some() { value } else { Some(target) };
         count += 1;
-        push_entry(analysis, &mut filler, width == 3, key, value);
+        push_entry(setting, &mut filler, width == 3, key, value);
         at += if key.is_some() && value.is_some() { 2 } else { 1 };
     }
     let entries = fields.last().map_or(0, |&(slot, _)| slot / width + 1);
@@ -498,21 +496,21 @@ fn table(analysis: &HeapAnalysis, node: NodeIx, width: u64, limits: Limits) -> P
     filler.parts
 }
 
-fn push_entry(analysis: &HeapAnalysis, filler: &mut Filler, is_map: bool, key: Option<NodeIx>, value: Option<NodeIx>) {
+fn push_entry(setting: &Setting<'_>, filler: &mut Filler, is_map: bool, key: Option<NodeIx>, value: Option<NodeIx>) {
     let words = |node: Option<NodeIx>| node.map_or(Value::Words(PRIMITIVE), Value::Node);
     if !is_map {
         filler.push(String::new, words(key));
         return;
     }
     let label = || match key {
-        Some(key) => format!("{} => ", head(analysis, key, Limits { text: 40, ..Limits::default() })),
+        Some(key) => format!("{} => ", head(setting, key, Limits { text: 40, ..Limits::default() })),
         None => format!("{PRIMITIVE} => "),
     };
     filler.push(label, words(value));
 }
 
-fn weak_table(analysis: &HeapAnalysis, node: NodeIx, name: &str, limits: Limits) -> Parts {
-    let graph = analysis.graph();
+fn weak_table(setting: &Setting<'_>, node: NodeIx, name: &str, limits: Limits) -> Parts {
+    let graph = setting.graph();
     let mut filler = Filler::new(name.to_owned(), limits);
     let table = graph.child(node, EdgeKind::INTERNAL, "table");
     let mut seen = rustc_hash::FxHashSet::default();
@@ -555,19 +553,19 @@ fn promise(graph: &HeapGraph, node: NodeIx, limits: Limits) -> Parts {
     filler.parts
 }
 
-fn boxed(analysis: &HeapAnalysis, node: NodeIx, name: &str, limits: Limits) -> Parts {
-    let graph = analysis.graph();
+fn boxed(setting: &Setting<'_>, node: NodeIx, name: &str, limits: Limits) -> Parts {
+    let graph = setting.graph();
     let is_value =
         |kind: NodeKind| kind.is_string() || matches!(kind, NodeKind::NUMBER | NodeKind::SYMBOL | NodeKind::BIGINT | NodeKind::HIDDEN);
     let value = graph.edges(node).filter(|edge| edge.kind == EdgeKind::HIDDEN).map(|edge| edge.to).find(|&to| is_value(graph.kind(to)));
     let value = match (value, name) {
-        (Some(value), _) => head(analysis, value, limits),
+        (Some(value), _) => head(setting, value, limits),
         (None, "Boolean") => "<boolean>".to_owned(),
         (None, "Number") => number(graph, node).unwrap_or_else(|| NUMBER.to_owned()),
         // A prototype has no value.
-        (None, _) => return properties(analysis, node, name.to_owned(), limits),
+        (None, _) => return properties(setting, node, name.to_owned(), limits),
     };
-    properties(analysis, node, format!("[{name}: {value}]"), limits)
+    properties(setting, node, format!("[{name}: {value}]"), limits)
 }
 
 fn array_buffer(graph: &HeapGraph, node: NodeIx, name: &str) -> String {

@@ -44,8 +44,7 @@ impl Measure {
 
 /// Runs `command` and measures it; fails if it fails or answers nothing.
 pub(crate) fn measure(workspace: &Workspace, command: &[OsString], variables: &[(&str, PathBuf)]) -> Result<Measure> {
-    let out = workspace.cache.join("scratch/measure.json");
-    fs::create_dir_all(workspace.cache.join("scratch"))?;
+    let out = workspace.scratch.join("measure.json");
     let mut child = Command::new(std::env::current_exe()?);
     child.arg("measure").arg(&out).arg("--").args(command).envs(variables.iter().map(|(name, value)| (name, value)));
     let output = child.stdin(Stdio::null()).output()?;

@@ -6,6 +6,7 @@ use heap::held::Primitive;
 use heap::preview::preview;
 use heap::questions::Selector;
 use heap::source::NoFiles;
+use heap::story::Setting;
 use heap::{HeapAnalysis, NodeIx};
 
 /// What an object of a class holds: the property that numbers it, and properties that follow from the number.
@@ -54,9 +55,10 @@ pub(super) fn check(analysis: &HeapAnalysis) -> Result<()> {
     for (class, count, formulas) in NUMBERS {
         numbers(analysis, class, count, formulas).with_context(|| format!("numbers of {class}"))?;
     }
+    let setting = Setting::new(analysis, &NoFiles);
     for (path, expect) in SHOWN {
         let node = only(analysis, path)?;
-        let shown = preview(analysis, node);
+        let shown = preview(&setting, node);
         ensure!(shown == expect, "{path}: {shown}, not {expect}");
     }
     variables(analysis)

@@ -57,7 +57,11 @@ pub(super) fn check_minified(case: &Case) -> Result<()> {
         ensure!(told.iter().any(|told| told.is(part)), "no {part} in {told:?}");
     }
     let query = case.ask(&["query".as_ref(), file, "AuditEntry".as_ref()])?;
-    ensure!(query["objects"]["rows"].as_array().is_some_and(|rows| rows.len() == 500), "no 500 AuditEntry in the answer of query");
+    let rows = query["objects"]["rows"].as_array().context("no objects")?;
+    ensure!(rows.len() == 500, "no 500 AuditEntry in the answer of query");
+    let is_told =
+        |row: &Value| row["name"].as_str().is_some_and(|name| name.starts_with("AuditEntry {")) && row["constructor"] == "AuditEntry";
+    ensure!(rows.iter().all(is_told), "query lists {}", rows[0]);
     let line = source.lines().position(|line| line.starts_with("const legacyRecords")).context("no such line")? + 1;
     let there = case.ask(&["instances".as_ref(), file, format!("minified.ts:{line}").as_ref()])?;
     let rows = there["instances"]["rows"].as_array().context("no instances")?;

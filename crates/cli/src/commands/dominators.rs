@@ -3,6 +3,7 @@
 use clap::Args;
 use heap::preview::Limits;
 use heap::questions::dominators;
+use heap::story::Setting;
 use heap::view::Tree;
 
 use crate::answer::Answer;
@@ -43,12 +44,13 @@ pub(crate) fn run(args: &DominatorsArgs, session: &Session) -> Result<Answer, Co
             (file, vec![root])
         }
     };
-    let analysis = &file.analysis;
+    let files = args.sources.files();
+    let setting = Setting::new(&file.analysis, &*files);
     let limits =
         Limits { entries: session.limit_or(false, 8), nodes: if session.global.json { usize::MAX } else { 400 }, ..Limits::default() };
     let mut tree = Tree { name: "dominators", ..Tree::default() };
     for &node in nodes.iter().take(limits.entries) {
-        let below = dominators(analysis, node, usize::from(args.depth), limits);
+        let below = dominators(&setting, node, usize::from(args.depth), limits);
         tree.columns = below.columns;
         tree.roots.extend(below.roots);
     }

@@ -3,6 +3,7 @@
 use clap::Args;
 use heap::preview::Limits;
 use heap::questions::inspect;
+use heap::story::Setting;
 use heap::view::Tree;
 
 use crate::answer::{Answer, Section};
@@ -43,9 +44,11 @@ pub(crate) fn run(args: &InspectArgs, session: &Session) -> Result<Answer, Comma
     let rows = session.global.limit.filter(|&limit| limit > 0).map_or(usize::MAX, |limit| limit / shown.len().max(1));
     let depth = if rows > 1 { usize::from(args.depth) } else { 0 };
     let limits = Limits { nodes: rows.min(Limits::default().nodes), ..Limits::default() };
+    let files = args.what.sources.files();
+    let setting = Setting::new(&file.analysis, &*files);
     let mut tree = Tree { name: "inspect", ..Tree::default() };
     for &node in shown {
-        let printed = inspect(&file.analysis, node, depth, limits);
+        let printed = inspect(&setting, node, depth, limits);
         tree.columns = printed.columns;
         tree.roots.extend(printed.roots);
     }

@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use heap::questions::{InstanceSort, instances};
+use heap::story::Setting;
 
 use crate::answer::{Answer, Section};
 use crate::args::{FileArg, WhatArg};
@@ -54,5 +55,6 @@ pub(crate) fn run(args: &InstancesArgs, session: &Session) -> Result<Answer, Com
         Sort::SelfSize => InstanceSort::SelfSize,
         Sort::Newest => InstanceSort::Newest,
     };
-    Ok(answer.headed().brief_table(instances(&file.analysis, &nodes, sort, limit), &["class"]))
+    let files = args.what.sources.files();
+    Ok(answer.headed().brief_table(instances(&Setting::new(&file.analysis, &*files), &nodes, sort, limit), &["class"]))
 }

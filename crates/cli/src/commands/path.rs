@@ -16,6 +16,7 @@ use crate::answer::{Answer, Section};
 use crate::args::{FileArg, WhatArg};
 use crate::error::CommandError;
 use crate::progress::unless_stopped;
+use crate::render::number;
 use crate::session::Session;
 use crate::typed::{shell_path, shell_word};
 use crate::what;
@@ -104,8 +105,24 @@ struct Drawn {
     cells: Vec<Cell>,
 }
 
+/// So many hops of a path are drawn at its start, and as many at its end: a linked list is one path of a hundred thousand, which nobody
+/// reads and no reader of JSON takes in at that depth.
+const DRAWN: usize = 100;
+
+/// Leaves out the middle of a long path, and says how much that is.
+fn folded(mut hops: Vec<Drawn>) -> Vec<Drawn> {
+    let left_out = hops.len().saturating_sub(2 * DRAWN);
+    if left_out > 1 {
+        let label = format!("… {} more, all with -q", number::count(left_out as u64));
+        let fold = Drawn { edge: String::new(), label, cells: vec![Cell::None; 3] };
+        hops.splice(DRAWN..DRAWN + left_out, [fold]);
+    }
+    hops
+}
+
 /// Draws a path as a tree of one branch, built from its end so that no depth matters.
 fn drawn(count: u64, hops: Vec<Drawn>) -> TreeNode {
+    let hops = folded(hops);
     let mut below = Vec::new();
     for Drawn { edge, label, mut cells } in hops.into_iter().rev() {
         cells.insert(0, Cell::None);
@@ -139,7 +156,7 @@ fn told(scene: &Scene<'_>, shape: &PathShape) -> Vec<Drawn> {
 fn raw(scene: &Scene<'_>, shape: &PathShape) -> Vec<Drawn> {
     let (analysis, graph) = (scene.analysis, scene.graph());
     let one = |node: NodeIx, edge: String| {
-        let label = format!("{} {}", head(analysis, node, Limits { text: 60, ..Limits::default() }), graph.id(node));
+        let label = format!("{} {}", head(scene, node, Limits { text: 60, ..Limits::default() }), graph.id(node));
         let raw = (!edge.is_empty()).then(|| edge.clone());
         Drawn { edge, label, cells: vec![analysis.retained_size(node).into(), place(scene.place(node).as_ref()), raw.into()] }
     };
@@ -150,4 +167,22 @@ fn raw(scene: &Scene<'_>, shape: &PathShape) -> Vec<Drawn> {
 
 fn place(place: Option<&Place>) -> Cell {
     place.map_or(Cell::None, |place| Cell::Text(place.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_paths_lose_their_middle() {
+        let hops = |count: usize| (0..count).map(|at| Drawn { edge: String::new(), label: at.to_string(), cells: vec![] }).collect();
+        let check = |count: usize, expected: &[(usize, &str)], length: usize| {
+            let folded = folded(hops(count));
+            assert_eq!(folded.len(), length, "{count}");
+            expected.iter().for_each(|&(at, label)| assert_eq!(folded[at].label, label, "{count}"));
+        };
+        check(0, &[], 0);
+        check(201, &[(100, "100"), (200, "200")], 201);
+        check(180_000, &[(99, "99"), (100, "… 179,800 more, all with -q"), (101, "179900"), (200, "179999")], 201);
+    }
 }

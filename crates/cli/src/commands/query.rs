@@ -3,6 +3,7 @@
 use clap::Args;
 use heap::NodeId;
 use heap::questions::{QueryError, QueryMode, query};
+use heap::story::Setting;
 use heap::view::Cell;
 
 use crate::answer::{Answer, Section};
@@ -47,11 +48,15 @@ pub(crate) fn run(args: &QueryArgs, session: &Session) -> Result<Answer, Command
         _ => QueryMode::Js,
     };
     let file = open::read_prepared(&args.file.file, session)?;
-    let table =
-        query(&file.analysis, &*args.sources.files(), &args.class, mode, session.limit(args.quiet)).map_err(|error| match &error {
-            QueryError::NoConstructor { candidates, .. } => what::no_such_class(&args.file.file, error.to_string(), candidates),
-            _ => what::no_such_class(&args.file.file, error.to_string(), &[]),
-        })?;
+    let files = args.sources.files();
+    let limit = session.limit(args.quiet);
+    let table = query(&Setting::new(&file.analysis, &*files), &args.class, mode, limit).map_err(|error| {
+        let candidates = match &error {
+            QueryError::NoConstructor { candidates, .. } if !candidates.is_empty() => candidates.clone(),
+            _ => what::close_classes(&args.class, &file.analysis),
+        };
+        what::no_such_class(&args.file.file, error.to_string(), &candidates)
+    })?;
     if args.quiet {
         let ids = table.rows.iter().flatten().filter_map(|cell| if let Cell::Node(id) = cell { Some(NodeId(*id)) } else { None });
         return Ok(file.answer(session).section(Section::Ids(ids.collect())));

@@ -43,12 +43,9 @@ pub(crate) fn run(args: &RefsArgs, session: &Session) -> Result<Answer, CommandE
     let limit = session.limit(args.quiet);
     let answer = file.answer(session);
     let files = args.what.sources.files();
+    let setting = Setting::new(&file.analysis, &*files);
     let list = |limit| {
-        if args.raw {
-            refs(&file.analysis, &nodes, direction, limit)
-        } else {
-            told_refs(&Setting::new(&file.analysis, &*files), &nodes, direction, limit)
-        }
+        if args.raw { refs(&setting, &nodes, direction, limit) } else { told_refs(&setting, &nodes, direction, limit) }
     };
     if args.quiet {
         return Ok(answer.section(Section::Ids(ends(&list(usize::MAX)).into_iter().take(limit).collect())));

@@ -11,8 +11,11 @@ use super::number;
 use super::style::Style;
 use super::table::{is_text, plain};
 
-/// Levels beyond this are not indented further.
+/// Levels beyond this are not indented further; on a narrow terminal fewer are, so that half of the line is left for labels.
 const DEEPEST_INDENT: usize = 20;
+
+/// The columns that one level takes.
+const INDENT: usize = 3;
 
 /// A label is not cut to less, however narrow the terminal.
 const LEAST_LABEL: usize = 8;
@@ -49,6 +52,12 @@ pub(super) fn write(out: &mut dyn Write, tree: &Tree, style: &Style) -> io::Resu
         writeln!(out, "{}", style.dim(&titles.join("  ")))?;
     }
     visit(tree, &mut |line| write_line(out, tree, line, &numbers, &widths, style))
+}
+
+/// Returns how many levels are indented behind numbers of these widths.
+fn deepest(widths: &[usize], style: &Style) -> usize {
+    let front: usize = widths.iter().map(|width| width + 2).sum();
+    (style.width.saturating_sub(front) / 2 / INDENT).clamp(3, DEEPEST_INDENT)
 }
 
 /// Calls `each` for all nodes, parents before children.
@@ -88,7 +97,7 @@ fn write_line(out: &mut dyn Write, tree: &Tree, line: &Line<'_>, numbers: &[usiz
         front.push_str(&cell);
         front.push_str("  ");
     }
-    let branch = branch(line);
+    let branch = branch(line, deepest(widths, style));
     let texts: Vec<String> = (0..tree.columns.len())
         .filter(|&at| is_text(&tree.columns[at]) && !tree.columns[at].title.is_empty())
         .filter_map(|at| line.node.cells.get(at))
@@ -108,19 +117,19 @@ fn write_line(out: &mut dyn Write, tree: &Tree, line: &Line<'_>, numbers: &[usiz
 /// Says how many children were left out.
 fn write_more(out: &mut dyn Write, line: &Line<'_>, widths: &[usize], style: &Style) -> io::Result<()> {
     let indent = " ".repeat(widths.iter().map(|width| width + 2).sum());
-    let mut text = format!("{indent}{}… {} more", branch(line), number::count(line.node.more));
+    let mut text = format!("{indent}{}… {} more", branch(line, deepest(widths, style)), number::count(line.node.more));
     if columns(&text) > style.width {
         text.truncate(text.len() - " more".len());
     }
     writeln!(out, "{}", style.dim(&style.own(&text)))
 }
 
-fn branch(line: &Line<'_>) -> String {
+fn branch(line: &Line<'_>, deepest: usize) -> String {
     if line.depth == 0 {
         return String::new();
     }
     let mut text = String::new();
-    for level in 1..line.depth.min(DEEPEST_INDENT) {
+    for level in 1..line.depth.min(deepest) {
         text.push_str(if line.open >> level & 1 == 1 { "│  " } else { "   " });
     }
     text.push_str(if line.is_last { "└─ " } else { "├─ " });

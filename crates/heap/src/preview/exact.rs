@@ -2,10 +2,10 @@
 
 use super::{Filler, Limits, Parts, Value, fill_named, fill_properties, head};
 use crate::EdgeName;
-use crate::analysis::HeapAnalysis;
 use crate::graph::{HeapGraph, NodeIx};
 use crate::held::{Held, Primitive};
 use crate::kinds::EdgeKind;
+use crate::story::Setting;
 
 /// The names of an object that were not passed yet, as one walks over its edges.
 pub(super) struct Names<'a> {
@@ -90,9 +90,9 @@ fn empty(count: u64) -> Value {
 
 /// Shows a Map or Set whose table is known word by word: how many entries it has, how many were deleted and how many buckets there are, then
 /// the buckets, then `width` words for each entry, of which the last leads on.
-pub(super) fn table(analysis: &HeapAnalysis, (node, table): (NodeIx, NodeIx), width: u64, limits: Limits) -> Option<Parts> {
+pub(super) fn table(setting: &Setting<'_>, (node, table): (NodeIx, NodeIx), width: u64, limits: Limits) -> Option<Parts> {
     const HEADER: u64 = 3;
-    let graph = analysis.graph();
+    let graph = setting.graph();
     let words = graph.raw_self_size(table) / 8;
     let mut slots: Vec<(u64, Value)> = elements_of_table(graph, table, words as usize)?;
     slots.sort_by_key(|&(slot, _)| slot);
@@ -109,7 +109,7 @@ pub(super) fn table(analysis: &HeapAnalysis, (node, table): (NodeIx, NodeIx), wi
         // A deleted entry has no key.
         let Some(key) = slot(at) else { continue };
         if width == 3 {
-            filler.push(|| format!("{} => ", shown(analysis, &key)), slot(at + 1).unwrap_or(Value::Words(super::PRIMITIVE)));
+            filler.push(|| format!("{} => ", shown(setting, &key)), slot(at + 1).unwrap_or(Value::Words(super::PRIMITIVE)));
         } else {
             filler.push(String::new, key);
         }
@@ -128,9 +128,9 @@ fn elements_of_table(graph: &HeapGraph, table: NodeIx, most: usize) -> Option<Ve
     Some(found)
 }
 
-fn shown(analysis: &HeapAnalysis, value: &Value) -> String {
+fn shown(setting: &Setting<'_>, value: &Value) -> String {
     match value {
-        Value::Node(node) => head(analysis, *node, Limits { text: 40, ..Limits::default() }),
+        Value::Node(node) => head(setting, *node, Limits { text: 40, ..Limits::default() }),
         Value::Words(words) => (*words).to_owned(),
         Value::Text(text) => text.clone(),
     }
@@ -165,6 +165,7 @@ fn iso(time: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::HeapAnalysis;
     use crate::builder::{GraphBuilder, NewName, Node, Target};
     use crate::graph::NodeId;
     use crate::held::Holder;
@@ -236,11 +237,12 @@ mod tests {
             (7, Held { value: Some(number(1.25)), ..Held::default() }),
         ];
         let analysis = HeapAnalysis::new(builder.finish().0.with_holder(Box::new(Told(told))));
-        let shown = |node| crate::preview::preview(&analysis, node);
+        let setting = Setting::new(&analysis, &crate::source::NoFiles);
+        let shown = |node| crate::preview::preview(&setting, node);
         assert_eq!(shown(object), "Session { id: 7, user: 'text', boxed: 1.25, #x: 0.5 }");
         assert_eq!(shown(array), "Array(8) [ -0, 'text', <3 empty items>, 3, <2 empty items> ]");
         assert_eq!(shown(map), "Map(1) { 9 => true }");
         let few = Limits { entries: 2, ..Limits::default() };
-        assert_eq!(crate::preview::preview_within(&analysis, array, few), "Array(8) [ -0, 'text', … 6 more ]");
+        assert_eq!(crate::preview::preview_within(&setting, array, few), "Array(8) [ -0, 'text', … 6 more ]");
     }
 }

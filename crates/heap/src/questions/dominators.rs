@@ -8,6 +8,7 @@ use crate::analysis::HeapAnalysis;
 use crate::classes::ClassIx;
 use crate::graph::NodeIx;
 use crate::preview::{Limits, head};
+use crate::story::Setting;
 use crate::view::{Cell, ColumnKind, TableColumn, Tree, TreeNode};
 
 /// Siblings of one class are folded from this many on.
@@ -20,7 +21,7 @@ const OPENED: usize = 2_000;
 /// and more siblings of one class are one tree node, `Session × 200,000`, without an id; what is below them is folded too. At most
 /// `limits.entries` children of each, and `limits.nodes` in all. O(what is shown, with its siblings).
 #[must_use]
-pub fn dominators(analysis: &HeapAnalysis, of: NodeIx, depth: usize, limits: Limits) -> Tree {
+pub fn dominators(setting: &Setting<'_>, of: NodeIx, depth: usize, limits: Limits) -> Tree {
     let column = |name, title, kind| TableColumn { name, title, kind };
     let columns = vec![
         column("id", "id", ColumnKind::Node),
@@ -30,18 +31,18 @@ pub fn dominators(analysis: &HeapAnalysis, of: NodeIx, depth: usize, limits: Lim
         column("share", "share", ColumnKind::Share),
     ];
     let mut arena = Arena::default();
-    let top = arena.add(None, of, row(analysis, &[of]));
+    let top = arena.add(None, of, row(setting, &[of]));
     let mut level = vec![(top, vec![of])];
     for _ in 0..depth {
         let mut next = Vec::new();
         for (at, members) in level {
-            let mut groups = groups(analysis, &members);
+            let mut groups = groups(setting.analysis, &members);
             let room = limits.entries.min(limits.nodes.saturating_sub(arena.len()));
             let left_out: usize = groups.iter().skip(room).map(Vec::len).sum();
             arena.node(at).more = left_out as u64;
             groups.truncate(room);
             for group in groups {
-                let child = arena.add(Some(at), group[0], row(analysis, &group));
+                let child = arena.add(Some(at), group[0], row(setting, &group));
                 next.push((child, group));
             }
         }
@@ -50,13 +51,14 @@ pub fn dominators(analysis: &HeapAnalysis, of: NodeIx, depth: usize, limits: Lim
     arena.finish(Tree { name: "dominators", columns, roots: Vec::new() })
 }
 
-fn row(analysis: &HeapAnalysis, members: &[NodeIx]) -> TreeNode {
+fn row(setting: &Setting<'_>, members: &[NodeIx]) -> TreeNode {
+    let analysis = setting.analysis;
     let sum = |size: &dyn Fn(NodeIx) -> u64| members.iter().map(|&node| size(node)).sum::<u64>();
     let retained = sum(&|node| analysis.retained_size(node));
     let (label, id) = match members {
         [only] if *only == analysis.graph().root() => ("(root)".to_owned(), analysis.graph().id(*only).into()),
-        [only] => (head(analysis, *only, Limits { text: 60, ..Limits::default() }), analysis.graph().id(*only).into()),
-        _ => (format!("{} × {}", analysis.class_name(members[0]), grouped(members.len())), Cell::None),
+        [only] => (head(setting, *only, Limits { text: 60, ..Limits::default() }), analysis.graph().id(*only).into()),
+        _ => (format!("{} × {}", setting.class_of(members[0]), grouped(members.len())), Cell::None),
     };
     let size = sum(&|node| analysis.self_size(node));
     let cells = vec![id, (members.len() as u64).into(), size.into(), retained.into(), share(analysis, retained)];

@@ -1,9 +1,9 @@
 //! The objects that a selector stands for, with their sizes.
 
 use super::{distance_cell, top};
-use crate::analysis::HeapAnalysis;
 use crate::graph::NodeIx;
 use crate::preview::preview;
+use crate::story::Setting;
 use crate::view::{ColumnKind, Table};
 
 /// By what instances are sorted, largest first.
@@ -20,7 +20,7 @@ pub enum InstanceSort {
 
 /// Lists nodes: columns `id, name, class, self_size, retained_size, distance`, where `name` is a one-line preview. O(nodes given).
 #[must_use]
-pub fn instances(analysis: &HeapAnalysis, nodes: &[NodeIx], sort: InstanceSort, limit: usize) -> Table {
+pub fn instances(setting: &Setting<'_>, nodes: &[NodeIx], sort: InstanceSort, limit: usize) -> Table {
     let columns = [
         ("id", "id", ColumnKind::Node),
         ("name", "object", ColumnKind::Text),
@@ -30,7 +30,7 @@ pub fn instances(analysis: &HeapAnalysis, nodes: &[NodeIx], sort: InstanceSort, 
         ("distance", "distance", ColumnKind::Count),
     ];
     let mut table = Table::new("instances", &columns);
-    let graph = analysis.graph();
+    let (analysis, graph) = (setting.analysis, setting.graph());
     let first = top(nodes.to_vec(), limit, |node| match sort {
         InstanceSort::Retained => analysis.retained_size(node),
         InstanceSort::SelfSize => analysis.self_size(node),
@@ -39,7 +39,7 @@ pub fn instances(analysis: &HeapAnalysis, nodes: &[NodeIx], sort: InstanceSort, 
     for node in first {
         table.push(vec![
             graph.id(node).into(),
-            preview(analysis, node).into(),
+            preview(setting, node).into(),
             analysis.class_name(node).into(),
             analysis.self_size(node).into(),
             analysis.retained_size(node).into(),

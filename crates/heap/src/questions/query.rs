@@ -3,12 +3,10 @@
 use rustc_hash::FxHashMap;
 
 use super::{distance_cell, top};
-use crate::analysis::HeapAnalysis;
 use crate::graph::{HeapGraph, NodeIx};
 use crate::kinds::{EdgeKind, NodeKind};
 use crate::names;
 use crate::preview::preview;
-use crate::source::SourceFiles;
 use crate::story::Setting;
 use crate::strings::StrIx;
 use crate::view::{ColumnKind, Table};
@@ -41,11 +39,11 @@ pub enum QueryError {
 
 /// Lists the objects of a class: columns `id, name, constructor, self_size, retained_size, distance`; `name` is a one-line preview,
 /// `constructor` the class whose prototype is the object's own. All constructors of that name count: in the script, else
-/// in the source before it was minified, if `files` may be read that tell. O(edges).
+/// in the source before it was minified. O(edges).
 ///
 /// # Errors
 /// When there is no constructor of that name.
-pub fn query(analysis: &HeapAnalysis, files: &dyn SourceFiles, class: &str, mode: QueryMode, limit: usize) -> Result<Table, QueryError> {
+pub fn query(setting: &Setting<'_>, class: &str, mode: QueryMode, limit: usize) -> Result<Table, QueryError> {
     let columns = [
         ("id", "id", ColumnKind::Node),
         ("name", "object", ColumnKind::Text),
@@ -54,18 +52,19 @@ pub fn query(analysis: &HeapAnalysis, files: &dyn SourceFiles, class: &str, mode
         ("retained_size", "retained", ColumnKind::Bytes),
         ("distance", "distance", ColumnKind::Count),
     ];
-    let graph = analysis.graph();
+    let (analysis, graph) = (setting.analysis, setting.graph());
     let chains = Chains::of(graph);
-    let wanted = chains.prototypes_of(analysis, files, class)?;
+    let wanted = chains.prototypes_of(setting, class)?;
     let found = chains.members(graph, &wanted, mode);
+    let named = |constructor| setting.original_name(constructor).unwrap_or_else(|| graph.name(constructor).into_owned());
     let mut table = Table::new("objects", &columns);
     let total = found.len();
     for node in top(found, limit, |node| analysis.retained_size(node)) {
         let constructor = chains.prototype(node).and_then(|prototype| chains.constructors.get(&prototype.0));
         table.push(vec![
             graph.id(node).into(),
-            preview(analysis, node).into(),
-            constructor.map(|&constructor| graph.name(constructor).into_owned()).into(),
+            preview(setting, node).into(),
+            constructor.map(|&constructor| named(constructor)).into(),
             analysis.self_size(node).into(),
             analysis.retained_size(node).into(),
             distance_cell(analysis.distance(node)),
@@ -119,14 +118,13 @@ impl Chains {
     }
 
     /// Finds the prototypes of the constructors of that name: in the script, else in the source before it was minified.
-    fn prototypes_of(&self, analysis: &HeapAnalysis, files: &dyn SourceFiles, class: &str) -> Result<Vec<u32>, QueryError> {
-        let graph = analysis.graph();
+    fn prototypes_of(&self, setting: &Setting<'_>, class: &str) -> Result<Vec<u32>, QueryError> {
+        let graph = setting.graph();
         let those = |named: &dyn Fn(NodeIx) -> bool| -> Vec<u32> {
             self.constructors.iter().filter(|(_, constructor)| named(**constructor)).map(|(&prototype, _)| prototype).collect()
         };
         let mut found = those(&|constructor| graph.strings().is(graph.name_ix(constructor), class));
         if found.is_empty() {
-            let setting = Setting::new(analysis, files);
             found = those(&|constructor| setting.original_name(constructor).is_some_and(|name| name == class));
         }
         if !found.is_empty() {

@@ -28,8 +28,8 @@ pub enum Direction {
 /// `yes`, `weak`, `shortcut`, `ephemeron` (the value of a WeakMap lives as long as both table and key), `no` (DevTools leaves the edge out
 /// of dominators). Edges that retain come first, then those of the nearest to the root. O(edges), the first time.
 #[must_use]
-pub fn refs(analysis: &HeapAnalysis, nodes: &[NodeIx], direction: Direction, limit: usize) -> Table {
-    let graph = analysis.graph();
+pub fn refs(setting: &Setting<'_>, nodes: &[NodeIx], direction: Direction, limit: usize) -> Table {
+    let (analysis, graph) = (setting.analysis, setting.graph());
     let mut found: Vec<Ref> = Vec::new();
     for &of in nodes {
         let one = |from, other, edge| Ref { of, other, from, edge, words: edge_label(graph, edge) };
@@ -38,7 +38,7 @@ pub fn refs(analysis: &HeapAnalysis, nodes: &[NodeIx], direction: Direction, lim
             Direction::To => found.extend(graph.edges(of).map(|edge| one(of, edge.to, edge))),
         }
     }
-    table(analysis, found, direction, limit, |node| head(analysis, node, Limits { text: 60, ..Limits::default() }))
+    table(analysis, found, direction, limit, |node| head(setting, node, Limits { text: 60, ..Limits::default() }))
 }
 
 /// As `refs`, in the words of a story: tables and other parts of an object are that object, `[value]` of a Map in place of `(internal 68)`

@@ -254,7 +254,14 @@ impl<'a> Setting<'a> {
     pub fn head(&self, node: NodeIx) -> String {
         let graph = self.graph();
         let is_own = calls::called(graph, node).is_some() || calls::settled_by(graph, node).is_some();
-        if is_own { self.label(node) } else { head(self.analysis, node, Limits { text: 60, ..Limits::default() }) }
+        if is_own { self.label(node) } else { head(self, node, Limits { text: 60, ..Limits::default() }) }
+    }
+
+    /// Returns the name of a node's class, in the source where a source map tells.
+    #[must_use]
+    pub fn class_of(&self, node: NodeIx) -> String {
+        let class = self.analysis.classes().get(self.analysis.class(node));
+        self.original_class(class).unwrap_or_else(|| class.name.clone())
     }
 
     fn function(&self, closure: NodeIx) -> String {

@@ -6,6 +6,7 @@ use heap::filters::Filter;
 use heap::preview::{Limits, preview};
 use heap::questions::*;
 use heap::source::{NoFiles, SourceFiles};
+use heap::story::Setting;
 use heap::view::{Cell, Table, Tree, TreeNode};
 use heap::{EdgeKind, GraphBuilder, HeapAnalysis, Location, NodeId, NodeIx, NodeKind};
 
@@ -137,6 +138,11 @@ const CACHE: &str = r"
     29 @ 7 11 3
 ";
 
+/// Names as the snapshot has them.
+fn plain(analysis: &HeapAnalysis) -> Setting<'_> {
+    Setting::new(analysis, &NoFiles)
+}
+
 fn node(analysis: &HeapAnalysis, id: u64) -> NodeIx {
     analysis.graph().find_id(NodeId(id)).expect("a node of that id")
 }
@@ -144,7 +150,7 @@ fn node(analysis: &HeapAnalysis, id: u64) -> NodeIx {
 #[test]
 fn inspects_maps_circles_and_missing_numbers() {
     let analysis = heap(CACHE);
-    let tree = inspect(&analysis, node(&analysis, 5), 3, Limits::default());
+    let tree = inspect(&plain(&analysis), node(&analysis, 5), 3, Limits::default());
     insta::assert_snapshot!(tree_text(&tree), @r#"
     Cache [@5 400]
       byId: Map(2) [@7 376]
@@ -156,13 +162,13 @@ fn inspects_maps_circles_and_missing_numbers() {
           id: <number> [- -]
           user: <number> [- -]
     "#);
-    insta::assert_snapshot!(preview(&analysis, node(&analysis, 7)), @r#"Map(2) { 'a' => Session, 'b' => Session }"#);
+    insta::assert_snapshot!(preview(&plain(&analysis), node(&analysis, 7)), @r#"Map(2) { 'a' => Session, 'b' => Session }"#);
 }
 
 #[test]
 fn inspect_stops_at_its_limits() {
     let analysis = heap(CACHE);
-    let tree = inspect(&analysis, node(&analysis, 7), 4, Limits { entries: 1, nodes: 3, ..Limits::default() });
+    let tree = inspect(&plain(&analysis), node(&analysis, 7), 4, Limits { entries: 1, nodes: 3, ..Limits::default() });
     insta::assert_snapshot!(tree_text(&tree), @r#"
     Map(2) [@7 376] … 1 more
       'a' => Session [@21 72] … 2 more
@@ -260,12 +266,12 @@ fn selectors_find_ids_classes_lines_and_paths() {
 #[test]
 fn refs_tell_how() {
     let analysis = heap(CACHE);
-    insta::assert_snapshot!(text(&refs(&analysis, &[node(&analysis, 21)], Direction::From, 10)), @r#"
+    insta::assert_snapshot!(text(&refs(&plain(&analysis), &[node(&analysis, 21)], Direction::From, 10)), @r#"
     id | name | edge | kind | retains | self_size | retained_size | distance | of | raw_id | raw_edge
     @9 | (array) | (internal 6) | internal | yes | 0 | 192 | 4 | @21 | @9 | (internal 6)
     @21 | Session | .self | property | no | 40 | 72 | 5 | @21 | @21 | .self
     "#);
-    let setting = heap::story::Setting::new(&analysis, &heap::source::NoFiles);
+    let setting = plain(&analysis);
     insta::assert_snapshot!(text(&told_refs(&setting, &[node(&analysis, 21)], Direction::From, 10)), @r#"
     id | name | edge | kind | retains | self_size | retained_size | distance | of | raw_id | raw_edge
     @7 | Map(2) | [value] | internal | yes | 184 | 376 | 3 | @21 | @9 | (internal 6)
@@ -278,7 +284,7 @@ fn refs_tell_how() {
     @21 | Session | [value] | internal | yes | 40 | 72 | 5 | @7 | @21 | (internal 6)
     @23 | Session | [value] | internal | yes | 40 | 40 | 5 | @7 | @23 | (internal 9)
     "#);
-    insta::assert_snapshot!(text(&instances(&analysis, &[node(&analysis, 21), node(&analysis, 23)], InstanceSort::Newest, 1)), @r#"
+    insta::assert_snapshot!(text(&instances(&plain(&analysis), &[node(&analysis, 21), node(&analysis, 23)], InstanceSort::Newest, 1)), @r#"
     id | name | class | self_size | retained_size | distance
     @23 | Session { id: <number>, user: <number> } | Session | 40 | 40 | 5
     of 2
@@ -288,7 +294,7 @@ fn refs_tell_how() {
 #[test]
 fn paths_go_up_to_the_roots() {
     let analysis = heap(CACHE);
-    let tree = retainers_tree(&analysis, node(&analysis, 25), heap::paths::PathLimits::default());
+    let tree = retainers_tree(&plain(&analysis), node(&analysis, 25), heap::paths::PathLimits::default());
     insta::assert_snapshot!(tree_text(&tree), @r#"
     'user-1' [@25 - 6 32]
       .user Session [@21 property 5 72]
@@ -336,13 +342,10 @@ fn memory_adds_up() {
 #[test]
 fn queries_count_as_node_does() {
     let analysis = heap(CACHE);
-    let count = |mode| query(&analysis, &heap::source::NoFiles, "Session", mode, 10).map(|table| table.total_rows);
+    let count = |mode| query(&plain(&analysis), "Session", mode, 10).map(|table| table.total_rows);
     assert_eq!(count(QueryMode::Js), Ok(2));
     assert_eq!(count(QueryMode::Exact), Ok(2));
-    assert!(
-        query(&analysis, &heap::source::NoFiles, "Sess", QueryMode::Js, 10)
-            .is_err_and(|error| format!("{error:?}").contains("\"Session\""))
-    );
+    assert!(query(&plain(&analysis), "Sess", QueryMode::Js, 10).is_err_and(|error| format!("{error:?}").contains("\"Session\"")));
 }
 
 /// `class B extends A`, one instance of each: `v8.queryObjects(A)` counts 3, since `B.prototype` inherits from `A.prototype`.
@@ -370,7 +373,7 @@ fn queries_follow_derived_classes() {
         15 .__proto__ 11
     ",
     );
-    let count = |class, mode| query(&analysis, &heap::source::NoFiles, class, mode, 10).map(|table| table.total_rows).unwrap_or_default();
+    let count = |class, mode| query(&plain(&analysis), class, mode, 10).map(|table| table.total_rows).unwrap_or_default();
     assert_eq!([QueryMode::Js, QueryMode::Subclasses, QueryMode::Exact].map(|mode| count("A", mode)), [3, 2, 1]);
     assert_eq!([QueryMode::Js, QueryMode::Subclasses, QueryMode::Exact].map(|mode| count("B", mode)), [1, 1, 1]);
 }
@@ -382,7 +385,7 @@ fn dominators_fold_siblings() {
         drawing += &format!("{id} object Session 40\n5 #{id} {id}\n{} string text 10\n{id} .text {}\n", id + 100, id + 100);
     }
     let analysis = heap(&drawing);
-    let tree = dominators(&analysis, analysis.graph().root(), 4, Limits::default());
+    let tree = dominators(&plain(&analysis), analysis.graph().root(), 4, Limits::default());
     insta::assert_snapshot!(tree_text(&tree), @r#"
     (root) [@1 1 0 274 1.00]
       global [@3 1 8 274 1.00]
