@@ -29,6 +29,7 @@ use std::cmp::Ordering;
 use crate::analysis::{Cancelled, HeapAnalysis};
 use crate::cut::Cutter;
 use crate::graph::NodeId;
+use crate::kinds::NodeKind;
 use crate::progress::{Phase, Progress};
 use crate::source::{NoFiles, Owner, Place, SourceFiles, SourceLine};
 use crate::story::{Lineage, Scene, Story};
@@ -166,6 +167,8 @@ pub struct Finding {
     pub count: u64,
     /// The class of those objects.
     pub class: String,
+    /// The kind of those objects: values like strings are told of only where no object stands beside them.
+    pub kind: NodeKind,
     /// Whose code holds them.
     pub owner: Owner,
     /// The line of source to look at first.
@@ -210,8 +213,21 @@ impl Finding {
         self.others.contains(&other.holder) || other.others.contains(&self.holder)
     }
 
+    /// Says whether two findings are about the two halves of one collection's entries: of a Map's keys and values there are as many.
+    fn is_beside(&self, other: &Self) -> bool {
+        self.holder == other.holder && self.count == other.count
+    }
+
+    /// Says whether it is about objects, which a program's text names, and not about values: strings, symbols, numbers.
+    fn is_of_objects(&self) -> bool {
+        !(self.kind.is_string() || matches!(self.kind, NodeKind::SYMBOL | NodeKind::NUMBER | NodeKind::BIGINT))
+    }
+
     /// Ranks as high as another finding of the same leak would, and says that it stands for that.
     fn take_in(&mut self, other: &Self) {
+        if self.is_beside(other) {
+            self.weight = self.weight.max(other.weight);
+        }
         if self.holder == other.holder || !self.shares(other) {
             return;
         }
@@ -480,9 +496,11 @@ pub(crate) fn merge(findings: &mut Vec<Finding>, mut found: Finding) {
     }
 }
 
-/// Says which of two findings about one thing is told: of one leak in two places that whose line is known, else the larger.
+/// Says which of two findings about one thing is told: of one leak in two places that whose line is known, of a Map's keys and values those
+/// that are objects, else the larger.
 fn precedence(a: &Finding, b: &Finding) -> Ordering {
     let is_placed = |finding: &Finding| finding.location.as_ref().is_some_and(|place| case::is_own(place) && place.line > 0);
     let placed = if a.shares(b) { is_placed(a).cmp(&is_placed(b)) } else { Ordering::Equal };
-    placed.then(score(a).total_cmp(&score(b)))
+    let objects = if a.is_beside(b) { a.is_of_objects().cmp(&b.is_of_objects()) } else { Ordering::Equal };
+    placed.then(objects).then(score(a).total_cmp(&score(b)))
 }

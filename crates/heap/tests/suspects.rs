@@ -9,8 +9,13 @@ use heap::suspects::{Options, Report, Rule, VerdictKind};
 use heap::{Cancelled, EdgeKind, GraphBuilder, HeapAnalysis, Location, NodeIx, NodeKind, Phase, Progress, Silent};
 use proptest::prelude::*;
 
+#[path = "suspects/halves.rs"]
+mod halves;
+#[path = "suspects/lists.rs"]
+mod lists;
 #[path = "suspects/log.rs"]
 mod log;
+use lists::list;
 use log::log;
 
 fn find(analysis: &HeapAnalysis, options: &Options<'_>) -> Report {
@@ -346,32 +351,6 @@ fn one_snapshot_is_enough_for_a_closure_chain() {
     assert_eq!((finding.rule, finding.count), ("closure-chain", 1999), "{finding:?}");
     let cut = finding.story.cut().and_then(|hop| hop.edge.as_ref());
     assert_eq!(cut.map(|edge| (edge.text.as_str(), edge.times, edge.frees)), Some(("variable original", 1999, Some(finding.bytes))));
-}
-
-/// A linked list of so many jobs: `cache` holds the first, each the next by `next`.
-fn list(jobs: u64) -> HeapAnalysis {
-    let mut app = App::new();
-    let (mut holder, mut name, mut edge) = (app.table, "516", EdgeKind::INTERNAL);
-    for nth in 0..jobs {
-        let job = app.builder.node(Node::new(NodeKind::OBJECT, "Job", 1001 + nth * 2, 400));
-        app.builder.edge(holder, edge, NewName::Text(name), Target::Node(job));
-        (holder, name, edge) = (job, "next", EdgeKind::PROPERTY);
-    }
-    HeapAnalysis::new(app.builder.finish().0)
-}
-
-#[test]
-fn a_long_list_is_a_leak_only_where_it_grows() {
-    for (lengths, expected) in [([3000, 3000, 3000], VerdictKind::LargeButFlat), ([1000, 2000, 3000], VerdictKind::Growing)] {
-        let snapshots = lengths.map(list);
-        assert_eq!(compare(&snapshots.each_ref(), &Options::default()).verdict.kind, expected, "{lengths:?}");
-    }
-    let alone = find(&list(3000), &Options::default());
-    assert_eq!(alone.verdict.kind, VerdictKind::Suspect);
-    assert!(
-        alone.findings.iter().all(|finding| finding.rule != "closure-chain" && finding.limits.starts_with("one snapshot")),
-        "{alone:?}"
-    );
 }
 
 #[test]
