@@ -100,7 +100,13 @@ fn parts(line: &Line, texts: &[String]) -> Vec<Part> {
 fn shorten(parts: &mut Vec<Part>, line: &Line, style: &Style) {
     let whole = |parts: &[Part]| parts.iter().map(|part| columns(&part.text)).sum::<usize>();
     let excess = |parts: &[Part]| whole(parts).saturating_sub(style.width);
-    for at in 0..parts.len() {
+    let is_prose = match line.as_slice() {
+        [Piece::Plain(_)] => true,
+        [Piece::Faint(label), ..] => label.ends_with(' '),
+        _ => false,
+    };
+    // The `=` of a line of source is no bar.
+    for at in 0..if is_prose { 0 } else { parts.len() } {
         if let Some(shortest) = parts[at].shortest_bar() {
             let room = columns(&parts[at].text).saturating_sub(excess(parts)).max(shortest);
             parts[at].text = parts[at].text.chars().take(room).collect();
@@ -110,11 +116,6 @@ fn shorten(parts: &mut Vec<Part>, line: &Line, style: &Style) {
     while parts.last().is_some_and(Part::is_gap) {
         parts.pop();
     }
-    let is_prose = match line.as_slice() {
-        [Piece::Plain(_)] => true,
-        [Piece::Faint(label), ..] => label.ends_with(' '),
-        _ => false,
-    };
     let gap = if is_prose { usize::MAX } else { GAP };
     while let Some((at, room)) = next_cut(parts, Part::is_gap, gap, excess(parts)) {
         parts[at].text.truncate(room);
@@ -247,6 +248,18 @@ mod tests {
                   and 2,100 strings of 64
                   characters each
         "#);
+    }
+
+    #[test]
+    fn source_lines_keep_their_signs() {
+        let look = vec![
+            Piece::Faint("   look   ".to_owned()),
+            Piece::Code("list.js:2:34".to_owned()),
+            Piece::Plain("  class Log { constructor() { this.head = null; } isEmpty() { return this.head == null; } # ~ █ }".to_owned()),
+        ];
+        let text = rendered(&[look], 40);
+        let words: Vec<&str> = text.split_whitespace().collect();
+        assert_eq!(words[2..].join(" "), "class Log { constructor() { this.head = null; } isEmpty() { return this.head == null; } # ~ █ }");
     }
 
     #[test]
