@@ -67,7 +67,7 @@ fn finding_lines(lines: &mut Vec<Line>, number: usize, finding: &Finding) {
         lines.push(vec![Piece::Faint(format!("   {behind}"))]);
     }
     if let Some(growth) = &finding.growth {
-        lines.push(vec![Piece::Plain("   grew   ".to_owned()), Piece::Plain(growth_text(growth))]);
+        lines.push(vec![Piece::Plain("   grew   ".to_owned()), Piece::Plain(finding_growth(growth))]);
     }
     lines.extend(story_lines(&finding.story));
     labelled(lines, "why", &finding.why.join("; "));
@@ -179,11 +179,24 @@ fn with_place(mut line: Line, place: Option<&Place>, size: Option<String>) -> Li
     line
 }
 
+/// Says how a finding grew. By path only the numbers compare: the size in the title is worked out in another way.
+fn finding_growth(growth: &Growth) -> String {
+    match growth.matched {
+        Matched::ById => growth_text(growth),
+        Matched::ByPath => format!("{}{BY_PATH}", steps(&growth.counts, number::count)),
+    }
+}
+
+const BY_PATH: &str = "  (different processes, matched by path)";
+
+fn steps(numbers: &[u64], show: fn(u64) -> String) -> String {
+    numbers.iter().map(|&number| show(number)).collect::<Vec<_>>().join(" → ")
+}
+
 fn growth_text(growth: &Growth) -> String {
-    let steps = |numbers: &[u64], show: fn(u64) -> String| numbers.iter().map(|&number| show(number)).collect::<Vec<_>>().join(" → ");
     let how = match growth.matched {
         Matched::ById => "",
-        Matched::ByPath => "  (different processes, matched by path)",
+        Matched::ByPath => BY_PATH,
     };
     // One object stays one: its size only tells.
     let is_one = growth.counts.iter().all(|&count| count == 1);
