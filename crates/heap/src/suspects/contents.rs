@@ -72,12 +72,16 @@ pub(crate) fn cut(scene: &Scene<'_>, lineage: &Lineage, cutter: &Cutter<'_>, cas
     Cut { words, names, others: shared.others, way, freed: shared.freed }
 }
 
-/// Names other holders, each once.
+/// Names other holders: those of one name by the next word of their paths too, and by their number where that is the same.
 fn named(scene: &Scene<'_>, case: &Case, others: &[Other]) -> String {
-    let mut names: Vec<String> = Vec::new();
-    for name in others.iter().map(|other| name_of(scene, case, other)) {
-        if !names.contains(&name) {
-            names.push(name);
+    let short: Vec<String> = others.iter().map(|other| name_of(scene, case, other, 1)).collect();
+    let many = |name: &String| short.iter().filter(|&other| other == name).count() > 1;
+    let mut names: Vec<(String, u64)> = Vec::new();
+    for (other, name) in others.iter().zip(&short) {
+        let name = if many(name) { name_of(scene, case, other, 2) } else { name.clone() };
+        match names.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, count)) => *count += 1,
+            None => names.push((name, 1)),
         }
     }
     if names.len() > NAMED + 1 {
@@ -85,6 +89,8 @@ fn named(scene: &Scene<'_>, case: &Case, others: &[Other]) -> String {
         names.truncate(NAMED);
         names.push(format!("{more} more"));
     }
+    let counted = |(name, count): (String, u64)| if count > 1 { format!("{} × {name}", grouped(count)) } else { name };
+    let mut names: Vec<String> = names.into_iter().map(counted).collect();
     joined(&names)
 }
 
@@ -221,8 +227,8 @@ fn stay(scene: &Scene<'_>, lineage: &Lineage, case: &Case, shared: &Shared, way:
     })
 }
 
-/// Names another holder as the program does: by its class and the last word on its path; a root by what it holds.
-fn name_of(scene: &Scene<'_>, case: &Case, other: &Other) -> String {
+/// Names another holder as the program does: by its class and the last words on its path; a root by what it holds.
+fn name_of(scene: &Scene<'_>, case: &Case, other: &Other, words: usize) -> String {
     let graph = scene.graph();
     let thing = match graph.kind(other.example) {
         // The root of one handle: `Node / MessagePort`.
@@ -237,11 +243,16 @@ fn name_of(scene: &Scene<'_>, case: &Case, other: &Other) -> String {
         return format!("native code ({})", what());
     }
     let (_, steps) = scene.paths.path(graph, other.holder);
-    let word = steps.iter().rev().find(|step| matches!(step.edge.kind, EdgeKind::PROPERTY | EdgeKind::CONTEXT));
-    let label = scene.label(other.holder);
-    match word {
-        Some(step) if step.edge.kind == EdgeKind::CONTEXT => format!("{label} {}", graph.edge_text(step.edge)),
-        Some(step) => format!("{label} {}", crate::story::property_word(&graph.edge_text(step.edge))),
-        None => label,
+    let mut name = String::new();
+    // A variable is where a path begins for people.
+    for step in steps.iter().rev().filter(|step| matches!(step.edge.kind, EdgeKind::PROPERTY | EdgeKind::CONTEXT)).take(words) {
+        let text = graph.edge_text(step.edge);
+        let is_variable = step.edge.kind == EdgeKind::CONTEXT;
+        name.insert_str(0, &if is_variable { text.into_owned() } else { crate::story::property_word(&text) });
+        if is_variable {
+            break;
+        }
     }
 }
+    let label = scene.label(other.holder);
+    if name.is_empty() { label } else { format!("{label} {name}") }
