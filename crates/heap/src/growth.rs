@@ -24,6 +24,7 @@ use crate::suspects::cohorts::Cohorts;
 use crate::suspects::contents;
 use crate::suspects::large;
 use crate::suspects::{ClassGrowth, Finding, Growth, Matched, Options, Report, Verdict, VerdictKind, held_by, merge, score, step};
+use crate::suspects::promises;
 
 use ids::IdSet;
 use trends::Trend;
@@ -183,14 +184,17 @@ impl<'a> Comparison<'a> {
 
     fn case(&self, trend: &Trend, old: Old) -> Case {
         let cluster = trend.cluster;
-        let steps = trend.steps();
+        // Several things that a promise holds make one wait for it.
+        let parts = promises::parts(&self.last, cluster.holder, cluster.example, cluster.count + old.count);
+        let steps: Vec<u64> = trend.steps().iter().map(|step| step / parts).collect();
         let mut why = vec![format!("grew by {} in {} step{}", join(&steps), steps.len(), if steps.len() == 1 { "" } else { "s" })];
         if self.snapshots.len() > 2 && self.matched == Matched::ById {
             let before = trend.counts.iter().rev().nth(1).copied().unwrap_or(0);
-            why.push(format!("{} of the {} that were new one snapshot before are still there", grouped(cluster.survived), grouped(before)));
+            let (survived, before) = (grouped(cluster.survived / parts), grouped(before / parts));
+            why.push(format!("{survived} of the {before} that were new one snapshot before are still there"));
         }
         let growth = Growth {
-            counts: trend.counts.iter().map(|count| count + old.count).collect(),
+            counts: trend.counts.iter().map(|count| (count + old.count) / parts).collect(),
             bytes: trend.bytes.iter().map(|bytes| bytes.saturating_add(old.bytes)).collect(),
             matched: self.matched,
         };

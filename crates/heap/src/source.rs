@@ -1,9 +1,10 @@
 //! Where code was written: script, line and column of functions and classes, source text, source maps, and whose code it is.
 //!
 //! The graph tells script, line and column; `scripts` resolves closures to scripts, `scopes` names variables, `text` finds declarations in
-//! source text, `maps` applies source maps, `originals` and `outline` find the names that were minified, `owner` tells app code from packages and Node.js itself. Nothing here reads files: a
-//! `SourceFiles` does.
+//! source text, `awaits` the line at which a call waits, `maps` applies source maps, `originals` and `outline` find the names that were minified,
+//! `owner` tells app code from packages and Node.js itself. Nothing here reads files: a `SourceFiles` does.
 
+mod awaits;
 mod locations;
 pub mod maps;
 pub mod originals;
@@ -17,6 +18,7 @@ use std::fmt;
 
 use crate::graph::NodeIx;
 
+pub use awaits::{awaiting, racing};
 pub use locations::Locations;
 pub(crate) use locations::LocationsBuilder;
 pub use originals::Originals;

@@ -15,6 +15,8 @@ mod halves;
 mod lists;
 #[path = "suspects/log.rs"]
 mod log;
+#[path = "suspects/waits.rs"]
+mod waits;
 use lists::list;
 use log::log;
 

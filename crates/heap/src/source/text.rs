@@ -98,7 +98,7 @@ impl<'a> Declarations<'a> {
 }
 
 /// Returns where in a text a position is.
-fn offset(text: &str, (line, column): Position) -> Option<usize> {
+pub(super) fn offset(text: &str, (line, column): Position) -> Option<usize> {
     let skipped = line.checked_sub(1)? as usize;
     let start = text.split_inclusive('\n').take(skipped).map(str::len).sum::<usize>();
     let units = column.saturating_sub(1) as usize;
@@ -180,7 +180,7 @@ pub fn line_around(text: &str, line: u32, column: u32, limit: usize) -> Option<S
     Some(format!("{left}{}{right}", cut.trim()))
 }
 
-fn position(text: &str, at: usize) -> Position {
+pub(super) fn position(text: &str, at: usize) -> Position {
     let before = text.get(..at).unwrap_or_default();
     let line = before.matches('\n').count() as u32 + 1;
     let start = before.rfind('\n').map_or(0, |newline| newline + 1);

@@ -3,7 +3,7 @@
 
 use crate::bitset::Bitset;
 use crate::graph::{EdgeName, NodeIx};
-use crate::kinds::NodeKind;
+use crate::kinds::{EdgeKind, NodeKind};
 use crate::story::scene::Scene;
 
 /// No node.
@@ -101,10 +101,15 @@ fn run(scene: &Scene<'_>, above: NodeIx, node: NodeIx) -> Run {
     if names.class_map.is(name) || names.class_set.is(name) || names.class_array.is(name) {
         return Run::Nested;
     }
-    // Objects in objects of their class are mostly entries of a dictionary, or wrappers: only `next` behind `next` is a list.
+    // Objects in objects of their class are mostly entries of a dictionary, or wrappers: only `next` behind `next`, or before it, is a list.
     let Some(step) = scene.paths.parent(graph, node) else { return Run::None };
     let edge = (step.edge.kind, graph.edge_name(step.edge));
     let before = scene.paths.parent(graph, above).map(|step| (step.edge.kind, graph.edge_name(step.edge)));
     let is_next = matches!(edge.1, EdgeName::Text(name) if names.next.is(name) || names.idle_next.is(name) || names.idle_prev.is(name));
-    if is_next || before == Some(edge) { Run::List } else { Run::None }
+    // Behind the newest of a list (`.tail`, `state`) another name leads on: `.prev`, `.parent`.
+    let goes_on = || {
+        let on = graph.edges(node).find(|on| (on.kind, graph.edge_name(*on)) == edge && edge.0 == EdgeKind::PROPERTY);
+        on.is_some_and(|on| graph.name_ix(on.to) == name && scene.paths.parent_node(on.to) == Some(node))
+    };
+    if is_next || before == Some(edge) || goes_on() { Run::List } else { Run::None }
 }

@@ -10,7 +10,7 @@ use crate::kinds::{EdgeKind, NodeKind};
 use crate::paths::KnownNames;
 use crate::preview::{Limits, head};
 use crate::source::scripts::{script_name, script_of, script_source, unbound};
-use crate::source::{Originals, Owner, Place, Scripts, SourceFiles, SourceLine, text};
+use crate::source::{Originals, Owner, Place, Scripts, SourceFiles, SourceLine, awaiting, racing, text};
 use crate::story::calls;
 
 /// A variable: script, where a function stands that sees it, name.
@@ -193,6 +193,26 @@ impl<'a> Setting<'a> {
         let script = self.script(context)?;
         let file = script_name(self.graph(), script);
         let (line, column) = text::call(&self.text(&file, Some(script))?, variable, methods)?;
+        Some(self.mapped(Place::new(file, line, column), Some(script)))
+    }
+
+    /// Finds the one line at which calls of an async function wait for what a variable holds, or wait at all.
+    #[must_use]
+    pub fn await_place(&self, function: NodeIx, variable: Option<&str>) -> Option<Place> {
+        let location = self.graph().location(function)?;
+        let script = script_of(self.graph(), function)?;
+        let file = script_name(self.graph(), script);
+        let start = (location.line.saturating_add(1), location.column.saturating_add(1));
+        let (line, column) = awaiting(&self.text(&file, Some(script))?, start, variable)?;
+        Some(self.mapped(Place::new(file, line, column), Some(script)))
+    }
+
+    /// Finds the one `Promise.race` that a promise takes part in which a context's variable holds.
+    #[must_use]
+    pub fn race_place(&self, context: NodeIx, variable: &str) -> Option<Place> {
+        let script = self.script(context)?;
+        let file = script_name(self.graph(), script);
+        let (line, column) = racing(&self.text(&file, Some(script))?, variable)?;
         Some(self.mapped(Place::new(file, line, column), Some(script)))
     }
 

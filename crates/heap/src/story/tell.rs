@@ -226,10 +226,12 @@ fn mark_cut(hops: &mut [Hop], about: About) {
         edge.cut = true;
     }
     let below = at_holder.map(|at| at + 1).filter(|&at| at < hops.len());
+    // The links of a list refer to each other by one name.
+    let is_link = below.is_some_and(|below| hops[below].label == hops[below - 1].label);
     if let Some(edge) = below.and_then(|at| hops[at].edge.as_mut()) {
         edge.times = edge.times.max(about.times);
         // Of many properties of one object the name of one says nothing.
-        if about.times > 1 && edge.text.starts_with('.') && !edge.text.starts_with("._idle") && edge.text != ".next" {
+        if about.times > 1 && !is_link && edge.text.starts_with('.') && !edge.text.starts_with("._idle") && edge.text != ".next" {
             "[property]".clone_into(&mut edge.text);
         }
     }

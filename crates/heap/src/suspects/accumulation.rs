@@ -20,11 +20,11 @@ const LEAST_COUNT: u64 = 8;
 pub(super) fn describe(exhibit: &Exhibit<'_, '_>) -> Described {
     let holder = exhibit.scene.label(exhibit.case.holder);
     let graph = exhibit.scene.graph();
-    // Objects that objects of their class hold: a list, or a tree.
+    // Objects that objects of their class hold, not all by one name: lists, or a tree.
     let is_like = |node: NodeIx| graph.kind(node) == NodeKind::OBJECT && graph.name_ix(node) == graph.name_ix(exhibit.case.example);
     let is_list = exhibit.case.members.iter().skip(1).any(|&node| exhibit.scene.paths.parent_node(node).is_some_and(is_like));
     let (what, limits) = if is_list {
-        (format!("{holder} with a long list"), "one snapshot cannot tell a long queue from one that only grows")
+        (format!("{holder} with a long list or tree"), "one snapshot cannot tell a long queue from one that only grows")
     } else {
         (format!("{holder} accumulates"), "big is not leaking")
     };

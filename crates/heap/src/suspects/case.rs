@@ -13,7 +13,7 @@ use crate::source::{Owner, Place};
 use crate::story::{About, Hop, Lineage, Scene, Story, owner, tell, tell_path};
 use crate::suspects::contents::{self, Cut};
 use crate::suspects::sharing::Way;
-use crate::suspects::{Finding, Growth, Severity, patterns, strings};
+use crate::suspects::{Finding, Growth, Severity, lists, patterns, strings};
 
 /// By which references the objects of a case are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,7 +136,9 @@ pub(crate) fn finding(scene: &Scene<'_>, lineage: &Lineage, cutter: &Cutter<'_>,
     let exhibit = Exhibit { scene, case, steps, class };
     let described = patterns::describe(&exhibit);
     let (owner, file) = owner(scene, root, &exhibit.steps, case.holder);
-    let mut story = tell(scene, About { target: case.example, holder: Some(case.holder), times: case.count });
+    let as_list = (described.rule == lists::RULE).then(|| lists::told(scene, case)).flatten();
+    let about = About { target: case.example, holder: Some(case.holder), times: case.count };
+    let mut story = as_list.unwrap_or_else(|| tell(scene, about));
     let siblings = case.siblings();
     mark(scene, &mut story, &exhibit.steps, case, freed.bytes);
     let by_place = described.place.as_ref().filter(|place| is_own(place));
@@ -330,6 +332,11 @@ pub(crate) fn grouped(number: u64) -> String {
         result.push(digit);
     }
     result
+}
+
+/// Returns about so many of a case's objects, evenly spread. Objects often come in pairs: the step is odd, so that both of them are seen.
+pub(super) fn sampled(nodes: &[NodeIx], many: usize) -> impl Iterator<Item = NodeIx> + '_ {
+    nodes.iter().copied().step_by(nodes.len().div_ceil(many) | 1)
 }
 
 /// Says whether a node counts for people, so that a pile of it can be a leak.

@@ -69,8 +69,9 @@ fn piles(scene: &Scene<'_>, lineage: &Lineage) -> Vec<Pile> {
         let class = class_key(scene, node);
         let pile = piles.entry((holder, class)).or_insert(Pile { holder, class, example: node, count: 0, bytes: 0 });
         pile.count += 1;
-        // A link of a list holds the links behind it: its own size counts only.
-        let size = if lineage.is_link(node) { scene.analysis.self_size(node) } else { scene.analysis.retained_size(node) };
+        // A link of a list holds the links behind it: its own size counts only. Not so in a list in both directions, which its holder keeps.
+        let is_behind = lineage.is_link(node) && lineage.parent(scene, node) == Some(scene.analysis.dominator(node));
+        let size = if is_behind { scene.analysis.self_size(node) } else { scene.analysis.retained_size(node) };
         pile.bytes = pile.bytes.saturating_add(size);
     }
     piles.into_values().filter(|pile| pile.count >= u64::from(LEAST_EACH)).collect()

@@ -10,6 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::case::{Case, Kept, bytes, grouped};
 use super::sharing::{Other, Shared, Sharing, Way, another_way};
+use super::{lists, promises};
 use crate::cut::{Cutter, Freed};
 use crate::graph::{Edge, EdgeIx, EdgeName, NodeIx};
 use crate::kinds::{EdgeKind, NodeKind};
@@ -36,6 +37,10 @@ pub(crate) fn gather(scene: &Scene<'_>, lineage: &Lineage, cases: &mut [Case], c
         if let Some(&at) = places.get(&(holder, class(scene, node))) {
             cases[at].members.push(node);
         }
+    }
+    for case in cases {
+        promises::settle(scene, case);
+        lists::settle(lineage, case);
     }
 }
 

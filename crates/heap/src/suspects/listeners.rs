@@ -4,7 +4,7 @@
 //! listeners on purpose (one per open connection) look the same in a single snapshot.
 
 use super::case::{Described, Exhibit};
-use crate::graph::NodeIx;
+use crate::graph::{Edge, NodeIx};
 use crate::kinds::{EdgeKind, NodeKind};
 use crate::source::scripts::shared_info;
 
@@ -30,7 +30,8 @@ pub(super) fn describe(exhibit: &Exhibit<'_, '_>) -> Option<Described> {
     let emitter = exhibit.steps.get(at)?.from;
     let event =
         exhibit.steps.get(at + 1..)?.iter().find(|step| step.edge.kind == EdgeKind::PROPERTY).map(|step| graph.edge_text(step.edge));
-    let event = event.filter(|_| !is_target).map_or_else(String::new, |event| format!(" '{event}'"));
+    let event = if is_target { event_of_target(exhibit, at) } else { event.map(std::borrow::Cow::into_owned) };
+    let event = event.map_or_else(String::new, |event| format!(" '{event}'"));
     let listener = listener_function(exhibit, at);
     // What Node.js's own listener (of readline, of stream.finished) calls in the end is the application's.
     let is_own = |place: &crate::source::Place| super::case::is_own(place);
@@ -54,6 +55,17 @@ pub(super) fn describe(exhibit: &Exhibit<'_, '_>) -> Option<Described> {
         weight: 1.0,
         place,
     })
+}
+
+/// Returns the event whose listeners an EventTarget holds: the key of their list in its Map of events.
+fn event_of_target(exhibit: &Exhibit<'_, '_>, at: usize) -> Option<String> {
+    let (scene, graph) = (exhibit.scene, exhibit.scene.graph());
+    let [table, entry] = exhibit.steps.get(at + 1..at + 3)? else { return None };
+    let slot = |edge: Edge| graph.edge_text(edge).parse::<u64>().ok();
+    let key = slot(entry.edge)?.checked_sub(1)?;
+    let is_key = |edge: &Edge| slot(*edge) == Some(key) && scene.is_key(table.from, entry.from, *edge) == Some(true);
+    let name = graph.edges(entry.from).find(is_key).filter(|edge| graph.kind(edge.to).is_string())?;
+    Some(exhibit.name(name.to))
 }
 
 /// Finds the one call in the source text that adds a listener to the variable that holds the emitter.

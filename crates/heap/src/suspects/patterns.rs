@@ -1,7 +1,7 @@
 //! Every pattern in the order in which they are tried: the first that recognises a case describes it.
 
 use super::case::{Described, Exhibit};
-use super::{accumulation, buffers, chains, closures, collections, large, listeners, modules, promises, strings, timers, wrappers};
+use super::{accumulation, buffers, chains, closures, collections, large, listeners, lists, modules, promises, strings, timers, wrappers};
 
 /// Describes a case by the first pattern that knows it.
 pub(crate) fn describe(exhibit: &Exhibit<'_, '_>) -> Described {
@@ -12,6 +12,7 @@ pub(crate) fn describe(exhibit: &Exhibit<'_, '_>) -> Described {
         timers::describe,
         modules::describe,
         promises::describe,
+        lists::describe,
         buffers::describe,
         strings::describe,
         closures::describe,

@@ -68,6 +68,13 @@ and a ring buffer that has its full size, are none. A store is made larger by ha
 still between two snapshots though values come. One snapshot tells of it where it is a quarter of the heap, and cannot tell whether it grows.",
     },
     Rule {
+        id: "linked-list",
+        title: "a linked list that gets longer",
+        text: "Objects of one class hold each other in a row by one property: next, prev, parent. No collection grows, and each object alone looks \
+small; the first holds all others. Queues that are not emptied, states that know the state before, wrappers around wrappers do that. The finding names \
+the reference to the first, which is the one to cut, and the property that links them: clear that of the last object that is needed.",
+    },
+    Rule {
         id: "listener-pile",
         title: "many listeners of one event",
         text: "An emitter holds many listeners made at one line. Each request, connection or component adds one and none is removed. Use once(), \
