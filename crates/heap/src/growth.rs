@@ -6,6 +6,7 @@
 
 mod chain;
 mod ids;
+mod required;
 mod swelling;
 mod trends;
 mod volumes;
@@ -23,8 +24,8 @@ use crate::suspects::case::{Case, bytes, finding, grouped, is_own};
 use crate::suspects::cohorts::Cohorts;
 use crate::suspects::contents;
 use crate::suspects::large;
-use crate::suspects::{ClassGrowth, Finding, Growth, Matched, Options, Report, Verdict, VerdictKind, held_by, merge, score, step};
 use crate::suspects::promises;
+use crate::suspects::{ClassGrowth, Finding, Growth, Matched, Options, Report, Verdict, VerdictKind, held_by, merge, score, step};
 
 use ids::IdSet;
 use trends::Trend;
@@ -136,6 +137,7 @@ impl<'a> Comparison<'a> {
         let mut cases: Vec<Case> = growing.iter().zip(old).map(|(trend, old)| self.case(trend, old)).collect();
         if self.matched == Matched::ById {
             cases.extend(chain::of_closures(&self.last, &self.ids));
+            cases.extend(required::cases(&self.last, &self.ids));
             cases.extend(swelling::cases(&self.last, &self.snapshots, &cases));
         }
         contents::gather(&self.last, &self.lineage, &mut cases, volumes::class_key);
@@ -162,6 +164,7 @@ impl<'a> Comparison<'a> {
             found.why.extend(cohorts.like(&self.last, case.example));
             merge(&mut findings, found);
         }
+        required::stand_for_entries(&mut findings);
         findings.sort_by(|a, b| score(b).total_cmp(&score(a)));
         Ok(findings)
     }

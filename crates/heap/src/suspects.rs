@@ -445,7 +445,10 @@ pub(crate) fn held_by(finding: &Finding) -> String {
     let hops = &finding.story.hops;
     let Some(at) = hops.iter().position(|hop| hop.edge.as_ref().is_some_and(|edge| edge.cut)) else {
         let holder = hops.iter().find(|hop| hop.node == Some(finding.holder)).or_else(|| hops.first());
-        return holder.map(|hop| hop.label.clone()).filter(|label| !label.is_empty()).unwrap_or_else(|| format!("@{}", finding.holder.0));
+        // Modules are held by the cache itself, not by one of them.
+        let is_cache = finding.rule == modules::RULE && hops.len() == 1;
+        let whole = |label: &str| label.split("  ").next().filter(|_| is_cache).unwrap_or(label).to_owned();
+        return holder.map(|hop| whole(&hop.label)).filter(|label| !label.is_empty()).unwrap_or_else(|| format!("@{}", finding.holder.0));
     };
     let above = at.checked_sub(1).and_then(|above| hops.get(above)).filter(|_| at > 1).map_or("", |hop| &hop.label);
     let edge = hops[at].edge.as_ref().map_or("", |edge| &edge.text);

@@ -15,6 +15,8 @@ mod halves;
 mod lists;
 #[path = "suspects/log.rs"]
 mod log;
+#[path = "suspects/modules.rs"]
+mod modules;
 #[path = "suspects/waits.rs"]
 mod waits;
 use lists::list;
@@ -551,7 +553,9 @@ fn views_keep_slabs() {
         (150, 20_000, "200 views that were looked at share 150 ArrayBuffers of 3.0 MB"),
         (200, 20_000, "about 20"),
     ] {
-        check_pile(&views(slabs, size), "buffer-pile", expected);
+        let analysis = views(slabs, size);
+        check_pile(&analysis, "buffer-pile", expected);
+        assert!(find(&analysis, &Options::default()).findings[0].advice.ends_with("keep a copy, Buffer.from(part)."));
     }
 }
 

@@ -41,7 +41,7 @@ fn links(last: &Scene<'_>, ids: &[IdSet], members: &[NodeIx]) -> Growth {
     growth
 }
 
-fn grew_by(steps: &[u64]) -> String {
+pub(super) fn grew_by(steps: &[u64]) -> String {
     let shown: Vec<String> = steps.iter().map(|&step| grouped(step)).collect();
     format!("grew by {} in {} step{}", shown.join(", "), steps.len(), if steps.len() == 1 { "" } else { "s" })
 }

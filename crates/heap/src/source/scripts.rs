@@ -87,6 +87,13 @@ impl<'a> Scripts<'a> {
         })
     }
 
+    /// Returns the script of that name. O(scripts).
+    #[must_use]
+    pub fn by_name(&self, name: &str) -> Option<NodeIx> {
+        let scripts = self.witnesses.keys().filter_map(|&id| self.by_id(id));
+        scripts.filter(|&script| script_name(self.graph, script) == name).min()
+    }
+
     /// Returns the place of a function or class, before any source map. Takes script id, line and column, both from 0.
     #[must_use]
     pub fn place(&self, (script_id, line, column): (u32, u32, u32)) -> Option<Place> {

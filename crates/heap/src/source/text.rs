@@ -125,6 +125,20 @@ pub fn call(text: &str, name: &str, methods: &[&str]) -> Option<Position> {
     calls.next().is_none().then(|| position(text, first.at))
 }
 
+/// Finds the `require(…)` whose file is no text that is written out; `None` where that is in no place or in several.
+#[must_use]
+pub fn requiring(text: &str) -> Option<Position> {
+    let tokens: Vec<Token<'_>> = if text.len() > MAX_TEXT { Vec::new() } else { Tokens::new(text).collect() };
+    // Texts are no tokens: of `require('x')` the brackets stand side by side.
+    let is_call = |three: &&[Token<'_>]| {
+        let [require, open, file] = three else { return false };
+        require.text == "require" && open.text == "(" && file.text != ")"
+    };
+    let mut calls = tokens.windows(3).filter(is_call).filter_map(|three| three.first());
+    let first = calls.next()?;
+    calls.next().is_none().then(|| position(text, first.at))
+}
+
 /// Finds where a property is first given a value: `.NAME =`, `NAME =` or `#NAME =` in a class body, `NAME:` in a literal; the
 /// first at or behind line `from` (1: all), else the first of all.
 #[must_use]
@@ -280,6 +294,17 @@ mod tests {
             ("// gate.on('a')\ngate.off('a'); x.gate", None),
         ] {
             assert_eq!(call(text, "gate", &["on", "addEventListener"]), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn finds_the_one_require_of_a_name() {
+        for (text, expected) in [
+            ("const fs = require('fs');\n  return require(file).render();", Some((2, 10))),
+            ("require('a'); require(`./${b}`)", None),
+            ("require(a); require(b)", None),
+        ] {
+            assert_eq!(requiring(text), expected, "{text}");
         }
     }
 

@@ -216,6 +216,14 @@ impl<'a> Setting<'a> {
         Some(self.mapped(Place::new(file, line, column), Some(script)))
     }
 
+    /// Finds the one `require` of a script whose file is not written out.
+    #[must_use]
+    pub fn require_place(&self, file: &str) -> Option<Place> {
+        let script = self.scripts.by_name(file);
+        let (line, column) = text::requiring(&self.text(file, script)?)?;
+        Some(self.mapped(Place::new(file, line, column), script))
+    }
+
     /// Finds where a property was first assigned: behind the place of the holder's class, else in the file `near`.
     #[must_use]
     pub fn property_place(&self, holder: NodeIx, name: &str, near: Option<&str>) -> Option<Place> {

@@ -11,6 +11,8 @@ use crate::graph::{HeapGraph, NodeIx};
 use crate::kinds::{EdgeKind, NodeKind};
 
 const LIMITS: &str = "how much of its ArrayBuffer a view uses is not in a snapshot";
+/// Which of many Buffers are parts of larger ones is not known: V8 writes no lengths of views.
+const COPY: &str = "A part of a Buffer (subarray, slice) keeps all of it: keep a copy, Buffer.from(part).";
 /// The sizes of the pool that Node.js cuts small Buffers from: 8 KiB, since Node 26 64 KiB; V8 adds a few words.
 const POOLS: [u64; 2] = [8 << 10, 64 << 10];
 
@@ -32,7 +34,9 @@ pub(super) fn describe(exhibit: &Exhibit<'_, '_>) -> Option<Described> {
     let slabs = slabs(exhibit);
     let limits = if slabs.is_some() { LIMITS } else { described.limits };
     why.extend(slabs);
-    Some(Described { rule: "buffer-pile", why, limits, ..described })
+    let has_views = sample(exhibit).first().is_some_and(|&view| graph.name(view) == "Buffer");
+    let advice = if has_views { format!("{} {COPY}", described.advice) } else { described.advice };
+    Some(Described { rule: "buffer-pile", why, limits, advice, ..described })
 }
 
 /// Says which slabs the views of a case keep: several views one, or each one of Node.js's pool.

@@ -136,11 +136,8 @@ pub(crate) fn finding(scene: &Scene<'_>, lineage: &Lineage, cutter: &Cutter<'_>,
     let exhibit = Exhibit { scene, case, steps, class };
     let described = patterns::describe(&exhibit);
     let (owner, file) = owner(scene, root, &exhibit.steps, case.holder);
-    let as_list = (described.rule == lists::RULE).then(|| lists::told(scene, case)).flatten();
-    let about = About { target: case.example, holder: Some(case.holder), times: case.count };
-    let mut story = as_list.unwrap_or_else(|| tell(scene, about));
+    let story = story(&exhibit, described.rule, freed.bytes);
     let siblings = case.siblings();
-    mark(scene, &mut story, &exhibit.steps, case, freed.bytes);
     let by_place = described.place.as_ref().filter(|place| is_own(place));
     let owner = match by_place.map(|place| scene.owner_of(&place.generated.as_ref().unwrap_or(&Box::new((*place).clone())).file)) {
         Some(by_place) if matches!(owner, Owner::NodeCore | Owner::Unknown) || described.rule != "native-handle" => by_place,
@@ -227,6 +224,16 @@ fn measured(case: &Case, cut: &Cut, series: Series<'_>) -> (Option<Growth>, u64)
 /// Names what siblings are: their class, in the plural of a report.
 fn like(scene: &Scene<'_>, holder: NodeIx) -> String {
     format!("the {}s of this shape", scene.label(holder))
+}
+
+/// Tells the path to one of the objects, with what the cut on it frees.
+fn story(exhibit: &Exhibit<'_, '_>, rule: &str, frees: u64) -> Story {
+    let (scene, case) = (exhibit.scene, exhibit.case);
+    let as_list = (rule == lists::RULE).then(|| lists::told(scene, case)).flatten();
+    let about = About { target: case.example, holder: Some(case.holder), times: case.count };
+    let mut story = as_list.unwrap_or_else(|| tell(scene, about));
+    mark(scene, &mut story, &exhibit.steps, case, frees);
+    story
 }
 
 /// Adds to the story what the cut frees, and where siblings part, how many they are.

@@ -89,13 +89,13 @@ fn named(scene: &Scene<'_>, case: &Case, others: &[Other]) -> String {
             None => names.push((name, 1)),
         }
     }
+    let counted = |(name, count): (String, u64)| if count > 1 { format!("{} × {name}", grouped(count)) } else { name };
+    let mut names: Vec<String> = names.into_iter().map(counted).collect();
     if names.len() > NAMED + 1 {
         let more = names.len() - NAMED;
         names.truncate(NAMED);
         names.push(format!("{more} more"));
     }
-    let counted = |(name, count): (String, u64)| if count > 1 { format!("{} × {name}", grouped(count)) } else { name };
-    let mut names: Vec<String> = names.into_iter().map(counted).collect();
     joined(&names)
 }
 
@@ -258,6 +258,6 @@ fn name_of(scene: &Scene<'_>, case: &Case, other: &Other, words: usize) -> Strin
             break;
         }
     }
-}
     let label = scene.label(other.holder);
     if name.is_empty() { label } else { format!("{label} {name}") }
+}

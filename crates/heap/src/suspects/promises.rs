@@ -123,7 +123,7 @@ fn raced(exhibit: &Exhibit<'_, '_>) -> (Option<String>, Option<Place>) {
         let name = exhibit.scene.graph().edge_text(step.edge);
         exhibit.scene.race_place(step.from, &name)
     });
-    let words = "each Promise.race with it leaves two functions, a promise and its result behind, though the race is over";
+    let words = "each Promise.race with it leaves a promise and its functions behind, though the race is over";
     (Some(words.to_owned()), place)
 }
 

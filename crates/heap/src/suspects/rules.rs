@@ -82,9 +82,11 @@ removeListener() where the work ends, or AbortSignal. setMaxListeners(0) hides N
     },
     Rule {
         id: "module-pile",
-        title: "one module loaded many times",
+        title: "modules that only get more",
         text: "The module cache, or a loader, holds many copies of code. Hot reloading, require with a changing query, vm contexts and test \
-runners that reset modules do that.",
+runners that reset modules do that. So does require of files that are made while the program runs: require.cache keeps each until exit. The finding \
+names the module that required them, and the line where it has one require of a name that is worked out. Files that are required as they are first \
+needed end with the number of files.",
     },
     Rule {
         id: "native-handle",
