@@ -1,10 +1,27 @@
 'use strict';
 // Leaks of one kind, three times as large each time, and writes a snapshot after each: node leaks.js KIND FOLDER.
+const fs = require('fs');
 const v8 = require('v8');
 const path = require('path');
 
 const [kind, folder] = process.argv.slice(2);
 const never = new Promise(() => {});
+const target = new EventTarget();
+const stop = new AbortController();
+
+class Entry {
+  constructor(number, older) {
+    this.text = `request ${number} `.repeat(40).split(' ');
+    this.older = older;
+  }
+}
+
+class History {
+  newest = null;
+  add(number) { this.newest = new Entry(number, this.newest); }
+}
+
+const history = new History();
 
 const leaks = {
   timers(number) {
@@ -15,6 +32,26 @@ const leaks = {
     const body = { number, text: `request ${number} `.repeat(40).split(' ') };
     await never;
     return body;
+  },
+  async races(number) {
+    const text = `request ${number} `.repeat(40).split(' ');
+    return await Promise.race([never, text]);
+  },
+  targets(number) {
+    const text = `request ${number} `.repeat(40).split(' ');
+    target.addEventListener('tick', function onTick() { return text.length; });
+  },
+  signals(number) {
+    const text = `request ${number} `.repeat(40).split(' ');
+    stop.signal.addEventListener('abort', function onAbort() { return text.length; });
+  },
+  lists(number) {
+    history.add(number);
+  },
+  modules(number) {
+    const file = path.join(folder, `module-${number}.js`);
+    fs.writeFileSync(file, `exports.text = ${JSON.stringify(`request ${number} `.repeat(40).split(' '))};`);
+    return require(file).text.length;
   },
 };
 
