@@ -9,6 +9,7 @@ mod csv;
 mod end_to_end;
 mod fixtures;
 mod fuzz;
+mod layouts;
 mod oracle;
 mod say;
 mod setup;
@@ -32,6 +33,8 @@ usage: cargo xtask COMMAND
   snapshots             make the tests' snapshots, and what DevTools' engine says of them
   fixtures              make fixtures/shop anew, on which the README's commands are run
   oracle FILE...        compare heapwhy with DevTools' engine on any snapshots; two or more are also compared with each other
+  cores NODE...         as the stage of that name, with any programs: dump each, compare the core with the process's own snapshot
+  layouts NODE...       write what other binaries call their instance types into the table of the crate v8mem
   fuzz [TARGET] [--seconds N]
                         run the fuzz targets (snapshot, index), each for N seconds (60)
   bench snapshots [--size small|medium|large|huge] [--peers] [--repeat N]
@@ -59,6 +62,8 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["snapshots"] => snapshots::all(&workspace).map(|made| say!("{} snapshots", made.len()))?,
         ["fixtures"] => fixtures::make(&workspace)?,
         ["oracle", files @ ..] if !files.is_empty() => return oracle::compare_files(&workspace, files),
+        ["cores", programs @ ..] if !programs.is_empty() => return cores::of_programs(&workspace, programs),
+        ["layouts", programs @ ..] if !programs.is_empty() => layouts::add(&workspace, programs)?,
         ["fuzz", options @ ..] => return fuzz::fuzz(&workspace, options),
         ["bench", "snapshots", options @ ..] => bench::snapshots(&workspace, options)?,
         ["measure", out, "--", command @ ..] if !command.is_empty() => return bench::measure::measure_here(out, command),

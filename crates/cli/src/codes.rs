@@ -54,11 +54,14 @@ hand: gunzip -c FILE.gz > FILE, zstd -dc FILE.zst > FILE";
     PACKED "HW1008" Unsupported "packed in a way that this version does not read"
         "heapwhy reads plain files and those packed with gzip, zstd or lz4, whatever their names. Unpack xz, bzip2 or zip first.";
     CORE_DUMP "HW1009" Unsupported "a core dump or program that cannot be read"
-        "heapwhy reads core dumps of Node.js 16 to 26 on Linux x86-64, written by the kernel (ulimit -c unlimited) or by gcore. It needs the \
-process's memory: a core that leaves out anonymous memory (coredump_filter) holds no heap.";
+        "heapwhy reads core dumps of Node.js 16 to 26 on Linux x86-64, written by the kernel (ulimit -c unlimited), by systemd-coredump (coredumpctl dump, \
+or its .zst file as it is) or by gcore. Cores of other programs, of other machines and of 32 bits are not read, nor those of other programs that V8 is in.";
     OTHER_PROGRAM "HW1018" Unsupported "the program is not the one that made the core"
         "A core is read with the symbols of the program that made it. The build-id, which is in both, says whether they belong together. Without \
 --node, heapwhy takes the program that the core names if it is still there and still the same, and does without it otherwise.";
+    NO_HEAP "HW1019" Unreadable "a core dump of Node.js without a heap that can be read"
+        "V8's pages were not found. Either anonymous memory was left out of the core (bit 0 of /proc/PID/coredump_filter; 33 is the usual value), or this V8 \
+keeps its heap in a way that heapwhy does not know: a build with pointer compression, or a release that is newer than heapwhy.";
     PROCESS_ID "HW1010" Unsupported "a process id"
         "This version reads files only; reading a running process from outside is planned. Meanwhile, start Node.js with \
 --heapsnapshot-signal=SIGUSR2, send that signal with `kill -USR2 PID`, and give heapwhy the file that it writes into its working \

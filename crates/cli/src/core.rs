@@ -4,14 +4,16 @@ use std::path::{Path, PathBuf};
 
 use heap::HeapAnalysis;
 use heap::snapshot::Input;
-use v8mem::core_file::CoreError;
+use v8mem::core_file::{CoreError, Image, Missing};
 use v8mem::graph::Scope;
+use v8mem::node_binary::{BinaryError, LoadedAt};
 use v8mem::read::{HeapError, read_core};
 use v8mem::{CoreFile, MemoryHolder, NodeBinary, Versions};
 
 use crate::codes;
 use crate::error::{CommandError, shown};
 use crate::open::{self, Opened, opened};
+use crate::render::number;
 use crate::session::Session;
 use crate::typed::shell_path;
 
@@ -29,18 +31,34 @@ pub(crate) fn read(path: &Path, input: Input, session: &Session) -> Result<Opene
     Ok(opened("core", path, bytes, HeapAnalysis::new(graph), problems, false))
 }
 
-/// Opens the program that the core came from: the one that was named, which must be the right one, or the one that the core names, if it is
+/// Opens the program that the core came from: the one that was named, which must be the right one, or one that the core names, if it is
 /// still there and still the same. Without it the layout comes from tables.
 fn program(path: &Path, core: &CoreFile, session: &Session) -> Result<Option<NodeBinary>, CommandError> {
-    let wanted = core.build_id();
-    if let Some(named) = &session.global.node {
-        let binary = NodeBinary::open(named, core.notes.entry).map_err(|error| not_a_program(named, &error))?;
-        let differ = wanted.as_deref().zip(binary.build_id()).is_some_and(|(core, given)| core != given);
-        return if differ { Err(mismatch(path, core, &binary)) } else { Ok(Some(binary)) };
+    let named = session.global.node.as_deref().map(|named| the_named(path, core, named)).transpose()?;
+    // Debian's `node` is a small program in front of a library, and only that describes V8.
+    if named.as_ref().is_some_and(NodeBinary::describes_v8) {
+        return Ok(named);
     }
-    let Some(mapped) = core.program().map(|program| PathBuf::from(&program.path)) else { return Ok(None) };
-    let binary = NodeBinary::open(&mapped, core.notes.entry).ok();
-    Ok(binary.filter(|binary| wanted.is_none() || binary.build_id() == wanted.as_deref()))
+    Ok(core.find_binary().or(named))
+}
+
+/// Opens the program or library that the user named. Its build id must be that of one that the process had mapped.
+fn the_named(path: &Path, core: &CoreFile, named: &Path) -> Result<NodeBinary, CommandError> {
+    let images = core.images();
+    let open = |at| NodeBinary::open(named, at).map_err(|error| not_a_program(named, &error));
+    let given = open(LoadedAt::Unmoved)?;
+    let same = |image: &&Image| image.build_id.is_some() && image.build_id.as_deref() == given.build_id();
+    if let Some(image) = images.iter().find(same) {
+        return open(LoadedAt::Base(image.base));
+    }
+    if given.build_id().is_some() && images.iter().any(|image| image.build_id.is_some()) {
+        return Err(mismatch(path, core, &given));
+    }
+    // A core without first pages of files cannot tell: the user's word counts, and the place is where a file of that name lay.
+    let name = named.file_name();
+    let lay = images.iter().find(|image| Path::new(&image.path).file_name() == name);
+    let at = lay.map(|image| LoadedAt::Base(image.base)).or(core.notes.entry.map(LoadedAt::Entry));
+    open(at.unwrap_or(LoadedAt::Unmoved))
 }
 
 fn mismatch(path: &Path, core: &CoreFile, given: &NodeBinary) -> CommandError {
@@ -52,41 +70,71 @@ fn mismatch(path: &Path, core: &CoreFile, given: &NodeBinary) -> CommandError {
         .hint(format!("heapwhy {} --node PATH   or leave --node out", shell_path(path)))
 }
 
-fn not_a_program(path: &Path, error: &v8mem::node_binary::BinaryError) -> CommandError {
-    CommandError::new(&codes::OTHER_PROGRAM, format!("{} cannot be used as the program of a core: {error}", shown(path)))
+fn not_a_program(path: &Path, error: &BinaryError) -> CommandError {
+    match error {
+        BinaryError::Io(source) => open::io_error(path, source),
+        _ => CommandError::new(&codes::OTHER_PROGRAM, format!("{} cannot be used as the program of a core: {error}", shown(path))),
+    }
 }
 
 fn unreadable(path: &Path, error: CoreError) -> CommandError {
     let name = shown(path);
     match error {
         CoreError::Io(source) => open::io_error(path, &source),
-        CoreError::OtherMachine { machine } => {
-            CommandError::new(&codes::CORE_DUMP, format!("{name} is a core dump of another kind of machine (ELF machine {machine})"))
-                .why("heapwhy reads cores of Linux on x86-64")
+        CoreError::NotCore => open::elf(path),
+        CoreError::OtherMachine { .. } | CoreError::OtherClass => {
+            CommandError::new(&codes::CORE_DUMP, format!("{name} is {error}")).why("heapwhy reads cores of Linux on x86-64")
         }
         CoreError::NoSegments => {
             CommandError::new(&codes::TRUNCATED, format!("{name} is a core dump that ends inside its table of segments"))
-                .note("likely", "the disk was full, or a limit on core files was hit: ulimit -c unlimited")
+                .note("likely", CUT)
+                .hint(AGAIN)
         }
-        CoreError::NotCore => open::elf(path),
         other => CommandError::new(&codes::CORE_DUMP, format!("{name} is not a core dump that can be read: {other}")),
     }
 }
 
+const CUT: &str = "the disk was full, a limit on core files was hit, or a copy broke off: compare sizes with `ls -l`";
+const AGAIN: &str = "ulimit -c unlimited, and dump again; of a running process: gcore PID";
+
 /// Returns the error for a core in which no heap was found.
 fn no_heap(path: &Path, core: &CoreFile, error: &HeapError) -> CommandError {
     let name = shown(path);
-    let mut failed = match error {
-        HeapError::NoVersion => {
-            CommandError::new(&codes::CORE_DUMP, format!("{name} is a core dump, but not of Node.js")).why(error.to_string())
+    let is_node = core.binary().is_some_and(NodeBinary::describes_v8) || !matches!(error, HeapError::NoVersion);
+    let failed = match core.missing() {
+        Some(missing) => CommandError::new(&codes::TRUNCATED, format!("{name} was cut before the heap, or inside it"))
+            .why(error.to_string())
+            .note("missing", absent(missing))
+            .note("likely", CUT)
+            .hint(AGAIN),
+        None if is_node => {
+            CommandError::new(&codes::NO_HEAP, format!("{name} is a core dump of Node.js that holds no heap that can be read"))
+                .why(error.to_string())
+                .note(
+                    "likely",
+                    "anonymous memory was left out: `cat /proc/PID/coredump_filter` of such a process, which must have bit 0 (33)",
+                )
+                .hint("echo 0x33 > /proc/self/coredump_filter   in the shell that starts node, and dump again")
         }
-        _ => CommandError::new(&codes::CORE_DUMP, format!("{name} holds no heap that can be read")).why(error.to_string()),
+        None => CommandError::new(&codes::CORE_DUMP, format!("{name} is a core dump, but not of Node.js")).why(error.to_string()),
     };
-    if let Some(program) = core.program() {
-        failed = failed.note("program", program.path.clone());
+    match process(core) {
+        Some(process) => failed.note("process", process),
+        None => failed,
     }
-    if let Some(missing) = core.missing() {
-        failed = failed.note("missing", format!("{} bytes from address {:#x} on: the file was cut", missing.bytes, missing.first));
+}
+
+/// Says what the process was: its command line as far as the kernel keeps it, else its program.
+fn process(core: &CoreFile) -> Option<String> {
+    let program = core.program().map(|program| PathBuf::from(&program.path));
+    let command = Some(core.notes.arguments.clone()).filter(|arguments| !arguments.is_empty());
+    match (command, program) {
+        (Some(command), Some(program)) => Some(format!("{command} ({})", program.display())),
+        (command, program) => command.or(program.map(|program| program.display().to_string())),
     }
-    failed
+}
+
+/// Says how much a core lacks.
+fn absent(missing: Missing) -> String {
+    format!("{} bytes, from address {:#x} on", number::count(missing.bytes), missing.first)
 }

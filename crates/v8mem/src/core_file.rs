@@ -12,12 +12,13 @@ use std::path::Path;
 use heap::mapped::MappedFile;
 use object::LittleEndian;
 use object::elf;
+use object::read::ReadRef;
 use object::read::elf::{FileHeader, ProgramHeader};
 
 pub use notes::{FileMapping, Notes, Thread};
 
 use crate::memory::{Memory, MemoryRange, Unreadable};
-use crate::node_binary::NodeBinary;
+use crate::node_binary::{LoadedAt, NodeBinary};
 
 type Header = elf::FileHeader64<LittleEndian>;
 
@@ -34,8 +35,11 @@ pub enum CoreError {
     /// It is an ELF file, but a program or a library.
     #[error("an ELF file, but not a core dump")]
     NotCore,
+    /// A file of 32 bits, or of a machine that writes the high byte first.
+    #[error("an ELF file of another kind of machine (32 bits, or the high byte first)")]
+    OtherClass,
     /// A core of another kind of machine.
-    #[error("a core of another machine than x86-64 (ELF machine {machine})")]
+    #[error("a core dump of another kind of machine ({})", machine_name(*machine))]
     OtherMachine {
         /// ELF's number of it.
         machine: u16,
@@ -70,6 +74,17 @@ pub struct CoreFile {
     binary: Option<NodeBinary>,
 }
 
+/// A program or library that the process had mapped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// Its file, as the process saw it.
+    pub path: String,
+    /// The address of its first byte.
+    pub base: u64,
+    /// Its build id, where the core has its first page.
+    pub build_id: Option<Vec<u8>>,
+}
+
 /// How much of a core is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Missing {
@@ -94,6 +109,7 @@ impl CoreFile {
     /// As `open`.
     pub fn of(source: File) -> Result<Self, CoreError> {
         let file = MappedFile::of(&source)?;
+        check_class(&file)?;
         let header = Header::parse(&file[..]).map_err(|_| CoreError::NotElf)?;
         if header.e_machine(LittleEndian) != elf::EM_X86_64 {
             return Err(CoreError::OtherMachine { machine: header.e_machine(LittleEndian).0 });
@@ -104,7 +120,7 @@ impl CoreFile {
         let mut segments = Vec::new();
         let mut notes = Notes::default();
         let mut notes_damaged = false;
-        for segment in header.program_headers(LittleEndian, &file[..]).map_err(|_| CoreError::NoSegments)? {
+        for segment in table(header, &file)? {
             match segment.p_type(LittleEndian) {
                 elf::PT_NOTE => match segment.notes(LittleEndian, &file[..]) {
                     Ok(Some(found)) => notes_damaged |= !notes.add(found),
@@ -138,11 +154,40 @@ impl CoreFile {
         self.notes.files.iter().find(|file| (file.start..file.end).contains(&entry)).or_else(|| self.notes.files.first())
     }
 
-    /// Returns the build id of the program, which stands in its first page: the kernel writes that page into every core.
+    /// Returns the build id of the program.
     #[must_use]
     pub fn build_id(&self) -> Option<Vec<u8>> {
-        let path = &self.program()?.path;
-        let start = self.notes.files.iter().find(|file| file.path == *path && file.offset == 0)?.start;
+        self.images().into_iter().next()?.build_id
+    }
+
+    /// Returns where V8 may be: the program first, then libraries called libnode, as Debian's.
+    #[must_use]
+    pub fn images(&self) -> Vec<Image> {
+        let program = self.program().map(|program| program.path.as_str());
+        let is_library = |path: &&str| path.rsplit('/').next().is_some_and(|name| name.starts_with("libnode."));
+        let mut libraries: Vec<&str> = self.notes.files.iter().map(|file| file.path.as_str()).filter(is_library).collect();
+        libraries.dedup();
+        program.into_iter().chain(libraries).filter_map(|path| self.image(path)).collect()
+    }
+
+    /// Opens the first image that describes V8, is still where the process had it, and is still the same. Without first pages in the core
+    /// nobody can tell whether it is the same.
+    #[must_use]
+    pub fn find_binary(&self) -> Option<NodeBinary> {
+        let still_there = |image: Image| {
+            let binary = NodeBinary::open(Path::new(&image.path), LoadedAt::Base(image.base)).ok()?;
+            (image.build_id.is_none() || binary.build_id() == image.build_id.as_deref()).then_some(binary)
+        };
+        self.images().into_iter().filter_map(still_there).find(NodeBinary::describes_v8)
+    }
+
+    fn image(&self, path: &str) -> Option<Image> {
+        let first = self.notes.files.iter().find(|file| file.path == path && file.offset == 0)?;
+        Some(Image { path: path.to_owned(), base: first.start, build_id: self.build_id_at(first.start) })
+    }
+
+    /// Reads a build id out of a file's first page: the kernel writes that page into every core, unless it is told not to.
+    fn build_id_at(&self, start: u64) -> Option<Vec<u8>> {
         let page = self.file.get(self.in_file(start, PAGE)?..)?.get(..PAGE)?;
         let header = Header::parse(page).ok()?;
         let headers = header.program_headers(LittleEndian, page).ok()?;
@@ -260,6 +305,46 @@ impl Memory for CoreFile {
 }
 
 const PAGE: usize = 4096;
+
+/// Refuses other classes of ELF files: byte 4 is 2 for 64 bits, byte 5 is 1 for the low byte first.
+fn check_class(file: &[u8]) -> Result<(), CoreError> {
+    match file.get(..6) {
+        Some([0x7f, b'E', b'L', b'F', 2, 1]) => Ok(()),
+        Some([0x7f, b'E', b'L', b'F', ..]) => Err(CoreError::OtherClass),
+        _ => Err(CoreError::NotElf),
+    }
+}
+
+/// Returns the usual name of a kind of machine.
+fn machine_name(machine: u16) -> String {
+    let name = match elf::Machine(machine) {
+        elf::EM_AARCH64 => "ARM64",
+        elf::EM_ARM => "ARM",
+        elf::EM_386 => "x86, 32 bits",
+        elf::EM_RISCV => "RISC-V",
+        elf::EM_PPC64 => "POWER",
+        elf::EM_S390 => "IBM Z",
+        elf::EM_LOONGARCH => "LoongArch",
+        _ => return format!("ELF machine {machine}"),
+    };
+    name.to_owned()
+}
+
+/// Returns the table of segments. Where there are 65,535 or more of them, their number stands behind everything else, and is lost when a
+/// core is cut: then the table ends where the notes begin, which the kernel writes right behind it.
+fn table<'f>(header: &'f Header, file: &'f [u8]) -> Result<&'f [elf::ProgramHeader64<LittleEndian>], CoreError> {
+    if let Ok(table) = header.program_headers(LittleEndian, file) {
+        return Ok(table);
+    }
+    let from = header.e_phoff(LittleEndian);
+    if header.e_phnum(LittleEndian) != elf::PN_XNUM || header.e_phentsize(LittleEndian) != 56 {
+        return Err(CoreError::NoSegments);
+    }
+    let first: &elf::ProgramHeader64<LittleEndian> = file.read_at(from).map_err(|()| CoreError::NoSegments)?;
+    let bytes = first.p_offset(LittleEndian).checked_sub(from).filter(|_| first.p_type(LittleEndian) == elf::PT_NOTE);
+    let count = usize::try_from(bytes.ok_or(CoreError::NoSegments)? / 56).map_err(|_| CoreError::NoSegments)?;
+    file.read_slice_at(from, count).map_err(|()| CoreError::NoSegments)
+}
 
 /// Finds the build id among notes: lengths of name and content, a type, then both, each padded to four bytes.
 fn build_id(notes: &[u8]) -> Option<Vec<u8>> {

@@ -162,9 +162,9 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Returns the time of a Date: since V8 13.6 (V8 12 has a number there) a raw double.
+    /// Returns the time of a Date: since V8 12.9 a raw double, a number before.
     fn time(self, word: u64) -> Option<f64> {
-        let is_raw = self.heap.layout.version >= V8Version::new(13, 6);
+        let is_raw = self.heap.layout.version >= V8Version::new(12, 9);
         if is_raw { Some(f64::from_bits(word)) } else { self.number(word) }
     }
 

@@ -33,10 +33,15 @@ const META_MAP_ROOT: u64 = 10;
 fn known_distance(version: V8Version) -> Option<u64> {
     Some(match (version.major, version.minor) {
         (9, 4) => 112,
-        (10, 2) => 288,
+        (9, 6) => 336,
+        (10, 1 | 2) => 288,
+        (10, 8) => 248,
         (11, 3) => 496,
+        (11, 8) => 576,
         (12, 4) => 592,
+        (12, 9) => 584,
         (13, 6) => 640,
+        (14, 1) => 896,
         (14, 6) => 936,
         _ => return None,
     })

@@ -69,9 +69,11 @@ impl V8Layout {
     }
 }
 
+const V9_1: V8Version = V8Version::new(9, 1);
 const V10: V8Version = V8Version::new(10, 0);
 const V11: V8Version = V8Version::new(11, 0);
 const V12: V8Version = V8Version::new(12, 0);
+const V12_9: V8Version = V8Version::new(12, 9);
 const V13_6: V8Version = V8Version::new(13, 6);
 const V14: V8Version = V8Version::new(14, 0);
 
@@ -137,8 +139,8 @@ offsets! {
     object_properties: "class_JSReceiver__raw_properties_or_hash", |_| 8;
     /// Object: elements.
     object_elements: "class_JSObject__elements", |_| 16;
-    /// Object for C++: its first field. V8 13 says 24, where `cpp_heap_wrappable` is.
-    embedder_fields: "", |v| if v < V13_6 { 24 } else { 32 };
+    /// Object for C++: its first field. V8 12.9 and later say 24, where `cpp_heap_wrappable` is.
+    embedder_fields: "", |v| if v < V12_9 { 24 } else { 32 };
     /// String: length in characters, four bytes.
     string_length: "class_String__length", |_| 12;
     /// String: first character of a flat one.
@@ -187,14 +189,14 @@ offsets! {
     function_prototype: "class_JSFunction__prototype_or_initial_map", |_| 56;
     /// Shared function info: data of the function; from V8 12 on the trusted part.
     shared_data: "class_SharedFunctionInfo__function_data", |_| 8;
-    /// Shared function info: data of the function that is not trusted (V8 13 and later; the same as the other before).
-    shared_untrusted_data: "", |v| if v < V13_6 { 8 } else { 16 };
+    /// Shared function info: data of the function that is not trusted (V8 12.9 and later; the same as the other before).
+    shared_untrusted_data: "", |v| if v < V12_9 { 8 } else { 16 };
     /// Shared function info: name or scope info.
-    shared_name: "class_SharedFunctionInfo__name_or_scope_info", |v| if v < V13_6 { 16 } else { 24 };
+    shared_name: "class_SharedFunctionInfo__name_or_scope_info", |v| if v < V12_9 { 16 } else { 24 };
     /// Shared function info: outer scope info or feedback metadata.
-    shared_metadata: "class_SharedFunctionInfo__feedback_metadata", |v| if v < V13_6 { 24 } else { 32 };
+    shared_metadata: "class_SharedFunctionInfo__feedback_metadata", |v| if v < V12_9 { 24 } else { 32 };
     /// Shared function info: script, or debug info in its place (up to V8 11).
-    shared_script: "class_SharedFunctionInfo__script", |v| if v < V13_6 { 32 } else { 40 };
+    shared_script: "class_SharedFunctionInfo__script", |v| if v < V12_9 { 32 } else { 40 };
     /// Uncompiled data: inferred name.
     uncompiled_name: "class_UncompiledData__inferred_name", |_| 8;
     /// Uncompiled data: where the function starts, in characters, four bytes.
@@ -234,7 +236,7 @@ offsets! {
     /// Regular expression: source.
     regexp_source: "class_JSRegExp__source", |_| 32;
     /// ArrayBuffer: length in bytes.
-    buffer_length: "class_JSArrayBuffer__byte_length", |v| if v < V13_6 { 32 } else { 40 };
+    buffer_length: "class_JSArrayBuffer__byte_length", |v| if v < V12_9 { 32 } else { 40 };
     /// ArrayBuffer: its memory.
     buffer_store: "class_JSArrayBuffer__backing_store", |v| if v < V10 { 40 } else { 56 };
     /// Bound function: the function.
@@ -281,8 +283,10 @@ offsets! {
     context_slots: "context_min_slots", |_| 2;
     /// Realm: what Node keeps in it.
     embedder_data: "native_context_embedder_data_offset", |_| 48;
-    /// Scope info: flags. A small integer up to V8 12, four raw bytes later.
-    scope_flags: "", |_| 8;
+    /// Scope info: flags. A small integer up to V8 12.4, four raw bytes later. Before V8 9.1 it is an array, its length first.
+    scope_flags: "", |v| if v < V9_1 { 16 } else { 8 };
+    /// Scope info: words before the names of variables, flags counted.
+    scope_names: "scopeinfo_idx_first_vars", |v| if v < V12_9 { 3 } else { 5 };
     /// Bytecode: bytes of code start here.
     bytecode_start: "class_BytecodeArray__data", |v| if v < V12 { 54 } else { 64 };
     /// Feedback vector: slots start here. Not exported.

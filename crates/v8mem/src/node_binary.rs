@@ -24,6 +24,23 @@ pub enum BinaryError {
     /// It is no ELF program of x86-64, or damaged.
     #[error("not a program for Linux on x86-64: {0}")]
     NotProgram(object::Error),
+    /// It is for another kind of machine.
+    #[error("a program for another kind of machine (ELF machine {machine})")]
+    OtherMachine {
+        /// ELF's number of it.
+        machine: u16,
+    },
+}
+
+/// Where a program or library came to lie in a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoadedAt {
+    /// Where its file says, or nobody knows.
+    Unmoved,
+    /// Its entry point is at that address (AT_ENTRY of a core).
+    Entry(u64),
+    /// Its first byte is at that address.
+    Base(u64),
 }
 
 /// A loaded part of the program.
@@ -59,20 +76,26 @@ pub struct NodeBinary {
 }
 
 impl NodeBinary {
-    /// Opens a program that came to lie with its entry point at `entry` (AT_ENTRY of the core).
+    /// Opens a program, or the library in which V8 is.
     ///
     /// # Errors
     /// When the file cannot be read, or is not a program of x86-64.
-    pub fn open(path: &Path, entry: Option<u64>) -> Result<Self, BinaryError> {
+    pub fn open(path: &Path, at: LoadedAt) -> Result<Self, BinaryError> {
         let file = MappedFile::of(&File::open(path)?)?;
         let elf = ElfFile64::<LittleEndian>::parse(&file[..]).map_err(BinaryError::NotProgram)?;
-        let position_independent = elf.elf_header().e_type(LittleEndian) == elf::ET_DYN;
-        let bias = match entry {
-            Some(entry) if position_independent => entry.wrapping_sub(elf.entry()),
-            _ => 0,
+        if elf.elf_header().e_machine(LittleEndian) != elf::EM_X86_64 {
+            return Err(BinaryError::OtherMachine { machine: elf.elf_header().e_machine(LittleEndian).0 });
+        }
+        let loaded = || elf.elf_program_headers().iter().filter(|header| header.p_type(LittleEndian) == elf::PT_LOAD);
+        // Addresses in the file begin at its first byte, as a rule at 0 for what is position-independent.
+        let first = loaded().next().map_or(0, |header| header.p_vaddr(LittleEndian).wrapping_sub(header.p_offset(LittleEndian)));
+        let bias = match at {
+            _ if elf.elf_header().e_type(LittleEndian) != elf::ET_DYN => 0,
+            LoadedAt::Unmoved => 0,
+            LoadedAt::Entry(entry) => entry.wrapping_sub(elf.entry()),
+            LoadedAt::Base(base) => base.wrapping_sub(first),
         };
-        let load = |header: &&elf::ProgramHeader64<LittleEndian>| header.p_type(LittleEndian) == elf::PT_LOAD;
-        let parts = elf.elf_program_headers().iter().filter(load).map(|header| Part::of(header, bias)).collect();
+        let parts = loaded().map(|header| Part::of(header, bias)).collect();
         let build_id = elf.build_id().ok().flatten().map(<[u8]>::to_vec);
         let (debug, vtables) = symbols(&elf, bias);
         Ok(Self { parts, bias, build_id, debug, vtables, path: path.to_owned(), file })
@@ -94,6 +117,12 @@ impl NodeBinary {
     #[must_use]
     pub fn bias(&self) -> u64 {
         self.bias
+    }
+
+    /// Says whether V8 describes itself in it. The small program in front of Debian's `libnode.so` does not.
+    #[must_use]
+    pub fn describes_v8(&self) -> bool {
+        self.debug.keys().any(|name| name.starts_with("v8dbg_"))
     }
 
     /// Returns the symbols with which V8 and Node describe themselves.

@@ -25,7 +25,7 @@ use crate::walk::{WalkStats, Walker};
 #[non_exhaustive]
 pub enum HeapError {
     /// No V8 says its version.
-    #[error("no version of V8 in this memory: not a Node.js process, or its memory was left out")]
+    #[error("the version of V8, as Node.js writes it, is nowhere in this memory")]
     NoVersion,
     /// No page of a heap.
     #[error("V8 {version} is there, but none of its pages")]

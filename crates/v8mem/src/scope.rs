@@ -1,6 +1,6 @@
 //! Scope infos: the names of a closure's variables, and of the function that they belong to.
 //!
-//! Words from offset 8 on: flags, parameters, number of context variables, [V8 13.6: two positions], [modules: number of module variables],
+//! One word each: flags, parameters, number of context variables, [V8 12.9: two positions], [modules: number of module variables],
 //! the names or a table of them, one word for each variable, [saved class variable], [V8 9: receiver], [function name and slot],
 //! [inferred name]. Which of the bracketed are there, the flags say.
 
@@ -11,6 +11,11 @@ use crate::view::HeapView;
 
 /// From this number of variables on, names are in a table (V8 10 and later).
 const MANY: u64 = 75;
+
+/// Says whether scope infos hold the positions of their function in front of the names, flags as raw bytes: V8 12.9 and later do.
+fn has_positions(heap: HeapView<'_, '_>) -> bool {
+    heap.layout.at.scope_names >= 5
+}
 
 /// A scope info, with its flags read.
 #[derive(Clone, Copy, Debug)]
@@ -31,11 +36,11 @@ impl Scope {
         }
         let version = heap.layout.version;
         let raw = heap.field(addr, heap.layout.at.scope_flags)?;
-        let moved = version >= V8Version::new(13, 6);
+        let moved = has_positions(heap);
         let flags = if moved { raw as u32 } else { smi(raw)? as u32 };
-        let variables = u64::try_from(heap.smi(addr, 8 + 16)?).ok().filter(|&count| count < 1 << 20)?;
+        let variables = u64::try_from(heap.smi(addr, heap.layout.at.scope_flags + 16)?).ok().filter(|&count| count < 1 << 20)?;
         let module_scope = if moved { 5 } else { 3 };
-        let mut names = if moved { 5 } else { 3 };
+        let mut names = heap.layout.at.scope_names;
         if flags & 15 == module_scope {
             names += 1;
         }
@@ -44,7 +49,7 @@ impl Scope {
     }
 
     fn word(&self, heap: HeapView<'_, '_>, index: u64) -> Option<u64> {
-        heap.field(self.addr, 8 + 8 * index)
+        heap.field(self.addr, heap.layout.at.scope_flags + 8 * index)
     }
 
     /// Returns how many words of a context come before the first variable.
@@ -124,7 +129,7 @@ impl Scope {
     /// Returns where the function starts in its source, in UTF-16 units.
     #[must_use]
     pub fn start(&self, heap: HeapView<'_, '_>) -> Option<u64> {
-        let at = if heap.layout.version >= V8Version::new(13, 6) {
+        let at = if has_positions(heap) {
             3
         } else {
             let (function, inferred) = self.function_words(heap);

@@ -21,6 +21,11 @@ struct Segment {
 
 /// Writes a core of x86-64.
 fn core(segments: &[Segment]) -> Vec<u8> {
+    aligned(segments, PAGE)
+}
+
+/// Writes a core, the bytes of each segment at a multiple of `unit`.
+fn aligned(segments: &[Segment], unit: usize) -> Vec<u8> {
     let mut out = b"\x7fELF\x02\x01\x01".to_vec();
     out.resize(16, 0);
     out.extend(4_u16.to_le_bytes()); // a core
@@ -33,17 +38,17 @@ fn core(segments: &[Segment]) -> Vec<u8> {
     for half in [64_u16, 56, segments.len() as u16, 0, 0, 0] {
         out.extend(half.to_le_bytes());
     }
-    let mut offset = (64 + 56 * segments.len()).next_multiple_of(PAGE) as u64;
+    let mut offset = (64 + 56 * segments.len()).next_multiple_of(unit) as u64;
     for segment in segments {
         out.extend(segment.kind.to_le_bytes());
         out.extend(segment.flags.to_le_bytes());
         for word in [offset, segment.addr, 0, segment.bytes.len() as u64, segment.len, 4] {
             out.extend(word.to_le_bytes());
         }
-        offset += (segment.bytes.len() as u64).next_multiple_of(PAGE as u64);
+        offset += (segment.bytes.len() as u64).next_multiple_of(unit as u64);
     }
     for segment in segments {
-        out.resize(out.len().next_multiple_of(PAGE), 0);
+        out.resize(out.len().next_multiple_of(unit), 0);
         out.extend(&segment.bytes);
     }
     out
@@ -59,6 +64,42 @@ fn note(kind: u32, content: &[u8]) -> Vec<u8> {
     out.extend(content);
     out.resize(out.len().next_multiple_of(4), 0);
     out
+}
+
+/// Writes a core of so many segments that their number stands behind everything else, as Linux does from 65,535 on.
+fn crowded(pages: u64) -> Vec<u8> {
+    let mut segments = vec![Segment { kind: 4, flags: 0, addr: 0, bytes: notes(), len: 0 }];
+    let page =
+        |at: u64| Segment { kind: 1, flags: 6, addr: 0x7000_0000 + 0x2000 * at, bytes: at.to_le_bytes().repeat(2), len: PAGE as u64 };
+    segments.extend((0..pages).map(page));
+    let mut out = aligned(&segments, 8);
+    let sections = out.len().next_multiple_of(8);
+    out.resize(sections + 64, 0);
+    out[sections + 44..sections + 48].copy_from_slice(&(segments.len() as u32).to_le_bytes()); // sh_info
+    out[40..48].copy_from_slice(&(sections as u64).to_le_bytes());
+    out[56..58].copy_from_slice(&0xffff_u16.to_le_bytes());
+    out[58..60].copy_from_slice(&64_u16.to_le_bytes());
+    out[60..62].copy_from_slice(&1_u16.to_le_bytes());
+    out
+}
+
+#[test]
+fn more_segments_than_their_number_can_say() -> Result<(), CoreError> {
+    const PAGES: u64 = 66_000;
+    let whole = crowded(PAGES);
+    let word = |core: &CoreFile, at: u64| {
+        let memory: &dyn Memory = core;
+        memory.word(0x7000_0000 + 0x2000 * at).ok()
+    };
+    let core = open(&whole)?;
+    assert_eq!((core.ranges().len() as u64, core.missing()), (PAGES, None));
+    assert_eq!((word(&core, PAGES - 1), core.notes.pid), (Some(PAGES - 1), Some(4217)));
+    // The last bytes are the first that a cut takes, and with them the number of segments.
+    let cut = open(&whole[..whole.len() - 100])?;
+    assert_eq!((cut.ranges().len() as u64, word(&cut, 65_900), cut.notes.pid), (PAGES, Some(65_900), Some(4217)));
+    let headers = open(&whole[..3_000_000]).err().map(|error| error.to_string());
+    assert_eq!(headers.as_deref(), Some("the core ends inside its table of segments"));
+    Ok(())
 }
 
 fn notes() -> Vec<u8> {
@@ -108,6 +149,7 @@ fn memory_and_notes() -> Result<(), CoreError> {
     let notes = &core.notes;
     assert_eq!((notes.pid, notes.arguments.as_str(), notes.entry), (Some(4217), "node server.js", Some(0x40_1234)));
     assert_eq!((notes.threads[0].tid, notes.threads[0].signal, notes.threads[0].rsp()), (77, 6, 0x7000_0100));
+    assert!(core.images().is_empty(), "no mapping of the program begins at its first byte");
     let program = core.program().map(|file| (file.path.as_str(), file.offset));
     assert_eq!(program, Some(("/usr/bin/node", 8192)));
     Ok(())
@@ -154,7 +196,10 @@ fn what_is_no_core() {
     };
     check(&|bytes| bytes[0] = b'x', "not an ELF file");
     check(&|bytes| bytes[16] = 2, "an ELF file, but not a core dump");
-    check(&|bytes| bytes[18] = 183, "a core of another machine than x86-64 (ELF machine 183)");
+    check(&|bytes| bytes[18] = 183, "a core dump of another kind of machine (ARM64)");
+    check(&|bytes| bytes[19] = 0x77, "a core dump of another kind of machine (ELF machine 30526)");
+    check(&|bytes| bytes[4] = 1, "an ELF file of another kind of machine (32 bits, or the high byte first)");
+    check(&|bytes| bytes[5] = 2, "an ELF file of another kind of machine (32 bits, or the high byte first)");
     check(&|bytes| bytes.truncate(100), "the core ends inside its table of segments");
     check(&|bytes| bytes.truncate(3), "not an ELF file");
 }

@@ -35,7 +35,7 @@ fn files_that_are_no_snapshots() {
         ),
         ("x.cpuprofile", b"{\"nodes\":[{\"id\":1}],\"startTime\":1}", 5, "HW1006", "x.cpuprofile is a CPU profile (.cpuprofile)"),
         ("core.1", &core, 5, "HW1009", "core.1 is a core dump, but not of Node.js"),
-        ("core.2", &arm, 5, "HW1009", "core.2 is a core dump of another kind of machine (ELF machine 183)"),
+        ("core.2", &arm, 5, "HW1009", "core.2 is a core dump of another kind of machine (ARM64)"),
         ("node", &program, 5, "HW1009", "node is a program or library (ELF), neither a snapshot nor a core dump"),
         ("zeros", &[0; 4096], 3, "HW1011", "zeros holds nothing but zero bytes"),
         ("notes.txt", b"hello\n", 3, "HW1005", "notes.txt is text, not a heap snapshot"),
@@ -126,7 +126,7 @@ fn cores_are_unpacked_whatever_their_names() {
     let mut core = b"\x7fELF\x02\x01\x01".to_vec();
     core.resize(64, 0);
     (core[16], core[18]) = (4, 183);
-    let line = |name: &str| format!("heapwhy: {name} is a core dump of another kind of machine (ELF machine 183)");
+    let line = |name: &str| format!("heapwhy: {name} is a core dump of another kind of machine (ARM64)");
     for (name, bytes) in ["core.zst", "core.without-ending"].into_iter().zip(frames(&core)) {
         fixture.file(name, &bytes);
         refused(&fixture, &[name], 5, "HW1009", &line(name));

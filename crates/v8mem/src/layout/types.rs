@@ -35,7 +35,7 @@ impl InstanceTypes {
         for (name, number) in constants.instance_types().filter(|_| !Self::knows(version)) {
             types.set(number, name);
         }
-        types.fill_ranges(constants);
+        types.fill_ranges(version, constants);
         types
     }
 
@@ -71,14 +71,12 @@ impl InstanceTypes {
         name.clone_into(&mut self.names[at]);
     }
 
-    /// V8 10 and later leave a thousand numbers to objects of the embedder, and functions are a range that `v8dbg` tells.
-    fn fill_ranges(&mut self, constants: &Constants) {
-        let first = self.names.iter().position(|name| name == "JS_API_OBJECT");
-        if let Some(first @ 1058) = first {
-            for number in first..=2057 {
-                if self.kinds.get(number).is_none_or(|kind| *kind == Kind::Unknown) {
-                    self.set(number as u16, "JS_API_OBJECT");
-                }
+    /// V8 9.5 and later leave a thousand numbers to objects of the embedder, and functions are a range that `v8dbg` tells.
+    fn fill_ranges(&mut self, version: V8Version, constants: &Constants) {
+        const API_OBJECTS: std::ops::RangeInclusive<u16> = 1058..=2057;
+        if version >= V8Version::new(9, 5) {
+            for number in API_OBJECTS.filter(|&number| self.kind(number) == Kind::Unknown).collect::<Vec<_>>() {
+                self.set(number, "JS_API_OBJECT");
             }
         }
         let range = (constants.get("FirstJSFunctionType"), constants.get("LastJSFunctionType"));
@@ -114,8 +112,12 @@ mod tests {
         check(9, 4, 172, "MAP");
         check(13, 6, 272, "MAP");
         check(14, 6, 278, "MAP");
-        check(12, 9, 264, "MAP");
+        check(12, 9, 271, "MAP");
+        check(12, 5, 264, "MAP");
         check(13, 6, 1500, "JS_API_OBJECT");
+        check(14, 1, 1058, "JS_API_OBJECT");
+        check(9, 4, 1500, "");
+        check(9, 4, 1056, "JS_API_OBJECT");
         check(13, 6, 60_000, "");
     }
 }
