@@ -46,6 +46,8 @@ pub(crate) struct Target {
     pub(crate) edges: u64,
     /// The version of Node.js that wrote it, where it can be told: `24.21.0`.
     pub(crate) node: Option<String>,
+    /// Of a core: what the layout of its heap rests on.
+    pub(crate) layout: Option<String>,
 }
 
 /// Something that was wrong with the input.

@@ -28,7 +28,9 @@ pub(crate) fn read(path: &Path, input: Input, session: &Session) -> Result<Opene
     let (graph, damage, found) = read_core(&core, Scope::Live).map_err(|error| no_heap(path, &core, &error))?;
     problems.append(damage);
     let graph = graph.with_holder(Box::new(MemoryHolder::new(core, &found)));
-    Ok(opened("core", path, bytes, HeapAnalysis::new(graph), problems, false))
+    let mut opened = opened("core", path, bytes, HeapAnalysis::new(graph), problems, false);
+    opened.target.layout = Some(found.basis.to_string());
+    Ok(opened)
 }
 
 /// Opens the program that the core came from: the one that was named, which must be the right one, or one that the core names, if it is
@@ -54,7 +56,10 @@ fn the_named(path: &Path, core: &CoreFile, named: &Path) -> Result<NodeBinary, C
     if given.build_id().is_some() && images.iter().any(|image| image.build_id.is_some()) {
         return Err(mismatch(path, core, &given));
     }
-    // A core without first pages of files cannot tell: the user's word counts, and the place is where a file of that name lay.
+    if given.describes_v8() && !core.is_v8_of(&given) {
+        return Err(mismatch(path, core, &given));
+    }
+    // A core without first pages of files cannot tell more: the place is where a file of that name lay.
     let name = named.file_name();
     let lay = images.iter().find(|image| Path::new(&image.path).file_name() == name);
     let at = lay.map(|image| LoadedAt::Base(image.base)).or(core.notes.entry.map(LoadedAt::Entry));
@@ -107,6 +112,11 @@ fn no_heap(path: &Path, core: &CoreFile, error: &HeapError) -> CommandError {
             .note("missing", absent(missing))
             .note("likely", CUT)
             .hint(AGAIN),
+        None if matches!(error, HeapError::UnknownLayout { .. }) => {
+            CommandError::new(&codes::NO_HEAP, format!("{name} is a core dump of a Node.js that cannot be read without its program"))
+                .why(error.to_string())
+                .hint(format!("heapwhy {} --node PATH   the node that made it, of the same build", shell_path(path)))
+        }
         None if is_node => {
             CommandError::new(&codes::NO_HEAP, format!("{name} is a core dump of Node.js that holds no heap that can be read"))
                 .why(error.to_string())

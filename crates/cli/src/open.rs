@@ -66,6 +66,7 @@ pub(crate) fn glance(path: &Path, session: &Session) -> Option<(Answer, Glance)>
         nodes: glance.nodes,
         edges: glance.edges,
         node: glance.node_version.clone(),
+        layout: None,
     };
     Some((start(vec![target], &[&glance.problems], session), glance))
 }
@@ -143,6 +144,7 @@ pub(crate) fn opened(kind: &'static str, path: &Path, bytes: u64, analysis: Heap
         nodes: graph.node_count() as u64,
         edges: graph.edge_count() as u64,
         node: heap::process::node_version(graph),
+        layout: None,
     };
     Opened { analysis: Arc::new(analysis), problems, target, wants_index }
 }

@@ -25,6 +25,8 @@ pub enum ProblemKind {
     BadTree,
     /// Bytes behind the end: of another file, or of an older one that was longer.
     TrailingBytes,
+    /// Memory that does not look as the layout says that it should.
+    DoubtfulLayout,
 }
 
 impl ProblemKind {
@@ -40,6 +42,7 @@ impl ProblemKind {
             Self::BadSection => "bad-section",
             Self::BadTree => "bad-tree",
             Self::TrailingBytes => "trailing-bytes",
+            Self::DoubtfulLayout => "doubtful-layout",
         }
     }
 }

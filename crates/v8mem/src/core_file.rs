@@ -19,6 +19,7 @@ pub use notes::{FileMapping, Notes, Thread};
 
 use crate::memory::{Memory, MemoryRange, Unreadable};
 use crate::node_binary::{LoadedAt, NodeBinary};
+use crate::version::Versions;
 
 type Header = elf::FileHeader64<LittleEndian>;
 
@@ -170,15 +171,22 @@ impl CoreFile {
         program.into_iter().chain(libraries).filter_map(|path| self.image(path)).collect()
     }
 
-    /// Opens the first image that describes V8, is still where the process had it, and is still the same. Without first pages in the core
-    /// nobody can tell whether it is the same.
+    /// Opens the first image that describes V8, is still where the process had it, and is still the same.
     #[must_use]
     pub fn find_binary(&self) -> Option<NodeBinary> {
         let still_there = |image: Image| {
             let binary = NodeBinary::open(Path::new(&image.path), LoadedAt::Base(image.base)).ok()?;
-            (image.build_id.is_none() || binary.build_id() == image.build_id.as_deref()).then_some(binary)
+            let same = if image.build_id.is_some() { binary.build_id() == image.build_id.as_deref() } else { self.is_v8_of(&binary) };
+            same.then_some(binary)
         };
         self.images().into_iter().filter_map(still_there).find(NodeBinary::describes_v8)
+    }
+
+    /// Says whether a program has the very version of V8 that is in this memory: all that is left to compare where the core has no first
+    /// pages of files, and so no build id (bit 4 of `coredump_filter`).
+    #[must_use]
+    pub fn is_v8_of(&self, binary: &NodeBinary) -> bool {
+        Versions::find(self).v8.is_some_and(|version| binary.mentions(&version))
     }
 
     fn image(&self, path: &str) -> Option<Image> {

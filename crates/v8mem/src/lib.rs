@@ -7,6 +7,7 @@
 //!
 //! This crate never touches a process: it cannot stop one, start one, or speak to one.
 
+pub mod basis;
 pub mod core_file;
 pub mod graph;
 pub mod holder;

@@ -119,6 +119,16 @@ impl NodeBinary {
         self.bias
     }
 
+    /// Says whether a text stands in what the program cannot change: V8's version for one. O(bytes).
+    #[must_use]
+    pub fn mentions(&self, text: &str) -> bool {
+        let constant = self.parts.iter().filter(|part| !part.writable);
+        constant.filter_map(|part| self.initial(part.start, usize::try_from(part.end - part.start).ok()?)).any(|bytes| {
+            let found = memchr::memmem::find(bytes, text.as_bytes()).is_some();
+            found && !text.is_empty()
+        })
+    }
+
     /// Says whether V8 describes itself in it. The small program in front of Debian's `libnode.so` does not.
     #[must_use]
     pub fn describes_v8(&self) -> bool {

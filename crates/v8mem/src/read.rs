@@ -3,6 +3,7 @@
 use heap::graph::MAX_NODES;
 use heap::{HeapGraph, ProblemKind, Problems};
 
+use crate::basis::Basis;
 use crate::core_file::CoreFile;
 use crate::graph::{Parts, Scope, graph};
 use crate::isolate::{self, Isolate};
@@ -39,6 +40,12 @@ pub enum HeapError {
         /// V8's version.
         version: String,
     },
+    /// A V8 that is not in the tables, and no program at hand in which it describes itself.
+    #[error("V8 {version} is not one that this build knows, and the program, in which V8 describes itself, is not at hand")]
+    UnknownLayout {
+        /// V8's version.
+        version: String,
+    },
     /// More objects than a graph can hold.
     #[error("{objects} objects, more than a graph can hold")]
     TooLarge {
@@ -57,6 +64,8 @@ pub struct Found {
     pub versions: Versions,
     /// The layout, with where its numbers come from.
     pub layout: V8Layout,
+    /// What the layout rests on, in words.
+    pub basis: Basis,
     /// The isolates.
     pub isolates: Vec<Isolate>,
     /// The unit of free memory, how many stretches agree with it, and how many there are.
@@ -80,6 +89,9 @@ pub fn read_core(core: &CoreFile, scope: Scope) -> Result<(HeapGraph, Problems, 
     let constants = core.binary().map(|binary| Constants::read(binary, memory)).unwrap_or_default();
     let layout = V8Layout::new(version, &constants);
     let text = || versions.v8.clone().unwrap_or_default();
+    if !layout.is_known() && layout.from_symbols().0 == 0 {
+        return Err(HeapError::UnknownLayout { version: text() });
+    }
     let mut pages = Pages::find(memory, version);
     if pages.all().is_empty() {
         return Err(HeapError::NoPages { version: text() });
@@ -108,7 +120,18 @@ pub fn read_core(core: &CoreFile, scope: Scope) -> Result<(HeapGraph, Problems, 
         let what = format!("{} bytes that the core should hold are missing, from address {:#x} on", missing.bytes, missing.first);
         problems.add(ProblemKind::Truncated, None, what);
     }
+    let basis = Basis {
+        v8: text(),
+        is_known: layout.is_known(),
+        told: layout.from_symbols(),
+        pages: pages.all().len(),
+        isolates: isolates.len(),
+        free: free_unit,
+        walk: objects.stats,
+    };
+    basis.doubts().into_iter().for_each(|doubt| problems.add(ProblemKind::DoubtfulLayout, None, doubt));
     let found = Found {
+        basis,
         versions,
         walk: objects.stats,
         alive: alive.count() as u64,

@@ -128,6 +128,9 @@ fn target(target: &Target) -> Value {
     if let (Some(version), Some(fields)) = (&target.node, value.as_object_mut()) {
         fields.insert("node".to_owned(), json!(version));
     }
+    if let (Some(layout), Some(fields)) = (&target.layout, value.as_object_mut()) {
+        fields.insert("layout".to_owned(), json!(layout));
+    }
     value
 }
 

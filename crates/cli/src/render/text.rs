@@ -53,7 +53,11 @@ fn header(out: &mut dyn Write, target: &Target, status: Status, style: &Style) -
     // Where there is no room for the end of a name, the facts stand below.
     let (room, between) = if beside < 20 { (style.width.saturating_sub(columns(front)), "\n ") } else { (beside, "") };
     let path = fit_end(&shown(&target.path), room, style.ascii);
-    writeln!(out, "{}{}{between}{}", style.dim(&style.own(front)), style.bold(&path), style.dim(&style.own(&behind)))
+    writeln!(out, "{}{}{between}{}", style.dim(&style.own(front)), style.bold(&path), style.dim(&style.own(&behind)))?;
+    match &target.layout {
+        Some(layout) => writeln!(out, "{}", style.dim(&style.own(&clean(layout)))),
+        None => Ok(()),
+    }
 }
 
 fn write_section(out: &mut dyn Write, section: &Section, style: &Style) -> io::Result<()> {
