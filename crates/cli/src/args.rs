@@ -91,6 +91,15 @@ pub(crate) struct Globals {
     /// The Node.js program that a core came from [default: the one it names], or that is to run [default: node in PATH]
     #[arg(long, global = true, value_name = "PATH")]
     pub(crate) node: Option<PathBuf>,
+    /// Of a core dump: what is alive; the default, as in a snapshot
+    #[arg(long, global = true)]
+    pub(crate) live: bool,
+    /// Of a core dump: what only weak references lead to
+    #[arg(long, global = true, conflicts_with = "live")]
+    pub(crate) weak: bool,
+    /// Of a core dump: garbage that was not collected yet
+    #[arg(long, global = true, conflicts_with_all = ["live", "weak"])]
+    pub(crate) dead: bool,
     /// Show no progress
     #[arg(long, global = true)]
     pub(crate) no_progress: bool,

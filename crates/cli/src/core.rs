@@ -6,10 +6,12 @@ use heap::HeapAnalysis;
 use heap::snapshot::Input;
 use v8mem::core_file::{CoreError, Image, Missing};
 use v8mem::graph::Scope;
+use v8mem::liveness::{Sum, Sums};
 use v8mem::node_binary::{BinaryError, LoadedAt};
-use v8mem::read::{HeapError, read_core};
+use v8mem::read::{HeapError, read_core, read_scopes};
 use v8mem::{CoreFile, MemoryHolder, NodeBinary, Versions};
 
+use crate::answer::{Piece, Section};
 use crate::codes;
 use crate::error::{CommandError, shown};
 use crate::open::{self, Opened, opened};
@@ -18,19 +20,70 @@ use crate::session::Session;
 use crate::typed::shell_path;
 
 /// Reads a core's heap. `path` is what the user named, only for messages.
-pub(crate) fn read(path: &Path, input: Input, session: &Session) -> Result<Opened, CommandError> {
+pub(crate) fn read(path: &Path, input: Input, wanted: Wanted, session: &Session) -> Result<Opened, CommandError> {
     let bytes = input.bytes();
     let (file, mut problems) = input.into_file();
     let mut core = CoreFile::of(file).map_err(|error| unreadable(path, error))?;
     if let Some(binary) = program(path, &core, session)? {
         core.set_binary(binary);
     }
-    let (graph, damage, found) = read_core(&core, Scope::Live).map_err(|error| no_heap(path, &core, &error))?;
+    let failed = |error: HeapError| no_heap(path, &core, &error);
+    let (graph, unreached, damage, found) = match (session.scope(), wanted) {
+        (Scope::Live, Wanted::Unreached) => {
+            let ([live, weak, dead], damage, found) = read_scopes(&core, [Scope::Live, Scope::Weak, Scope::Dead]).map_err(failed)?;
+            (live, Some([weak, dead].map(HeapAnalysis::new)), damage, found)
+        }
+        (scope, _) => {
+            let (graph, damage, found) = read_core(&core, scope).map_err(failed)?;
+            (graph, None, damage, found)
+        }
+    };
     problems.append(damage);
+    let unreached = Unreached { sums: found.sums, graphs: unreached };
     let graph = graph.with_holder(Box::new(MemoryHolder::new(core, &found)));
     let mut opened = opened("core", path, bytes, HeapAnalysis::new(graph), problems, false);
     opened.target.layout = Some(found.basis.to_string());
+    opened.unreached = Some(unreached);
     Ok(opened)
+}
+
+/// Returns a line that says how much of a core's heap is alive.
+pub(crate) fn liveness(sums: &Sums) -> Section {
+    let parts = [("reachable", sums.reachable), ("weakly", sums.weakly), ("garbage", sums.garbage)];
+    let total: u64 = parts.iter().map(|(_, sum)| sum.bytes).sum();
+    let json: serde_json::Map<_, _> = parts.iter().map(|(name, sum)| ((*name).to_owned(), sum_json(sum))).collect();
+    let share = if total == 0 { 0.0 } else { sums.garbage.bytes as f64 / total as f64 };
+    let text = format!(
+        "     {} reachable, {} only weakly reachable, {} garbage that was not collected yet ({} of {})",
+        number::bytes(sums.reachable.bytes),
+        number::bytes(sums.weakly.bytes),
+        number::bytes(sums.garbage.bytes),
+        number::share(share),
+        number::bytes(total),
+    );
+    let line = vec![Piece::Strong("HEAP".to_owned()), Piece::Plain(text)];
+    Section::Value { name: "liveness", json: json.into(), lines: vec![line] }
+}
+
+fn sum_json(sum: &Sum) -> serde_json::Value {
+    serde_json::json!({ "count": sum.objects, "bytes": sum.bytes })
+}
+
+/// What a command wants of a core besides what it looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Nothing.
+    Nothing,
+    /// What is not alive, next to what is.
+    Unreached,
+}
+
+/// What of a core's heap is not alive.
+pub(crate) struct Unreached {
+    /// How much there is of what.
+    pub(crate) sums: Sums,
+    /// What only weak references lead to, and garbage, where that was wanted.
+    pub(crate) graphs: Option<[HeapAnalysis; 2]>,
 }
 
 /// Opens the program that the core came from: the one that was named, which must be the right one, or one that the core names, if it is

@@ -10,10 +10,11 @@ use std::sync::Arc;
 use heap::index::Glance;
 use heap::snapshot::{Found, Input, ReadError};
 use heap::{HeapAnalysis, Problems};
+use v8mem::graph::Scope;
 
 use crate::answer::{self, Answer, Status, Target};
 use crate::codes;
-use crate::core;
+use crate::core::{self, Unreached, Wanted};
 use crate::error::{CommandError, shown};
 use crate::exit::Exit;
 use crate::index_file;
@@ -29,6 +30,8 @@ pub(crate) struct Opened {
     pub(crate) problems: Problems,
     /// What it is.
     pub(crate) target: Target,
+    /// What is not alive, of a core.
+    pub(crate) unreached: Option<Unreached>,
     /// Whether an index would make the next look quicker.
     wants_index: bool,
 }
@@ -84,8 +87,22 @@ fn start(targets: Vec<Target>, problems: &[&Problems], session: &Session) -> Ans
 
 /// Reads a file. Distances, dominators and classes are computed when a question needs them.
 pub(crate) fn read(path: &Path, session: &Session) -> Result<Opened, CommandError> {
+    read_with(path, Wanted::Nothing, session)
+}
+
+/// As `read`, of a core with what a command wants besides. Where garbage is asked for, a snapshot is refused: it holds none.
+pub(crate) fn read_with(path: &Path, wanted: Wanted, session: &Session) -> Result<Opened, CommandError> {
+    let opened = read_any(path, wanted, session)?;
+    if session.scope() == Scope::Live || opened.unreached.is_some() {
+        return Ok(opened);
+    }
+    let what = format!("{} holds only what is alive: --weak and --dead are for core dumps", shown(path));
+    Err(CommandError::new(&codes::USAGE, what).why("V8 leaves garbage out of a snapshot, and collects it before"))
+}
+
+fn read_any(path: &Path, wanted: Wanted, session: &Session) -> Result<Opened, CommandError> {
     if is_stdin(path) {
-        return read_input(path, stdin(session)?, false, session);
+        return read_input(path, stdin(session)?, (false, wanted), session);
     }
     let bytes = check(path)?;
     if is_index(path) {
@@ -96,7 +113,7 @@ pub(crate) fn read(path: &Path, session: &Session) -> Result<Opened, CommandErro
         return Ok(opened("heapsnapshot", path, bytes, index.analysis, index.problems, false));
     }
     let input = Input::open(path, &session.progress).map_err(|error| unreadable(path, error))?;
-    read_input(path, input, true, session)
+    read_input(path, input, (true, wanted), session)
 }
 
 /// Says whether a path stands for standard input.
@@ -122,11 +139,11 @@ fn stdin(session: &Session) -> Result<Input, CommandError> {
     crate::progress::while_waiting(|| Input::of(path, file, &session.progress)).map_err(|error| unreadable(path, error))
 }
 
-/// Reads what was opened. `beside` says whether an index may stand beside it.
-fn read_input(path: &Path, input: Input, beside: bool, session: &Session) -> Result<Opened, CommandError> {
+/// Reads what was opened. `beside` says whether an index may stand beside it, `wanted` what of a core is.
+fn read_input(path: &Path, input: Input, (beside, wanted): (bool, Wanted), session: &Session) -> Result<Opened, CommandError> {
     let bytes = input.bytes();
     if input.is_elf() {
-        return core::read(path, input, session);
+        return core::read(path, input, wanted, session);
     }
     let (graph, problems) = input.read(&session.progress).map_err(|error| unreadable(path, error))?;
     if graph.node_count() == 0 {
@@ -146,7 +163,7 @@ pub(crate) fn opened(kind: &'static str, path: &Path, bytes: u64, analysis: Heap
         node: heap::process::node_version(graph),
         layout: None,
     };
-    Opened { analysis: Arc::new(analysis), problems, target, wants_index }
+    Opened { analysis: Arc::new(analysis), problems, target, unreached: None, wants_index }
 }
 
 /// Says whether a file is an index by its name: a snapshot's contents tell.
@@ -167,7 +184,11 @@ fn nothing_left(path: &Path, bytes: u64, problems: &Problems) -> CommandError {
 
 /// Reads a file and computes everything that a report needs.
 pub(crate) fn read_prepared(path: &Path, session: &Session) -> Result<Opened, CommandError> {
-    let opened = read(path, session)?;
+    prepared(read(path, session)?, session)
+}
+
+/// Computes everything that a report needs.
+pub(crate) fn prepared(opened: Opened, session: &Session) -> Result<Opened, CommandError> {
     opened.prepare(session).map_err(|_| stopped())?;
     Ok(opened)
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use heap::{HeapAnalysis, Problems};
+use v8mem::graph::Scope;
 
 use crate::args::Globals;
 use crate::error::CommandError;
@@ -64,6 +65,15 @@ impl Session {
             let _ = index_file::write(&entry.path, &entry.analysis, &entry.problems, self);
             // Freeing a large heap takes longer than leaving it to the end of the process.
             std::mem::forget(entry);
+        }
+    }
+
+    /// Returns which objects of a core dump are looked at.
+    pub(crate) fn scope(&self) -> Scope {
+        match (self.global.weak, self.global.dead) {
+            (true, _) => Scope::Weak,
+            (_, true) => Scope::Dead,
+            _ => Scope::Live,
         }
     }
 

@@ -16,6 +16,7 @@ mod refs;
 mod select;
 mod strings;
 mod summary;
+mod unreached;
 
 pub use changes::{diff_table, series};
 pub use dominators::dominators;
@@ -29,6 +30,7 @@ pub use refs::{Direction, refs, told_refs};
 pub use select::{Selected, Selector, SelectorError};
 pub use strings::{StringQuery, strings};
 pub use summary::{memory, realms, summary};
+pub use unreached::with_unreached;
 
 use crate::analysis::HeapAnalysis;
 use crate::distance::Distance;

@@ -14,9 +14,8 @@ mod words;
 use heap::bitset::{Bitset, RankedBits};
 use heap::{EdgeKind, HeapGraph, NodeId, NodeIx, NodeKind, Problems};
 
-use crate::isolate::Isolate;
+use crate::liveness::{Liveness, tops};
 use crate::names::Names;
-use crate::objects::ObjIx;
 use crate::roots::{Group, Root};
 use crate::text::Strings;
 use crate::view::HeapView;
@@ -27,10 +26,21 @@ use emitter::Emitter;
 pub enum Scope {
     /// Those that are alive, as in a snapshot.
     Live,
-    /// Those that nothing keeps alive: garbage that was not collected yet.
+    /// Those that only weak references lead to.
+    Weak,
+    /// Those that nothing leads to: garbage that was not collected yet.
     Dead,
-    /// Both.
-    All,
+}
+
+impl Scope {
+    /// The name of the group that stands for what is not alive.
+    fn group(self) -> Option<&'static str> {
+        match self {
+            Self::Live => None,
+            Self::Weak => Some("(Weakly reachable)"),
+            Self::Dead => Some("(Garbage)"),
+        }
+    }
 }
 
 /// What a graph is made of.
@@ -40,12 +50,10 @@ pub struct Parts<'a, 'm> {
     pub heap: HeapView<'a, 'm>,
     /// Its strings.
     pub strings: Strings<'a, 'm>,
-    /// Its isolates, the main one first.
-    pub isolates: &'a [Isolate],
     /// Where life begins.
     pub roots: &'a [Root],
-    /// What is alive.
-    pub alive: &'a Bitset,
+    /// What is alive and what is not.
+    pub liveness: &'a Liveness,
 }
 
 /// The id of V8's root of all roots, and the step between ids of what is no object.
@@ -54,7 +62,7 @@ const ROOT_ID: u64 = 1;
 /// Makes the graph. O(objects + references).
 #[must_use]
 pub fn graph(parts: Parts<'_, '_>, scope: Scope) -> (HeapGraph, Problems) {
-    let chosen = choose(&parts, scope);
+    let chosen = RankedBits::of(choose(parts.liveness, scope).clone());
     let groups = groups(&parts, scope);
     let first_object = 2 + groups.len() as u32 + u32::from(scope != Scope::Live);
     let names = Names::new(parts.heap, parts.strings);
@@ -68,14 +76,12 @@ pub fn graph(parts: Parts<'_, '_>, scope: Scope) -> (HeapGraph, Problems) {
     emitter.finish()
 }
 
-fn choose(parts: &Parts<'_, '_>, scope: Scope) -> RankedBits {
-    let mut chosen = Bitset::new(parts.heap.objects.len());
-    for nth in 0..parts.heap.objects.len() as u32 {
-        if scope == Scope::All || parts.alive.get(nth) == (scope == Scope::Live) {
-            chosen.set(nth);
-        }
+fn choose(liveness: &Liveness, scope: Scope) -> &Bitset {
+    match scope {
+        Scope::Live => &liveness.alive,
+        Scope::Weak => &liveness.weakly,
+        Scope::Dead => &liveness.garbage,
     }
-    RankedBits::of(chosen)
 }
 
 /// The groups of roots that have a member: isolate and group.
@@ -83,13 +89,14 @@ fn groups(parts: &Parts<'_, '_>, scope: Scope) -> Vec<(usize, Group)> {
     let mut groups: Vec<_> = parts.roots.iter().map(|root| (root.isolate, root.group)).collect();
     groups.sort_unstable();
     groups.dedup();
-    if scope == Scope::Dead {
+    if scope != Scope::Live {
         groups.clear();
     }
     groups
 }
 
-/// Writes the root, the group of all groups, and the groups; of garbage, a group that says what it is.
+/// Writes the root, the group of all groups, and the groups; of what is not alive, a group that says what it is, with an edge to every object
+/// from which others of it are reached.
 fn roots(parts: &Parts<'_, '_>, scope: Scope, groups: &[(usize, Group)], emitter: &mut Emitter<'_, '_, '_>) {
     let (empty, gc_roots) = (emitter.rows.text(""), emitter.rows.text("(GC roots)"));
     emitter.rows.node(NodeKind::SYNTHETIC, empty, NodeId(ROOT_ID), 0);
@@ -110,8 +117,14 @@ fn roots(parts: &Parts<'_, '_>, scope: Scope, groups: &[(usize, Group)], emitter
         emitter.rows.node(NodeKind::SYNTHETIC, name, id, 0);
         members(parts, (isolate, group), emitter);
     }
-    if scope != Scope::Live {
-        garbage(parts, groups.len(), emitter);
+    if let Some(name) = scope.group() {
+        let name = emitter.rows.text(name);
+        emitter.rows.node(NodeKind::SYNTHETIC, name, NodeId(ROOT_ID + 4), 0);
+        for (nth, top) in (1..).zip(tops(parts.heap, choose(parts.liveness, scope))) {
+            if let Some(to) = emitter.node_of(top) {
+                emitter.rows.indexed(EdgeKind::ELEMENT, nth, to);
+            }
+        }
     }
 }
 
@@ -127,16 +140,5 @@ fn members(parts: &Parts<'_, '_>, (isolate, group): (usize, Group), emitter: &mu
         let kind = if root.strong { EdgeKind::INTERNAL } else { EdgeKind::WEAK };
         let name = emitter.rows.text(&name);
         emitter.rows.edge(kind, name, to);
-    }
-}
-
-/// Writes a group that holds all garbage: nothing holds it, but a graph without it would end there.
-fn garbage(parts: &Parts<'_, '_>, groups: usize, emitter: &mut Emitter<'_, '_, '_>) {
-    let name = emitter.rows.text("(Garbage)");
-    emitter.rows.node(NodeKind::SYNTHETIC, name, NodeId(ROOT_ID + 4 + 2 * groups as u64), 0);
-    for nth in 0..parts.heap.objects.len() as u32 {
-        if let Some(to) = emitter.node_of(ObjIx(nth)).filter(|_| !parts.alive.get(nth)) {
-            emitter.rows.indexed(EdgeKind::ELEMENT, nth, to);
-        }
     }
 }

@@ -14,6 +14,7 @@ pub mod holder;
 pub mod isolate;
 pub mod kind;
 pub mod layout;
+pub mod liveness;
 pub mod maps;
 pub mod marking;
 pub mod memory;

@@ -13,9 +13,19 @@ use crate::objects::ObjIx;
 use crate::version::V8Version;
 use crate::view::HeapView;
 
+/// Which references count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Follow {
+    /// Those that keep their target alive.
+    Strong,
+    /// All.
+    Any,
+}
+
 /// Marks what is alive.
 pub struct Marker<'a, 'm> {
     heap: HeapView<'a, 'm>,
+    follow: Follow,
     alive: Bitset,
     stack: Vec<ObjIx>,
     /// Values of ephemerons whose keys are not alive so far.
@@ -25,8 +35,8 @@ pub struct Marker<'a, 'm> {
 impl<'a, 'm> Marker<'a, 'm> {
     /// Starts with nothing alive.
     #[must_use]
-    pub fn new(heap: HeapView<'a, 'm>) -> Self {
-        Self { heap, alive: Bitset::new(heap.objects.len()), stack: Vec::new(), waiting: FxHashMap::default() }
+    pub fn new(heap: HeapView<'a, 'm>, follow: Follow) -> Self {
+        Self { heap, follow, alive: Bitset::new(heap.objects.len()), stack: Vec::new(), waiting: FxHashMap::default() }
     }
 
     /// Marks an object and all that it keeps alive. O(what it reaches).
@@ -54,28 +64,11 @@ impl<'a, 'm> Marker<'a, 'm> {
         }
     }
 
-    fn push_word(&mut self, word: u64) {
-        if let Some(addr) = strong(word)
-            && let Some(object) = self.heap.objects.at(self.heap.pages, addr)
-        {
-            self.push(object);
-        }
-    }
-
     fn visit(&mut self, object: ObjIx) {
-        let map = self.heap.maps.get(self.heap.objects.map(object));
-        let addr = self.heap.objects.addr(object);
-        let size = self.heap.objects.size(object);
-        let Some(page) = self.heap.pages.page(addr) else { return };
-        self.push_word(page.word(addr).unwrap_or(0));
-        if map.kind == Kind::EphemeronTable {
-            return self.ephemerons(addr);
-        }
-        let weak = weak_fields(self.heap, map.kind, size);
-        for (offset, word) in page.words(addr, tagged_words(self.heap, map.kind, map.instance_type, size)) {
-            if word & 3 == 1 && !weak.contains(&offset) {
-                self.push_word(word);
-            }
+        let heap = self.heap;
+        references(heap, object, self.follow, &mut |to| self.push(to));
+        if self.follow == Follow::Strong && heap.maps.get(heap.objects.map(object)).kind == Kind::EphemeronTable {
+            self.ephemerons(heap.objects.addr(object));
         }
     }
 
@@ -90,6 +83,25 @@ impl<'a, 'm> Marker<'a, 'm> {
             } else {
                 self.waiting.entry(key).or_default().push(value);
             }
+        }
+    }
+}
+
+/// Calls `each` for every object that an object refers to. Entries of ephemerons are no strong references: both halves must be known.
+pub fn references(heap: HeapView<'_, '_>, object: ObjIx, follow: Follow, each: &mut impl FnMut(ObjIx)) {
+    let map = heap.maps.get(heap.objects.map(object));
+    let addr = heap.objects.addr(object);
+    let size = heap.objects.size(object);
+    let Some(page) = heap.pages.page(addr) else { return };
+    page.word(addr).and_then(|word| heap.object(word)).into_iter().for_each(&mut *each);
+    let any = follow == Follow::Any;
+    if map.kind == Kind::EphemeronTable && !any {
+        return;
+    }
+    let weak = if any { [0; 3] } else { weak_fields(heap, map.kind, size) };
+    for (offset, word) in page.words(addr, tagged_words(heap, map.kind, map.instance_type, size)) {
+        if (word & 3 == 1 || any && word & 3 == 3) && !weak.contains(&offset) {
+            heap.object(word).into_iter().for_each(&mut *each);
         }
     }
 }

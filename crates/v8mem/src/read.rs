@@ -9,8 +9,8 @@ use crate::graph::{Parts, Scope, graph};
 use crate::isolate::{self, Isolate};
 use crate::layout::V8Layout;
 use crate::layout::constants::Constants;
+use crate::liveness::{Liveness, Sums};
 use crate::maps::Maps;
-use crate::marking::Marker;
 use crate::memory::Memory;
 use crate::objects::Objects;
 use crate::pages::{PageTable, Pages};
@@ -74,15 +74,24 @@ pub struct Found {
     pub walk: WalkStats,
     /// Where the heap's pages are.
     pub pages: PageTable,
-    /// How many objects are alive.
-    pub alive: u64,
+    /// How many objects are alive, and how many are not.
+    pub sums: Sums,
 }
 
-/// Reads the heaps of a core. O(bytes of the heap).
+/// Reads the heaps of a core: a graph of what is alive, or of what is not. O(bytes of the heap).
 ///
 /// # Errors
 /// When there is no V8 in it whose pages can be found.
 pub fn read_core(core: &CoreFile, scope: Scope) -> Result<(HeapGraph, Problems, Found), HeapError> {
+    let ([graph], problems, found) = read_scopes(core, [scope])?;
+    Ok((graph, problems, found))
+}
+
+/// As `read_core`, several graphs at once: the walk, roots and marking are done once.
+///
+/// # Errors
+/// As `read_core`.
+pub fn read_scopes<const N: usize>(core: &CoreFile, scopes: [Scope; N]) -> Result<([HeapGraph; N], Problems, Found), HeapError> {
     let memory: &dyn Memory = core;
     let versions = Versions::find(memory);
     let version = versions.v8_version().ok_or(HeapError::NoVersion)?;
@@ -111,11 +120,14 @@ pub fn read_core(core: &CoreFile, scope: Scope) -> Result<(HeapGraph, Problems, 
     }
     let heap = HeapView { pages: &pages, layout: &layout, maps: &maps, objects: &objects };
     let roots = Sources { heap, memory, isolates: &isolates, threads: &core.notes.threads, binary: core.binary() }.find();
-    let mut marker = Marker::new(heap);
-    roots.iter().filter(|root| root.strong).for_each(|root| marker.mark(root.object));
-    let alive = marker.finish();
+    let liveness = Liveness::of(heap, &roots);
     let strings = Strings { heap, memory };
-    let (graph, mut problems) = graph(Parts { heap, strings, isolates: &isolates, roots: &roots, alive: &alive }, scope);
+    let mut problems = Problems::default();
+    let graphs = scopes.map(|scope| {
+        let (graph, met) = graph(Parts { heap, strings, roots: &roots, liveness: &liveness }, scope);
+        problems.append(met);
+        graph
+    });
     if let Some(missing) = core.missing() {
         let what = format!("{} bytes that the core should hold are missing, from address {:#x} on", missing.bytes, missing.first);
         problems.add(ProblemKind::Truncated, None, what);
@@ -134,11 +146,11 @@ pub fn read_core(core: &CoreFile, scope: Scope) -> Result<(HeapGraph, Problems, 
         basis,
         versions,
         walk: objects.stats,
-        alive: alive.count() as u64,
+        sums: liveness.sums,
         free_unit,
         isolates: isolates.clone(),
         pages: pages.table(),
         layout: layout.clone(),
     };
-    Ok((graph, problems, found))
+    Ok((graphs, problems, found))
 }

@@ -1,13 +1,16 @@
 //! `heapwhy classes`: the histogram, by class or by another grouping.
 
 use clap::{Args, ValueEnum};
+use heap::HeapAnalysis;
 use heap::filters::Filter;
-use heap::questions::{Grouping, HistogramSort, histogram, histogram_at_a_glance, told_histogram};
+use heap::questions::{Grouping, HistogramSort, histogram, histogram_at_a_glance, told_histogram, with_unreached};
 use heap::source::Originals;
 use heap::story::Setting;
+use v8mem::graph::Scope;
 
 use crate::answer::Answer;
 use crate::args::{FileArg, SourceArgs};
+use crate::core::Wanted;
 use crate::error::CommandError;
 use crate::open;
 use crate::session::Session;
@@ -16,7 +19,7 @@ use crate::session::Session;
 #[derive(Args, Debug)]
 #[command(
     before_help = "Examples:\n  heapwhy classes app.heapsnapshot\n  heapwhy classes app.heapsnapshot --sort count --filter session\n  heapwhy classes app.heapsnapshot --by package\n  heapwhy classes app.heapsnapshot --json --limit 50",
-    after_help = "Classes that were minified go by the names that source maps tell; in JSON, `generated` is the name in the script.",
+    after_help = "Classes that were minified go by the names that source maps tell; in JSON, `generated` is the name in the script. Of a core dump there are columns for objects that only weak references lead to, and for garbage that was not collected yet.",
     help_template = crate::args::TEMPLATE
 )]
 pub(crate) struct ClassesArgs {
@@ -65,7 +68,7 @@ enum Sort {
 }
 
 /// People see the names that classes have in the source.
-const ONLY_JSON: &[&str] = &["generated"];
+const ONLY_JSON: &[&str] = &["generated", "weak_size"];
 
 /// Makes the histogram.
 pub(crate) fn run(args: &ClassesArgs, session: &Session) -> Result<Answer, CommandError> {
@@ -81,13 +84,13 @@ pub(crate) fn run(args: &ClassesArgs, session: &Session) -> Result<Answer, Comma
     if args.by == By::Class
         && args.filter.is_none()
         && !session.global.no_index
+        && session.scope() == Scope::Live
         && let Some((answer, glance)) = open::glance(&args.file.file, session)
     {
         let table = histogram_at_a_glance(&glance, &Originals::new(&*files), sort, limit);
         return Ok(answer.headed().brief_table(table, ONLY_JSON));
     }
-    let file = open::read_prepared(&args.file.file, session)?;
-    let analysis = &file.analysis;
+    let file = open::prepared(open::read_with(&args.file.file, Wanted::Unreached, session)?, session)?;
     let by = match args.by {
         By::Class => Grouping::Class,
         By::Shape => Grouping::Shape,
@@ -95,12 +98,18 @@ pub(crate) fn run(args: &ClassesArgs, session: &Session) -> Result<Answer, Comma
         By::File => Grouping::File,
         By::Package => Grouping::Package,
     };
-    let named = args.filter.as_deref().and_then(|name| Filter::parse(analysis.graph(), name).ok());
-    let only = named.as_ref().map(|filter| filter.apply(analysis));
-    let text = args.filter.as_deref().filter(|_| named.is_none());
-    let table = match by {
-        Grouping::Class => told_histogram(&Setting::new(analysis, &*files), sort, only.as_ref(), text, limit),
-        _ => histogram(analysis, by, &*files, sort, only.as_ref(), text, limit),
+    let list = |analysis: &HeapAnalysis, limit| {
+        let named = args.filter.as_deref().and_then(|name| Filter::parse(analysis.graph(), name).ok());
+        let only = named.as_ref().map(|filter| filter.apply(analysis));
+        let text = args.filter.as_deref().filter(|_| named.is_none());
+        match by {
+            Grouping::Class => told_histogram(&Setting::new(analysis, &*files), sort, only.as_ref(), text, limit),
+            _ => histogram(analysis, by, &*files, sort, only.as_ref(), text, limit),
+        }
+    };
+    let table = match file.unreached.as_ref().and_then(|unreached| unreached.graphs.as_ref()) {
+        None => list(&file.analysis, limit),
+        Some([weak, dead]) => with_unreached(list(&file.analysis, usize::MAX), &list(weak, usize::MAX), &list(dead, usize::MAX), limit),
     };
     Ok(file.answer(session).headed().brief_table(table, ONLY_JSON))
 }

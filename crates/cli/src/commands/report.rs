@@ -9,6 +9,7 @@ use heap::questions::Selector;
 use heap::source::SourceFiles;
 use heap::suspects::{Finding, Options, Report, VerdictKind};
 use heap::{Cancelled, HeapAnalysis};
+use v8mem::graph::Scope;
 
 use crate::answer::{Answer, Section, Status, Warning};
 use crate::args::SourceArgs;
@@ -17,7 +18,7 @@ use crate::exit::Exit;
 use crate::open::{self, Opened};
 use crate::session::Session;
 use crate::typed::{self, shell_path, shell_word};
-use crate::{codes, findings, memory, usage};
+use crate::{codes, core, findings, memory, usage};
 
 /// How many suspects a report shows.
 const SUSPECTS: usize = 3;
@@ -89,16 +90,31 @@ fn single(path: &Path, judge: &Judge, session: &Session) -> Result<Answer, Comma
     if file.prepare(session).is_err() {
         return Ok(stopped(&[&file], session));
     }
+    let name = shell_path(path);
+    let answer = about_memory(&file, session);
+    // What is not alive is held by nothing: there is nothing to suspect.
+    if let Some(option) = match session.scope() {
+        Scope::Live => None,
+        Scope::Weak => Some("--weak"),
+        Scope::Dead => Some("--dead"),
+    } {
+        return Ok(answer.next(format!("heapwhy classes {option} {name}")));
+    }
     let Ok(mut report) = searched(judge, |options| heap::suspects::find(&file.analysis, options, &session.progress)) else {
         return Ok(stopped(&[&file], session));
     };
     doubt(&mut report, &[&file]);
-    let name = shell_path(path);
-    let mut answer = with_report(file.answer(session).headed().section(memory::section(&file.analysis)), &report, judge);
+    let mut answer = with_report(answer, &report, judge);
     if let Some(why) = why_command(path, &file.analysis, &report, &judge.sources) {
         answer = answer.next(why);
     }
     Ok(answer.next(format!("heapwhy classes {name}")).next(typed::compare(path)))
+}
+
+/// Starts a report: what the memory is made of, and of a core, how much of it is alive.
+fn about_memory(file: &Opened, session: &Session) -> Answer {
+    let answer = file.answer(session).headed().section(memory::section(&file.analysis));
+    file.unreached.iter().fold(answer, |answer, unreached| answer.section(core::liveness(&unreached.sums)))
 }
 
 /// Reports on what grew between snapshots, the oldest first.

@@ -1,0 +1,104 @@
+//! Which objects are alive, which are held by weak references only, and which are garbage that was not collected yet.
+
+use heap::bitset::Bitset;
+
+use crate::marking::{Follow, Marker, references};
+use crate::objects::ObjIx;
+use crate::roots::Root;
+use crate::view::HeapView;
+
+/// Objects and the bytes that they take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sum {
+    /// How many.
+    pub objects: u64,
+    /// Their own sizes together, in bytes.
+    pub bytes: u64,
+}
+
+/// What there is of each. Objects that isolates share and nobody writes are in none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// Alive.
+    pub reachable: Sum,
+    /// Reached through weak references only.
+    pub weakly: Sum,
+    /// Reached by nothing.
+    pub garbage: Sum,
+}
+
+/// What keeps which objects.
+#[derive(Clone, Debug, Default)]
+pub struct Liveness {
+    /// Reached without passing a weak reference.
+    pub alive: Bitset,
+    /// Reached only when weak references are followed too: what the next collection may free.
+    pub weakly: Bitset,
+    /// Reached by nothing.
+    pub garbage: Bitset,
+    /// What there is of each.
+    pub sums: Sums,
+}
+
+impl Liveness {
+    /// Finds out. O(bytes of objects).
+    #[must_use]
+    pub fn of(heap: HeapView<'_, '_>, roots: &[Root]) -> Self {
+        let mut marker = Marker::new(heap, Follow::Strong);
+        roots.iter().filter(|root| root.strong).for_each(|root| marker.mark(root.object));
+        let alive = marker.finish();
+        let mut marker = Marker::new(heap, Follow::Any);
+        roots.iter().for_each(|root| marker.mark(root.object));
+        let reached = marker.finish();
+        let empty = || Bitset::new(heap.objects.len());
+        let mut found = Self { alive, weakly: empty(), garbage: empty(), sums: Sums::default() };
+        for (object, addr) in heap.objects.iter() {
+            if heap.pages.page(addr).is_none_or(|page| page.heap == 0) {
+                continue;
+            }
+            let sum = if found.alive.get(object.0) {
+                &mut found.sums.reachable
+            } else if reached.get(object.0) {
+                found.weakly.set(object.0);
+                &mut found.sums.weakly
+            } else {
+                found.garbage.set(object.0);
+                &mut found.sums.garbage
+            };
+            sum.objects += 1;
+            sum.bytes += heap.objects.size(object);
+        }
+        found
+    }
+}
+
+/// Returns the objects of a set from which all others of it are reached: those to which none of them refers, and of a ring, one. O(their bytes).
+#[must_use]
+pub fn tops(heap: HeapView<'_, '_>, set: &Bitset) -> Vec<ObjIx> {
+    let members = || (0..heap.objects.len() as u32).filter(|&nth| set.get(nth)).map(ObjIx);
+    let mut referred = Bitset::new(heap.objects.len());
+    for from in members() {
+        references(heap, from, Follow::Strong, &mut |to| {
+            if to != from {
+                referred.set(to.0);
+            }
+        });
+    }
+    let (mut seen, mut tops, mut stack) = (Bitset::new(heap.objects.len()), Vec::new(), Vec::new());
+    let free = members().filter(|object| !referred.get(object.0));
+    // What nobody refers to comes first, then what is left: rings, and what only they reach.
+    for top in free.chain(members()) {
+        if seen.insert(top.0) {
+            tops.push(top);
+            stack.push(top);
+        }
+        while let Some(object) = stack.pop() {
+            references(heap, object, Follow::Strong, &mut |to| {
+                if set.get(to.0) && seen.insert(to.0) {
+                    stack.push(to);
+                }
+            });
+        }
+    }
+    tops
+}
