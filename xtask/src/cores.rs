@@ -190,6 +190,7 @@ fn compare(core: &Path, snapshot: &Path, how: How) -> Result<String> {
     ensure!(problems.is_empty(), "problems: {:?}", problems.kept());
     let rests_on = rests_on(&found)?;
     garbage(&found, how, &classes(&weak), &classes(&dead))?;
+    roots(&graph, &found)?;
     let truth = classes(&heap::snapshot::read(snapshot, &Silent)?.0);
     let counts = classes(&graph);
     for (class, count) in KEPT {
@@ -249,6 +250,22 @@ fn garbage(found: &Found, how: How, weak: &BTreeMap<String, u64>, dead: &BTreeMa
     for (class, _) in KEPT {
         ensure!(!weak.contains_key(class), "{class}: some are only weakly reachable");
     }
+    Ok(())
+}
+
+/// Node.js has a handle scope open while it waits and when it aborts, holds hundreds of strings by eternal handles, and runs on a stack.
+fn roots(graph: &HeapGraph, found: &Found) -> Result<()> {
+    let groups: Vec<(String, usize)> = graph
+        .nodes()
+        .take_while(|&node| graph.kind(node) == NodeKind::SYNTHETIC)
+        .map(|node| (graph.name(node).into_owned(), graph.edges(node).len()))
+        .collect();
+    let members = |is: &dyn Fn(&str) -> bool| groups.iter().filter(|(name, _)| is(name)).map(|(_, count)| *count).sum::<usize>();
+    let handles = members(&|name| name == "(Handle scope)");
+    ensure!((1..200).contains(&handles), "{handles} handles in open scopes");
+    // The list is not found in V8 11.
+    ensure!(found.layout.version.major == 11 || members(&|name| name == "(Eternal handles)") > 200, "no eternal handles: {groups:?}");
+    ensure!(members(&|name| name.starts_with("(thread ") && name.ends_with(" stack)")) > 10, "no stack: {groups:?}");
     Ok(())
 }
 

@@ -112,7 +112,7 @@ fn roots(parts: &Parts<'_, '_>, scope: Scope, groups: &[(usize, Group)], emitter
     }
     for (nth, &(isolate, group)) in groups.iter().enumerate() {
         let id = NodeId(ROOT_ID + 4 + 2 * nth as u64);
-        let name = if isolate == 0 { group.name().to_owned() } else { format!("{} of isolate {}", group.name(), isolate + 1) };
+        let name = if isolate == 0 { group.name() } else { format!("{} of isolate {}", group.name(), isolate + 1) };
         let name = emitter.rows.text(&name);
         emitter.rows.node(NodeKind::SYNTHETIC, name, id, 0);
         members(parts, (isolate, group), emitter);
@@ -134,7 +134,6 @@ fn members(parts: &Parts<'_, '_>, (isolate, group): (usize, Group), emitter: &mu
         let Some(to) = emitter.node_of(root.object) else { continue };
         let name = match root.name.as_str() {
             "" => (nth + 1).to_string(),
-            name if group == Group::Stack => format!("{} / {name}", nth + 1),
             name => name.to_owned(),
         };
         let kind = if root.strong { EdgeKind::INTERNAL } else { EdgeKind::WEAK };

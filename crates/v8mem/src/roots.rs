@@ -25,20 +25,23 @@ pub enum Group {
     HandleScope,
     /// Handles that C++ holds.
     GlobalHandles,
-    /// Stacks and registers of threads.
-    Stack,
+    /// Handles that are never given up.
+    EternalHandles,
+    /// Stack and registers of a thread, by the kernel's id of it.
+    Stack(u32),
 }
 
 impl Group {
-    /// Returns the name that V8's snapshots give it.
+    /// Returns the name that V8's snapshots give it; V8 does not tell threads apart.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub fn name(self) -> String {
         match self {
-            Self::StrongRootList => "(Strong root list)",
-            Self::Isolate => "(Isolate)",
-            Self::HandleScope => "(Handle scope)",
-            Self::GlobalHandles => "(Global handles)",
-            Self::Stack => "(Stack roots)",
+            Self::StrongRootList => "(Strong root list)".to_owned(),
+            Self::Isolate => "(Isolate)".to_owned(),
+            Self::HandleScope => "(Handle scope)".to_owned(),
+            Self::GlobalHandles => "(Global handles)".to_owned(),
+            Self::EternalHandles => "(Eternal handles)".to_owned(),
+            Self::Stack(thread) => format!("(thread {thread} stack)"),
         }
     }
 }
@@ -73,6 +76,11 @@ pub struct Sources<'a, 'm> {
     pub binary: Option<&'a NodeBinary>,
 }
 
+/// Returns the addresses of an isolate's words.
+fn slots(isolate: &Isolate) -> impl Iterator<Item = u64> + use<> {
+    (isolate.addr..isolate.addr + isolate.size / 8 * 8).step_by(8)
+}
+
 /// V8 names fewer roots than this.
 const MOST_NAMES: u64 = 1 << 13;
 
@@ -86,6 +94,7 @@ impl Sources<'_, '_> {
             self.isolate(isolate, found, &names, &mut roots);
             self.handle_scopes(isolate, found, &mut roots);
             self.global_handles(isolate, found, &mut roots);
+            self.eternal_handles(isolate, found, &mut roots);
         }
         self.stacks(&mut roots);
         roots
@@ -116,7 +125,7 @@ impl Sources<'_, '_> {
 
     /// Reads the words of an isolate: first its table of roots, then all else in it.
     fn isolate(self, at: usize, isolate: &Isolate, names: &[String], roots: &mut Vec<Root>) {
-        for slot in (isolate.addr..isolate.addr + isolate.size / 8 * 8).step_by(8) {
+        for slot in slots(isolate) {
             let nth = slot.checked_sub(isolate.roots).map(|bytes| (bytes / 8) as usize);
             let name = nth.and_then(|nth| names.get(nth));
             let group = if name.is_some() { Group::StrongRootList } else { Group::Isolate };
@@ -126,23 +135,58 @@ impl Sources<'_, '_> {
         }
     }
 
-    /// Reads the open block of handles: `next` and `limit` stand side by side in the isolate, and blocks are just under 8 KiB.
+    /// Reads the handles of open scopes: blocks of just under 8 KiB, of which all but the last are full. Where the next handle goes stands in
+    /// the isolate, in front of where its block ends, or of itself where a scope is sealed.
     fn handle_scopes(self, at: usize, isolate: &Isolate, roots: &mut Vec<Root>) {
         const BLOCK: u64 = 8 * 1022;
-        const MAX_LEVEL: u32 = 10_000;
+        let Some(blocks) = self.handle_blocks(isolate) else { return };
+        let Some(&last) = blocks.last() else { return };
         let word = |addr: u64| self.memory.word(addr).unwrap_or(0);
-        for slot in (isolate.addr..isolate.addr + isolate.size.min(4096)).step_by(8) {
-            let (next, limit) = (word(slot), word(slot + 8));
-            let plausible = next != 0 && next <= limit && limit - next <= BLOCK && next.is_multiple_of(8) && limit.is_multiple_of(8);
-            if !plausible || self.heap.pages.page(next).is_some() || self.memory.half(slot + 16).is_ok_and(|level| level > MAX_LEVEL) {
-                continue;
-            }
-            for handle in (limit.saturating_sub(BLOCK)..next).step_by(8) {
-                if let Some(object) = self.object(word(handle)) {
-                    roots.push(Root { isolate: at, group: Group::HandleScope, name: String::new(), object, strong: true });
-                }
+        let inside = |&slot: &u64| last <= word(slot) && word(slot) <= word(slot + 8) && word(slot + 8) <= last + BLOCK;
+        let next = slots(isolate).find(inside).map_or(last + BLOCK, word);
+        let full = blocks[..blocks.len() - 1].iter().map(|&block| (block, block + BLOCK));
+        for handle in full.chain([(last, next)]).flat_map(|(from, to)| (from..to).step_by(8)) {
+            if let Some(object) = self.object(word(handle)) {
+                roots.push(Root { isolate: at, group: Group::HandleScope, name: String::new(), object, strong: true });
             }
         }
+    }
+
+    /// Finds the list of blocks of handles: the isolate points to an object that points back, then to the list, with its room, a power of two
+    /// from 8 on, and its length. The isolate also holds where in the last of them the next handle goes.
+    fn handle_blocks(self, isolate: &Isolate) -> Option<Vec<u64>> {
+        const BLOCK: u64 = 8 * 1022;
+        const MOST: u64 = 1 << 16;
+        let held: Vec<u64> = slots(isolate).filter_map(|slot| self.address(slot)).collect();
+        held.iter().find_map(|&scopes| {
+            let points_back = scopes.is_multiple_of(8) && self.address(scopes) == Some(isolate.addr);
+            let list = points_back.then(|| self.address(scopes + 8)).flatten()?;
+            let (room, length) = (self.memory.word(scopes + 16).ok()?, self.memory.word(scopes + 24).ok()?);
+            let plausible = room.is_power_of_two() && (8..=MOST).contains(&room) && (1..=room).contains(&length);
+            let blocks: Vec<u64> = (0..length).take_while(|_| plausible).map_while(|nth| self.address(list + 8 * nth)).collect();
+            let &last = blocks.last().filter(|_| blocks.len() as u64 == length)?;
+            held.windows(2).any(|pair| last <= pair[0] && pair[0] <= pair[1] && pair[1] <= last + BLOCK).then_some(blocks)
+        })
+    }
+
+    /// Reads the eternal handles: the isolate points to their number and to a vector of blocks of 256.
+    fn eternal_handles(self, at: usize, isolate: &Isolate, roots: &mut Vec<Root>) {
+        const BLOCK: u64 = 256;
+        const MOST: u32 = 1 << 20;
+        let list = |slot: u64| -> Option<Vec<ObjIx>> {
+            let handles = self.address(slot).filter(|handles| handles.is_multiple_of(8))?;
+            let count = self.memory.half(handles).ok().filter(|count| (1..MOST).contains(count)).map(u64::from)?;
+            let (from, to) = (self.address(handles + 8)?, self.address(handles + 16)?);
+            if to.checked_sub(from)? != 8 * count.div_ceil(BLOCK) || self.address(handles + 24)? < to {
+                return None;
+            }
+            let handle = |nth: u64| self.object(self.memory.word(self.address(from + 8 * (nth / BLOCK))? + 8 * (nth % BLOCK)).ok()?);
+            // Every one of them is an object, or it is another list.
+            (0..count).map(handle).collect()
+        };
+        let found = slots(isolate).find_map(list);
+        let root = |object| Root { isolate: at, group: Group::EternalHandles, name: String::new(), object, strong: true };
+        roots.extend(found.into_iter().flatten().map(root));
     }
 
     /// Reads the global handles: blocks of 256 nodes of 32 bytes each.
@@ -165,7 +209,7 @@ impl Sources<'_, '_> {
 
     /// Finds the first block of handles: the isolate points to an object that points back, and on to a space that points back to that.
     fn first_block(self, isolate: &Isolate) -> Option<u64> {
-        (isolate.addr..isolate.addr + isolate.size).step_by(8).find_map(|slot| {
+        slots(isolate).find_map(|slot| {
             let handles = self.address(slot).filter(|&handles| handles.is_multiple_of(8) && self.address(handles) == Some(isolate.addr))?;
             let spaces = [8, 16].into_iter().filter_map(|offset| self.address(handles + offset));
             let space = spaces.into_iter().find(|&space| self.address(space) == Some(handles))?;
@@ -176,11 +220,16 @@ impl Sources<'_, '_> {
     /// Reads the stacks and registers of all threads.
     fn stacks(self, roots: &mut Vec<Root>) {
         const RED_ZONE: u64 = 128;
-        for (nth, thread) in self.threads.iter().enumerate() {
+        for thread in self.threads {
             let mut add = |word: u64| {
                 if let Some(object) = self.object(word) {
-                    let name = format!("thread {}", nth + 1);
-                    roots.push(Root { isolate: self.isolate_of(object), group: Group::Stack, name, object, strong: true });
+                    roots.push(Root {
+                        isolate: self.isolate_of(object),
+                        group: Group::Stack(thread.tid),
+                        name: String::new(),
+                        object,
+                        strong: true,
+                    });
                 }
             };
             thread.registers.iter().for_each(|&word| add(word));

@@ -4,6 +4,7 @@ use crate::facts::EdgeFacts;
 use crate::graph::{Edge, EdgeName, HeapGraph, NodeIx};
 use crate::kinds::{EdgeKind, NodeKind};
 use crate::paths::KnownNames;
+use crate::story::is_stack;
 
 /// A reference that people wrote: a property, a variable, an element.
 const NAMED: u32 = 2;
@@ -152,7 +153,8 @@ impl<'a> Coster<'a> {
             "(GC roots)" | "C++ roots" => 1,
             "(Global handles)" | "(Traced handles)" => 30,
             "(Microtasks)" => 40,
-            "(Stack roots)" | "(Strong roots)" | "(Strong root list)" | "(Eternal handles)" => 60,
+            name if is_stack(name) => 60,
+            "(Strong roots)" | "(Strong root list)" | "(Eternal handles)" => 60,
             "(Handle scope)" => 90,
             "(Debugger)" => DEBUGGER,
             name if name.starts_with("Node / ") => 24,

@@ -93,10 +93,15 @@ pub(super) fn member(group: &str, edge: &str) -> String {
     let is_numbered = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     match group {
         _ if !is_numbered => format!("({edge})"),
-        "(Stack roots)" => "(a local variable or temporary value)".to_owned(),
+        _ if is_stack(group) => "(a local variable or temporary value)".to_owned(),
         _ if known.is_empty() => "(root)".to_owned(),
         _ => format!("({known})"),
     }
+}
+
+/// Says whether a group of roots is a stack: V8 has one group for all, core dumps have one for each thread, `(thread 4217 stack)`.
+pub(crate) fn is_stack(group: &str) -> bool {
+    group == "(Stack roots)" || group.starts_with("(thread ")
 }
 
 fn engine(scene: &Scene<'_>, steps: &[Step]) -> (String, Vec<String>, usize) {
@@ -108,7 +113,7 @@ fn engine(scene: &Scene<'_>, steps: &[Step]) -> (String, Vec<String>, usize) {
     };
     let (label, note) = match &*group {
         "(Global handles)" | "(Traced handles)" => ("native handle", "held by native code"),
-        "(Stack roots)" => ("stack of the running code", "a running function"),
+        name if is_stack(name) => ("stack of the running code", "a running function"),
         "(Microtasks)" => ("microtask queue", "jobs that wait to run"),
         "(Handle scope)" => ("native code", "a running native function"),
         "(Eternal handles)" => ("Node core", "an eternal handle"),
