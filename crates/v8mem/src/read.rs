@@ -87,11 +87,8 @@ pub fn read_core(core: &CoreFile, scope: Scope) -> Result<(HeapGraph, Problems, 
     Ok((graph, problems, found))
 }
 
-/// As `read_core`, several graphs at once: the walk, roots and marking are done once.
-///
-/// # Errors
-/// As `read_core`.
-pub fn read_scopes<const N: usize>(core: &CoreFile, scopes: [Scope; N]) -> Result<([HeapGraph; N], Problems, Found), HeapError> {
+/// Finds the pages of all heaps, and where V8 keeps what in them.
+fn find_heaps(core: &CoreFile) -> Result<(Versions, V8Layout, Pages<'_>, Vec<Isolate>), HeapError> {
     let memory: &dyn Memory = core;
     let versions = Versions::find(memory);
     let version = versions.v8_version().ok_or(HeapError::NoVersion)?;
@@ -111,6 +108,16 @@ pub fn read_scopes<const N: usize>(core: &CoreFile, scopes: [Scope; N]) -> Resul
     }
     let heaps: Vec<u64> = isolates.iter().map(|isolate| isolate.heap).collect();
     pages.retain(|page| page.heap == 0 || heaps.contains(&page.heap));
+    Ok((versions, layout, pages, isolates))
+}
+
+/// As `read_core`, several graphs at once: the walk, roots and marking are done once.
+///
+/// # Errors
+/// As `read_core`.
+pub fn read_scopes<const N: usize>(core: &CoreFile, scopes: [Scope; N]) -> Result<([HeapGraph; N], Problems, Found), HeapError> {
+    let memory: &dyn Memory = core;
+    let (versions, layout, pages, isolates) = find_heaps(core)?;
     let maps = Maps::default();
     let walker = Walker { pages: &pages, layout: &layout, maps: &maps, unit: FreeUnit::Bytes };
     let free_unit = walker.calibrate();
@@ -133,7 +140,7 @@ pub fn read_scopes<const N: usize>(core: &CoreFile, scopes: [Scope; N]) -> Resul
         problems.add(ProblemKind::Truncated, None, what);
     }
     let basis = Basis {
-        v8: text(),
+        v8: versions.v8.clone().unwrap_or_default(),
         is_known: layout.is_known(),
         told: layout.from_symbols(),
         pages: pages.all().len(),
