@@ -79,7 +79,7 @@ pub(crate) fn dominator_tree(graph: &HeapGraph, facts: &EdgeFacts, page: &Bitset
     // From here on the numbers' nodes are asked for, not the nodes' numbers; one array is kept at a time.
     let order = inverse(&numbers, parents.len());
     drop(numbers);
-    let idoms = semi_nca::idoms(parents, &order, &lists);
+    let idoms = semi_nca::idoms(parents, &order, lists);
     DominatorTree { order, idoms }
 }
 

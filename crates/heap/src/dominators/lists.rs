@@ -81,13 +81,26 @@ impl Lists {
     /// Returns the predecessors of the join of that rank.
     #[inline]
     pub(super) fn sources(&self, rank: usize) -> &[u32] {
-        let start = if rank == 0 { 0 } else { self.ends[rank - 1] };
-        &self.sources[start as usize..self.ends[rank] as usize]
+        &self.sources[self.start(rank)..self.ends[rank] as usize]
     }
 
-    /// Returns how many joins there are.
-    pub(super) fn len(&self) -> usize {
-        self.ends.len()
+    /// Keeps the semidominator of a join, whose predecessors are not asked for again. It takes the place of the first of them, so that no
+    /// column is needed when memory is at its height.
+    #[inline]
+    pub(super) fn settle(&mut self, rank: usize, semidominator: u32) {
+        let start = self.start(rank);
+        self.sources[start] = semidominator;
+    }
+
+    /// Returns the semidominator of a join that was settled.
+    #[inline]
+    pub(super) fn semidominator(&self, rank: usize) -> u32 {
+        self.sources[self.start(rank)]
+    }
+
+    #[inline]
+    fn start(&self, rank: usize) -> usize {
+        if rank == 0 { 0 } else { self.ends[rank - 1] as usize }
     }
 }
 

@@ -6,15 +6,16 @@ use crate::dominators::lists::Lists;
 
 /// Returns the immediate dominator of every number. `parents` are those of the search, `order` the node of each number; the root has
 /// number 0.
-pub(super) fn idoms(parents: Buffer<u32>, order: &[u32], lists: &Lists) -> Buffer<u32> {
+pub(super) fn idoms(parents: Buffer<u32>, order: &[u32], mut lists: Lists) -> Buffer<u32> {
     let mut idoms = parents;
-    let semis = semidominators(&idoms, order, lists);
+    semidominators(&idoms, order, &mut lists);
     let known: &mut [u32] = &mut idoms;
     for w in 1..known.len() {
         // Where the parent is the only predecessor, it is the dominator.
         if let Some(rank) = lists.rank(order[w]) {
             let mut idom = known[w];
-            while idom > semis[rank] {
+            let semi = lists.semidominator(rank);
+            while idom > semi {
                 idom = known[idom as usize];
             }
             known[w] = idom;
@@ -23,9 +24,8 @@ pub(super) fn idoms(parents: Buffer<u32>, order: &[u32], lists: &Lists) -> Buffe
     idoms
 }
 
-/// Returns the semidominator of every join, by rank.
-fn semidominators(parents: &Buffer<u32>, order: &[u32], lists: &Lists) -> Buffer<u32> {
-    let mut semis = Buffer::zeroed(lists.len());
+/// Puts the semidominator of every join in the place of its predecessors.
+fn semidominators(parents: &Buffer<u32>, order: &[u32], lists: &mut Lists) {
     let mut labels = Buffer::<u32>::zeroed(parents.len());
     let mut ancestors = parents.clone();
     let mut forest = Forest { ancestors: &mut ancestors, labels: &mut labels, stack: Vec::new() };
@@ -37,11 +37,10 @@ fn semidominators(parents: &Buffer<u32>, order: &[u32], lists: &Lists) -> Buffer
                     semi = semi.min(forest.eval(v, w));
                 }
             }
-            semis[rank] = semi;
+            lists.settle(rank, semi);
         }
         forest.labels[w as usize] = semi;
     }
-    semis
 }
 
 /// The forest of numbers above `w`, in which every number knows the lowest semidominator on its path.
