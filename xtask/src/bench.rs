@@ -93,7 +93,9 @@ fn contenders(workspace: &Workspace, input: &inputs::Input, peers: bool) -> Resu
         ours("heapwhy, from the index", &limit, &[file], Some(command(&heapwhy, &limit, &[file]))),
     ];
     if let Some(newer) = &input.newer {
-        all.push(ours("heapwhy diff of two", &["diff", "--limit", "20", "--no-index"], &[file, newer], None));
+        let diff = ["diff", "--limit", "20", "--no-index"];
+        all.push(ours("heapwhy diff of two, --table", &[&diff[..], &["--table"]].concat(), &[file, newer], None));
+        all.push(ours("heapwhy diff of two, with verdict", &diff, &[file, newer], None));
     }
     if peers {
         all.extend(other_tools(workspace, input)?);

@@ -171,6 +171,12 @@ fn diff() {
     Session     2     0     +2      +112 B       4      6
     (string)    2     0     +2       +48 B       4      6
     ");
+    let table = fixture.run(&["diff", "app.heapsnapshot", "later.heapsnapshot", "--table"]);
+    let (_, told) = ran.out.split_once("Every class, first to last").unwrap();
+    let (head, alone) = table.out.split_once("Every class, first to last").unwrap();
+    assert!(!head.contains("VERDICT"), "{head}");
+    assert!(told.starts_with(alone.trim_end()), "{told}\n{alone}");
+    assert_eq!(fixture.run(&["diff", "app.heapsnapshot", "later.heapsnapshot", "--table", "--fail-on", "growing"]).code, 2);
     assert_eq!(fixture.run(&["diff", "app.heapsnapshot"]).code, 2);
 }
 

@@ -32,6 +32,7 @@ fn answers_fit_the_schema() {
         &["path", "app.heapsnapshot", "Session", "--all"],
         &["strings", "app.heapsnapshot", "--dup"],
         &["diff", "app.heapsnapshot", "later.heapsnapshot"],
+        &["diff", "app.heapsnapshot", "later.heapsnapshot", "--table"],
         &["convert", "app.heapsnapshot", "--to", "csv", "-o", "nodes.csv"],
         &["redact", "app.heapsnapshot", "-o", "safe.heapsnapshot"],
         &["index", "app.heapsnapshot"],
