@@ -4,6 +4,7 @@
 //! and is dumped by the kernel. What a class counts in the core, after everything unreachable is left out, must be what it counts in the
 //! snapshot; `EXPECTED` lists the names of which that cannot be true, and why.
 
+mod stacks;
 mod values;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -188,6 +189,7 @@ fn compare(core: &Path, snapshot: &Path, how: How) -> Result<String> {
     file.set_binary(binary);
     let ([graph, weak, dead], problems, found) = read_scopes(&file, [Scope::Live, Scope::Weak, Scope::Dead])?;
     ensure!(problems.is_empty(), "problems: {:?}", problems.kept());
+    stacks::check(&file, &found.anatomy, how)?;
     let rests_on = rests_on(&found)?;
     garbage(&found, how, &classes(&weak), &classes(&dead))?;
     roots(&graph, &found)?;
@@ -218,17 +220,17 @@ fn differences(counts: &BTreeMap<String, u64>, truth: &BTreeMap<String, u64>) ->
 
 /// The core must agree with the layout. Returns what that rests on.
 fn rests_on(found: &Found) -> Result<String> {
-    ensure!(found.isolates.len() == 1, "isolates: {:x?}", found.isolates);
+    ensure!(found.anatomy.isolates.len() == 1, "isolates: {:x?}", found.anatomy.isolates);
     let (_, good, all) = found.free_unit;
     ensure!(f64::from(good) > 0.9 * f64::from(all), "only {good} of {all} free stretches end where an object begins");
     // What is left of a page in which objects are being made holds what was there before: up to a page (256 KiB) of 8 MB.
     ensure!(found.walk.skipped_bytes * 25 < found.walk.object_bytes, "skipped too much: {:?}", found.walk);
-    let (symbols, all) = found.layout.from_symbols();
-    let known = if found.layout.is_known() { "known" } else { "not in the tables" };
+    let (symbols, all) = found.anatomy.layout.from_symbols();
+    let known = if found.anatomy.layout.is_known() { "known" } else { "not in the tables" };
     Ok(format!(
         "V8 {} ({known}), {symbols} of {all} numbers from its symbols, roots {} bytes into the isolate",
-        found.layout.version,
-        found.isolates[0].roots - found.isolates[0].addr
+        found.anatomy.layout.version,
+        found.anatomy.isolates[0].roots - found.anatomy.isolates[0].addr
     ))
 }
 
@@ -264,7 +266,10 @@ fn roots(graph: &HeapGraph, found: &Found) -> Result<()> {
     let handles = members(&|name| name == "(Handle scope)");
     ensure!((1..200).contains(&handles), "{handles} handles in open scopes");
     // The list is not found in V8 11.
-    ensure!(found.layout.version.major == 11 || members(&|name| name == "(Eternal handles)") > 200, "no eternal handles: {groups:?}");
+    ensure!(
+        found.anatomy.layout.version.major == 11 || members(&|name| name == "(Eternal handles)") > 200,
+        "no eternal handles: {groups:?}"
+    );
     ensure!(members(&|name| name.starts_with("(thread ") && name.ends_with(" stack)")) > 10, "no stack: {groups:?}");
     Ok(())
 }

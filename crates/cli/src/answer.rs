@@ -41,9 +41,9 @@ pub(crate) struct Target {
     /// Its size in bytes.
     pub(crate) bytes: u64,
     /// How many nodes were read.
-    pub(crate) nodes: u64,
+    pub(crate) nodes: Option<u64>,
     /// How many edges were read.
-    pub(crate) edges: u64,
+    pub(crate) edges: Option<u64>,
     /// The version of Node.js that wrote it, where it can be told: `24.21.0`.
     pub(crate) node: Option<String>,
     /// Of a core: what the layout of its heap rests on.

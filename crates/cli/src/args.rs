@@ -167,6 +167,10 @@ pub(crate) enum Command {
     Query(commands::query::QueryArgs),
     /// What grew between snapshots
     Diff(commands::diff::DiffArgs),
+    /// The threads of a core dump, and what each was doing
+    Threads(commands::threads::ThreadsArgs),
+    /// The stacks of a core dump: JavaScript with lines and arguments, C++ by symbol
+    Stack(commands::stack::StackArgs),
     /// Write a snapshot, a pprof profile or a CSV table
     Convert(commands::convert::ConvertArgs),
     /// Write a copy without any value: structure and sizes stay

@@ -18,8 +18,10 @@ pub(crate) mod query;
 pub(crate) mod redact;
 pub(crate) mod refs;
 pub(crate) mod report;
+pub(crate) mod stack;
 pub(crate) mod strings;
 pub(crate) mod summary;
+pub(crate) mod threads;
 pub(crate) mod why;
 
 use crate::answer::Answer;
@@ -41,6 +43,8 @@ pub(crate) fn run(command: &Command, session: &Session) -> Result<Answer, Comman
         Command::Strings(args) => strings::run(args, session),
         Command::Query(args) => query::run(args, session),
         Command::Diff(args) => diff::run(args, session),
+        Command::Threads(args) => threads::run(args, session),
+        Command::Stack(args) => stack::run(args, session),
         Command::Convert(args) => convert::run(args, session),
         Command::Redact(args) => redact::run(args, session),
         Command::Index(args) => index::run(args, session),

@@ -1,15 +1,17 @@
 //! Opens a core dump: finds the program that it came from, and turns what cannot be read into an error that helps.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use heap::HeapAnalysis;
 use heap::snapshot::Input;
+use heap::{HeapAnalysis, Problems};
 use v8mem::core_file::{CoreError, Image, Missing};
 use v8mem::graph::Scope;
 use v8mem::liveness::{Sum, Sums};
 use v8mem::node_binary::{BinaryError, LoadedAt};
 use v8mem::read::{HeapError, read_core, read_scopes};
-use v8mem::{CoreFile, MemoryHolder, NodeBinary, Versions};
+use v8mem::walk::WalkStats;
+use v8mem::{Anatomy, CoreFile, MemoryHolder, NodeBinary, Versions};
 
 use crate::answer::{Piece, Section};
 use crate::codes;
@@ -22,11 +24,7 @@ use crate::typed::shell_path;
 /// Reads a core's heap. `path` is what the user named, only for messages.
 pub(crate) fn read(path: &Path, input: Input, wanted: Wanted, session: &Session) -> Result<Opened, CommandError> {
     let bytes = input.bytes();
-    let (file, mut problems) = input.into_file();
-    let mut core = CoreFile::of(file).map_err(|error| unreadable(path, error))?;
-    if let Some(binary) = program(path, &core, session)? {
-        core.set_binary(binary);
-    }
+    let (core, mut problems) = file(path, input, session)?;
     let failed = |error: HeapError| no_heap(path, &core, &error);
     let (graph, unreached, damage, found) = match (session.scope(), wanted) {
         (Scope::Live, Wanted::Unreached) => {
@@ -40,11 +38,23 @@ pub(crate) fn read(path: &Path, input: Input, wanted: Wanted, session: &Session)
     };
     problems.append(damage);
     let unreached = Unreached { sums: found.sums, graphs: unreached };
-    let graph = graph.with_holder(Box::new(MemoryHolder::new(core, &found)));
+    let core = Arc::new(core);
+    let graph = graph.with_holder(Box::new(MemoryHolder::new(Arc::clone(&core), &found)));
     let mut opened = opened("core", path, bytes, HeapAnalysis::new(graph), problems, false);
     opened.target.layout = Some(found.basis.to_string());
     opened.unreached = Some(unreached);
+    opened.core = Some(Kept { core, anatomy: found.anatomy, walk: found.walk });
     Ok(opened)
+}
+
+/// Opens a core, with the program that it came from where that is at hand.
+pub(crate) fn file(path: &Path, input: Input, session: &Session) -> Result<(CoreFile, Problems), CommandError> {
+    let (file, problems) = input.into_file();
+    let mut core = CoreFile::of(file).map_err(|error| unreadable(path, error))?;
+    if let Some(binary) = program(path, &core, session)? {
+        core.set_binary(binary);
+    }
+    Ok((core, problems))
 }
 
 /// Returns a line that says how much of a core's heap is alive.
@@ -67,6 +77,16 @@ pub(crate) fn liveness(sums: &Sums) -> Section {
 
 fn sum_json(sum: &Sum) -> serde_json::Value {
     serde_json::json!({ "count": sum.objects, "bytes": sum.bytes })
+}
+
+/// A core that became a graph, kept for what the graph leaves out.
+pub(crate) struct Kept {
+    /// The file.
+    pub(crate) core: Arc<CoreFile>,
+    /// Versions, layout, pages and isolates.
+    pub(crate) anatomy: Anatomy,
+    /// What the walk over all pages met.
+    pub(crate) walk: WalkStats,
 }
 
 /// What a command wants of a core besides what it looks at.
@@ -156,7 +176,7 @@ const CUT: &str = "the disk was full, a limit on core files was hit, or a copy b
 const AGAIN: &str = "ulimit -c unlimited, and dump again; of a running process: gcore PID";
 
 /// Returns the error for a core in which no heap was found.
-fn no_heap(path: &Path, core: &CoreFile, error: &HeapError) -> CommandError {
+pub(crate) fn no_heap(path: &Path, core: &CoreFile, error: &HeapError) -> CommandError {
     let name = shown(path);
     let is_node = core.binary().is_some_and(NodeBinary::describes_v8) || !matches!(error, HeapError::NoVersion);
     let failed = match core.missing() {

@@ -14,7 +14,7 @@ use v8mem::graph::Scope;
 
 use crate::answer::{self, Answer, Status, Target};
 use crate::codes;
-use crate::core::{self, Unreached, Wanted};
+use crate::core::{self, Kept, Unreached, Wanted};
 use crate::error::{CommandError, shown};
 use crate::exit::Exit;
 use crate::index_file;
@@ -30,6 +30,8 @@ pub(crate) struct Opened {
     pub(crate) problems: Problems,
     /// What it is.
     pub(crate) target: Target,
+    /// Of a core, the rest of the process.
+    pub(crate) core: Option<Kept>,
     /// What is not alive, of a core.
     pub(crate) unreached: Option<Unreached>,
     /// Whether an index would make the next look quicker.
@@ -66,15 +68,15 @@ pub(crate) fn glance(path: &Path, session: &Session) -> Option<(Answer, Glance)>
         kind: if is_index(path) { "index" } else { "heapsnapshot" },
         path: path.to_owned(),
         bytes,
-        nodes: glance.nodes,
-        edges: glance.edges,
+        nodes: Some(glance.nodes),
+        edges: Some(glance.edges),
         node: glance.node_version.clone(),
         layout: None,
     };
     Some((start(vec![target], &[&glance.problems], session), glance))
 }
 
-fn start(targets: Vec<Target>, problems: &[&Problems], session: &Session) -> Answer {
+pub(crate) fn start(targets: Vec<Target>, problems: &[&Problems], session: &Session) -> Answer {
     let damaged = problems.iter().any(|problems| !problems.is_empty());
     Answer {
         targets,
@@ -114,6 +116,21 @@ fn read_any(path: &Path, wanted: Wanted, session: &Session) -> Result<Opened, Co
     }
     let input = Input::open(path, &session.progress).map_err(|error| unreadable(path, error))?;
     read_input(path, input, (true, wanted), session)
+}
+
+/// Opens a core for a question that only a core answers.
+pub(crate) fn core_input(path: &Path, command: &str, session: &Session) -> Result<Input, CommandError> {
+    let input = if is_stdin(path) {
+        stdin(session)?
+    } else {
+        check(path)?;
+        Input::open(path, &session.progress).map_err(|error| unreadable(path, error))?
+    };
+    if input.is_elf() {
+        return Ok(input);
+    }
+    let what = format!("{} is no core dump: only that of a process has what `{command}` shows", shown(path));
+    Err(CommandError::new(&codes::USAGE, what).hint(format!("gcore PID   and then heapwhy {command} core.PID")))
 }
 
 /// Says whether a path stands for standard input.
@@ -158,12 +175,12 @@ pub(crate) fn opened(kind: &'static str, path: &Path, bytes: u64, analysis: Heap
         kind,
         path: path.to_owned(),
         bytes,
-        nodes: graph.node_count() as u64,
-        edges: graph.edge_count() as u64,
+        nodes: Some(graph.node_count() as u64),
+        edges: Some(graph.edge_count() as u64),
         node: heap::process::node_version(graph),
         layout: None,
     };
-    Opened { analysis: Arc::new(analysis), problems, target, unreached: None, wants_index }
+    Opened { analysis: Arc::new(analysis), problems, target, core: None, unreached: None, wants_index }
 }
 
 /// Says whether a file is an index by its name: a snapshot's contents tell.

@@ -189,7 +189,9 @@ impl CoreFile {
         Versions::find(self).v8.is_some_and(|version| binary.mentions(&version))
     }
 
-    fn image(&self, path: &str) -> Option<Image> {
+    /// Returns where a file was mapped, if its first page was.
+    #[must_use]
+    pub fn image(&self, path: &str) -> Option<Image> {
         let first = self.notes.files.iter().find(|file| file.path == path && file.offset == 0)?;
         Some(Image { path: path.to_owned(), base: first.start, build_id: self.build_id_at(first.start) })
     }

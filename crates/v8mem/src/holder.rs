@@ -28,7 +28,7 @@ impl<M: Memory + Send> MemoryHolder<M> {
     /// Keeps a memory together with what was found in it.
     #[must_use]
     pub fn new(memory: M, found: &Found) -> Self {
-        Self { memory, layout: found.layout.clone(), pages: found.pages.clone() }
+        Self { memory, layout: found.anatomy.layout.clone(), pages: found.anatomy.pages.clone() }
     }
 }
 

@@ -70,6 +70,7 @@ impl V8Layout {
 }
 
 const V9_1: V8Version = V8Version::new(9, 1);
+const V9_8: V8Version = V8Version::new(9, 8);
 const V10: V8Version = V8Version::new(10, 0);
 const V11: V8Version = V8Version::new(11, 0);
 const V12: V8Version = V8Version::new(12, 0);
@@ -289,6 +290,22 @@ offsets! {
     scope_names: "scopeinfo_idx_first_vars", |v| if v < V12_9 { 3 } else { 5 };
     /// Bytecode: bytes of code start here.
     bytecode_start: "class_BytecodeArray__data", |v| if v < V12 { 54 } else { 64 };
+    /// Bytecode: where in the source each came from. Not exported.
+    bytecode_positions: "", |v| if v < V12 { 32 } else { 24 };
+    /// Frame of a function: the function, in bytes below the frame pointer.
+    frame_function: "", |_| 16;
+    /// Frame of a function: its context, or a small number that says what other frame it is.
+    frame_context: "", |_| 8;
+    /// Frame of a function: how many arguments there are.
+    frame_count: "", |_| 24;
+    /// Frame of a function: its bytecode, where it is interpreted or compiled without optimization.
+    frame_bytecode: "", |_| 32;
+    /// Frame of a function: where in its bytecode it is, a small integer, where it is interpreted.
+    frame_offset: "", |_| 40;
+    /// Frame of a function: the receiver, in bytes above the frame pointer; arguments follow.
+    frame_receiver: "off_fp_args", |_| 16;
+    /// Whether the number of arguments in a frame counts the receiver.
+    frame_counts_receiver: "", |v| i64::from(v >= V9_8);
     /// Feedback vector: slots start here. Not exported.
     feedback_slots: "", |v| if v < V11 { 48 } else if v < V13_6 { 56 } else { 48 };
 }

@@ -7,8 +7,11 @@
 //!
 //! This crate never touches a process: it cannot stop one, start one, or speak to one.
 
+pub mod anatomy;
 pub mod basis;
+pub mod command_line;
 pub mod core_file;
+pub mod death;
 pub mod graph;
 pub mod holder;
 pub mod isolate;
@@ -26,12 +29,17 @@ pub mod properties;
 pub mod read;
 pub mod roots;
 pub mod scope;
+pub mod scripts;
 pub mod sizes;
+pub mod stack;
+pub mod symbols;
 pub mod text;
+pub mod value;
 pub mod version;
 pub mod view;
 pub mod walk;
 
+pub use anatomy::Anatomy;
 pub use core_file::CoreFile;
 pub use holder::MemoryHolder;
 pub use kind::Kind;

@@ -3,6 +3,7 @@
 //! Knows nothing of files, processes or V8.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// A stretch of an address space with one set of rights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +65,28 @@ pub trait Memory: Sync {
     /// as zeros, and looking at gigabytes of them is a waste.
     fn next_data(&self, addr: u64, end: u64) -> Option<(u64, u64)> {
         (addr < end).then_some((addr, end))
+    }
+}
+
+impl<M: Memory + Send + ?Sized> Memory for Arc<M> {
+    fn ranges(&self) -> &[MemoryRange] {
+        (**self).ranges()
+    }
+
+    fn read(&self, addr: u64, into: &mut [u8]) -> Result<(), Unreadable> {
+        (**self).read(addr, into)
+    }
+
+    fn slice(&self, addr: u64, len: usize) -> Option<&[u8]> {
+        (**self).slice(addr, len)
+    }
+
+    fn forget(&self, addr: u64, len: usize) {
+        (**self).forget(addr, len);
+    }
+
+    fn next_data(&self, addr: u64, end: u64) -> Option<(u64, u64)> {
+        (**self).next_data(addr, end)
     }
 }
 

@@ -3,21 +3,17 @@
 use heap::graph::MAX_NODES;
 use heap::{HeapGraph, ProblemKind, Problems};
 
+use crate::anatomy::Anatomy;
 use crate::basis::Basis;
 use crate::core_file::CoreFile;
 use crate::graph::{Parts, Scope, graph};
-use crate::isolate::{self, Isolate};
-use crate::layout::V8Layout;
-use crate::layout::constants::Constants;
 use crate::liveness::{Liveness, Sums};
 use crate::maps::Maps;
 use crate::memory::Memory;
 use crate::objects::Objects;
-use crate::pages::{PageTable, Pages};
 use crate::roots::Sources;
 use crate::sizes::FreeUnit;
 use crate::text::Strings;
-use crate::version::Versions;
 use crate::view::HeapView;
 use crate::walk::{WalkStats, Walker};
 
@@ -60,20 +56,14 @@ const MOST_OBJECTS: usize = MAX_NODES as usize / 2;
 /// What was found on the way, besides the graph.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// V8's and Node's versions.
-    pub versions: Versions,
-    /// The layout, with where its numbers come from.
-    pub layout: V8Layout,
+    /// Versions, layout, pages and isolates.
+    pub anatomy: Anatomy,
     /// What the layout rests on, in words.
     pub basis: Basis,
-    /// The isolates.
-    pub isolates: Vec<Isolate>,
     /// The unit of free memory, how many stretches agree with it, and how many there are.
     pub free_unit: (FreeUnit, u32, u32),
     /// What the walk over all pages met.
     pub walk: WalkStats,
-    /// Where the heap's pages are.
-    pub pages: PageTable,
     /// How many objects are alive, and how many are not.
     pub sums: Sums,
 }
@@ -87,46 +77,24 @@ pub fn read_core(core: &CoreFile, scope: Scope) -> Result<(HeapGraph, Problems, 
     Ok((graph, problems, found))
 }
 
-/// Finds the pages of all heaps, and where V8 keeps what in them.
-fn find_heaps(core: &CoreFile) -> Result<(Versions, V8Layout, Pages<'_>, Vec<Isolate>), HeapError> {
-    let memory: &dyn Memory = core;
-    let versions = Versions::find(memory);
-    let version = versions.v8_version().ok_or(HeapError::NoVersion)?;
-    let constants = core.binary().map(|binary| Constants::read(binary, memory)).unwrap_or_default();
-    let layout = V8Layout::new(version, &constants);
-    let text = || versions.v8.clone().unwrap_or_default();
-    if !layout.is_known() && layout.from_symbols().0 == 0 {
-        return Err(HeapError::UnknownLayout { version: text() });
-    }
-    let mut pages = Pages::find(memory, version);
-    if pages.all().is_empty() {
-        return Err(HeapError::NoPages { version: text() });
-    }
-    let isolates = isolate::find(memory, &pages, &layout);
-    if isolates.is_empty() {
-        return Err(HeapError::NoIsolate { version: text() });
-    }
-    let heaps: Vec<u64> = isolates.iter().map(|isolate| isolate.heap).collect();
-    pages.retain(|page| page.heap == 0 || heaps.contains(&page.heap));
-    Ok((versions, layout, pages, isolates))
-}
-
 /// As `read_core`, several graphs at once: the walk, roots and marking are done once.
 ///
 /// # Errors
 /// As `read_core`.
 pub fn read_scopes<const N: usize>(core: &CoreFile, scopes: [Scope; N]) -> Result<([HeapGraph; N], Problems, Found), HeapError> {
     let memory: &dyn Memory = core;
-    let (versions, layout, pages, isolates) = find_heaps(core)?;
+    let anatomy = Anatomy::find(core)?;
+    let (layout, isolates) = (&anatomy.layout, &anatomy.isolates);
+    let pages = anatomy.pages.open(memory);
     let maps = Maps::default();
-    let walker = Walker { pages: &pages, layout: &layout, maps: &maps, unit: FreeUnit::Bytes };
+    let walker = Walker { pages: &pages, layout, maps: &maps, unit: FreeUnit::Bytes };
     let free_unit = walker.calibrate();
     let objects = Objects::walk(&Walker { unit: free_unit.0, ..walker });
     if objects.len() > MOST_OBJECTS {
         return Err(HeapError::TooLarge { objects: objects.len() as u64 });
     }
-    let heap = HeapView { pages: &pages, layout: &layout, maps: &maps, objects: &objects };
-    let roots = Sources { heap, memory, isolates: &isolates, threads: &core.notes.threads, binary: core.binary() }.find();
+    let heap = HeapView { pages: &pages, layout, maps: &maps, objects: &objects };
+    let roots = Sources { heap, memory, isolates, threads: &core.notes.threads, binary: core.binary() }.find();
     let liveness = Liveness::of(heap, &roots);
     let strings = Strings { heap, memory };
     let mut problems = Problems::default();
@@ -140,7 +108,7 @@ pub fn read_scopes<const N: usize>(core: &CoreFile, scopes: [Scope; N]) -> Resul
         problems.add(ProblemKind::Truncated, None, what);
     }
     let basis = Basis {
-        v8: versions.v8.clone().unwrap_or_default(),
+        v8: anatomy.versions.v8.clone().unwrap_or_default(),
         is_known: layout.is_known(),
         told: layout.from_symbols(),
         pages: pages.all().len(),
@@ -149,15 +117,6 @@ pub fn read_scopes<const N: usize>(core: &CoreFile, scopes: [Scope; N]) -> Resul
         walk: objects.stats,
     };
     basis.doubts().into_iter().for_each(|doubt| problems.add(ProblemKind::DoubtfulLayout, None, doubt));
-    let found = Found {
-        basis,
-        versions,
-        walk: objects.stats,
-        sums: liveness.sums,
-        free_unit,
-        isolates: isolates.clone(),
-        pages: pages.table(),
-        layout: layout.clone(),
-    };
+    let found = Found { basis, walk: objects.stats, sums: liveness.sums, free_unit, anatomy };
     Ok((graphs, problems, found))
 }

@@ -18,7 +18,7 @@ use crate::exit::Exit;
 use crate::open::{self, Opened};
 use crate::session::Session;
 use crate::typed::{self, shell_path, shell_word};
-use crate::{codes, core, findings, memory, usage};
+use crate::{codes, core, findings, memory, process, usage};
 
 /// How many suspects a report shows.
 const SUSPECTS: usize = 3;
@@ -113,7 +113,9 @@ fn single(path: &Path, judge: &Judge, session: &Session) -> Result<Answer, Comma
 
 /// Starts a report: what the memory is made of, and of a core, how much of it is alive.
 fn about_memory(file: &Opened, session: &Session) -> Answer {
-    let answer = file.answer(session).headed().section(memory::section(&file.analysis));
+    let answer = file.answer(session).headed();
+    let answer = file.core.iter().fold(answer, |answer, kept| answer.section(process::section(&kept.core, &kept.anatomy, &kept.walk)));
+    let answer = answer.section(memory::section(&file.analysis));
     file.unreached.iter().fold(answer, |answer, unreached| answer.section(core::liveness(&unreached.sums)))
 }
 

@@ -38,8 +38,8 @@ pub(super) fn damage(answer: &Answer, style: &Style) -> String {
     if is_cut {
         push_note(&mut text, "likely", "the process was killed, the disk was full, or a copy broke off: compare sizes with `ls -l`", style);
     }
-    let nodes: u64 = answer.targets.iter().map(|target| target.nodes).sum();
-    let edges: u64 = answer.targets.iter().map(|target| target.edges).sum();
+    let nodes: u64 = answer.targets.iter().filter_map(|target| target.nodes).sum();
+    let edges: u64 = answer.targets.iter().filter_map(|target| target.edges).sum();
     let salvaged = format!(
         "{} nodes and {} edges: the answer is marked PARTIAL, its numbers may be too low",
         number::count(nodes),

@@ -122,9 +122,13 @@ fn target(target: &Target) -> Value {
         "kind": target.kind,
         "path": target.path.display().to_string(),
         "bytes": target.bytes,
-        "nodes": target.nodes,
-        "edges": target.edges,
     });
+    let counts = [("nodes", target.nodes), ("edges", target.edges)];
+    for (name, count) in counts {
+        if let (Some(count), Some(fields)) = (count, value.as_object_mut()) {
+            fields.insert(name.to_owned(), json!(count));
+        }
+    }
     if let (Some(version), Some(fields)) = (&target.node, value.as_object_mut()) {
         fields.insert("node".to_owned(), json!(version));
     }

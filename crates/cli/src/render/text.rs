@@ -40,7 +40,8 @@ pub(super) fn answer(out: &mut dyn Write, answer: &Answer, style: &Style) -> io:
 }
 
 fn header(out: &mut dyn Write, target: &Target, status: Status, style: &Style) -> io::Result<()> {
-    let mut facts = vec![number::bytes(target.bytes), format!("{} nodes", number::count(target.nodes))];
+    let mut facts = vec![number::bytes(target.bytes)];
+    facts.extend(target.nodes.map(|nodes| format!("{} nodes", number::count(nodes))));
     if let Some(version) = &target.node {
         facts.insert(0, format!("node v{}", clean(version)));
     }

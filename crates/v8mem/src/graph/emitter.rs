@@ -9,6 +9,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Parts;
 use super::internals::Pair;
+use super::places::Places;
 use super::tags::Tag;
 use super::words::Words;
 use crate::kind::Kind;
@@ -16,6 +17,7 @@ use crate::maps::{Map, pointer, strong};
 use crate::marking::{tagged_words, weak_fields};
 use crate::names::{NAME_LIMIT, Names};
 use crate::objects::ObjIx;
+use crate::scripts::Scripts;
 use crate::text::{Representation, representation, width};
 use crate::version::V8Version;
 use crate::view::HeapView;
@@ -54,7 +56,7 @@ pub(super) struct Emitter<'a, 'm, 'e> {
     sources: FxHashSet<u64>,
     globals: Vec<ObjIx>,
     pub(super) pairs: FxHashMap<u64, Vec<Pair>>,
-    pub(super) places: super::places::Places,
+    pub(super) places: Places<'a, 'm>,
     units: Vec<u16>,
 }
 
@@ -81,7 +83,7 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
             sources: FxHashSet::default(),
             globals: Vec::new(),
             pairs: FxHashMap::default(),
-            places: super::places::Places::default(),
+            places: Places::new(Scripts::new(parts.heap, parts.strings)),
             units: Vec::new(),
         }
     }

@@ -1,0 +1,144 @@
+//! One frame of JavaScript: which function, where in it, by which of V8's tiers, with which arguments.
+
+use super::positions::{Marked, position};
+use crate::kind::Kind;
+use crate::maps::{smi, strong};
+use crate::memory::Memory;
+use crate::names::Names;
+use crate::scripts::{LineColumn, Scripts};
+use crate::view::HeapView;
+
+/// How a function runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tier {
+    /// Bytecode, interpreted: where it stands is exact.
+    Interpreted,
+    /// Compiled without optimization (Sparkplug): where it stands is not read yet.
+    Baseline,
+    /// Compiled with optimization (Maglev or Turbofan): where it stands is not read yet, and functions that were compiled into it are not seen.
+    Optimized,
+    /// Part of V8.
+    Builtin,
+}
+
+impl Tier {
+    /// Returns its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Interpreted => "interpreted",
+            Self::Baseline => "baseline",
+            Self::Optimized => "optimized",
+            Self::Builtin => "builtin",
+        }
+    }
+}
+
+/// Where a function stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The script's name.
+    pub script: String,
+    /// Line and column, from 0; `None` where the source is not there.
+    pub at: Option<LineColumn>,
+    /// Whether that is what runs now; else it is where the function begins.
+    pub is_exact: bool,
+}
+
+/// A frame of JavaScript.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JsFrame {
+    /// The address of the function.
+    pub function: u64,
+    /// Its name, empty where it has none.
+    pub name: String,
+    /// Where it stands; `None` where it has no script.
+    pub place: Option<Place>,
+    /// How it runs.
+    pub tier: Tier,
+    /// The receiver: a tagged word.
+    pub receiver: u64,
+    /// The arguments: tagged words.
+    pub arguments: Vec<u64>,
+}
+
+/// No call passes more arguments.
+const MOST_ARGUMENTS: u64 = 1 << 16;
+
+/// Reads frames.
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'a, 'm> {
+    pub(super) heap: HeapView<'a, 'm>,
+    pub(super) memory: &'m dyn Memory,
+    pub(super) names: &'a Names<'a, 'm>,
+    pub(super) scripts: &'a Scripts<'a, 'm>,
+}
+
+impl Reader<'_, '_> {
+    fn below(&self, fp: u64, offset: u64) -> Option<u64> {
+        self.memory.word(fp.checked_sub(offset)?).ok()
+    }
+
+    fn kind_of(&self, word: u64) -> Option<Kind> {
+        self.heap.kind(strong(word)?)
+    }
+
+    /// Says whether a frame of JavaScript is at a frame pointer: there are a context and a function.
+    pub(super) fn is_frame(&self, fp: u64) -> bool {
+        let at = &self.heap.layout.at;
+        let kind = |offset| self.below(fp, offset).and_then(|word| self.kind_of(word));
+        matches!(kind(at.frame_context), Some(Kind::Context | Kind::NativeContext)) && kind(at.frame_function) == Some(Kind::JsFunction)
+    }
+
+    /// Reads the frame at a frame pointer, if it is one of JavaScript.
+    pub(super) fn frame(&self, fp: u64, builtin: Option<&str>) -> Option<JsFrame> {
+        if !self.is_frame(fp) {
+            return None;
+        }
+        let at = &self.heap.layout.at;
+        let function = strong(self.below(fp, at.frame_function)?)?;
+        let shared = self.heap.target(function, at.function_shared)?;
+        let bytecode = self.below(fp, at.frame_bytecode).and_then(strong).filter(|&code| self.heap.kind(code) == Some(Kind::BytecodeArray));
+        let offset = self.below(fp, at.frame_offset).and_then(smi);
+        let script = self.scripts.script(shared);
+        let tier = match (bytecode, offset) {
+            (Some(_), Some(_)) => Tier::Interpreted,
+            (Some(_), None) => Tier::Baseline,
+            (None, _) if builtin.is_some() || script.is_none() => Tier::Builtin,
+            (None, _) => Tier::Optimized,
+        };
+        let running = bytecode.zip(offset).and_then(|(code, offset)| self.running(code, offset));
+        Some(JsFrame {
+            function,
+            name: self.names.debug_name(shared),
+            place: script.and_then(|script| self.place(script, shared, running)),
+            tier,
+            receiver: self.memory.word(fp + at.frame_receiver).unwrap_or(0),
+            arguments: self.arguments(fp),
+        })
+    }
+
+    /// Returns where in its source an interpreted function is. V8 leaves the table out until somebody needs it, such as a stack trace.
+    fn running(&self, bytecode: u64, offset: i64) -> Option<u32> {
+        let at = &self.heap.layout.at;
+        let table = self.heap.target(bytecode, at.bytecode_positions).filter(|&table| self.heap.kind(table) == Some(Kind::ByteArray))?;
+        let length = usize::try_from(self.heap.length(table)?).ok()?;
+        let bytes = self.heap.pages.page(table)?.bytes(table + 16, length)?;
+        let marked = if self.heap.layout.version.major < 14 { Marked::BySign } else { Marked::ByBits };
+        // The offset is counted from the tagged pointer to the bytecode.
+        position(bytes, marked, offset - (at.bytecode_start as i64 - 1))
+    }
+
+    fn place(&self, script: u64, shared: u64, running: Option<u32>) -> Option<Place> {
+        let position = running.or_else(|| self.scripts.start(shared));
+        let at = position.and_then(|position| self.scripts.line_column(script, position));
+        Some(Place { script: self.scripts.name(script)?, at, is_exact: running.is_some() })
+    }
+
+    fn arguments(&self, fp: u64) -> Vec<u64> {
+        let at = &self.heap.layout.at;
+        let count = self.below(fp, at.frame_count).filter(|&count| count <= MOST_ARGUMENTS).unwrap_or(0);
+        let count = count.saturating_sub(at.frame_counts_receiver);
+        (1..=count).map_while(|nth| self.memory.word(fp.checked_add(at.frame_receiver + 8 * nth)?).ok()).collect()
+    }
+}

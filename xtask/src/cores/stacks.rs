@@ -1,0 +1,74 @@
+//! The stacks of the known program: what it was doing when it was dumped, with lines and arguments.
+
+use anyhow::{Context, Result, ensure};
+
+use v8mem::command_line::command_line;
+use v8mem::death::{Cause, death};
+use v8mem::maps::smi;
+use v8mem::stack::{JsFrame, Stack, Sure, stacks};
+use v8mem::{Anatomy, CoreFile};
+
+use super::How;
+
+/// The program, for the lines on which its functions stand.
+const PROGRAM: &str = include_str!("../../../tests/cores/known-heap.js");
+
+/// Functions that are on the stack of a process that aborts, the innermost first, and what follows the call at which each stands.
+const ABORTING: [(&str, &str); 3] = [("deepC", "abort()})})(42)"), ("deepB", "cb(y)})("), ("deepA", "({frameArg:1}")];
+
+/// Checks the stacks of one core.
+pub(super) fn check(core: &CoreFile, anatomy: &Anatomy, how: How) -> Result<()> {
+    let stacks = stacks(core, anatomy);
+    let main = stacks.first().context("no thread")?;
+    ensure!(main.isolate == Some(0), "the main thread runs isolate {:?}", main.isolate);
+    for stack in &stacks {
+        let exact = stack.frames.iter().all(|frame| frame.sure == Sure::Exact);
+        ensure!(stack.whole && exact, "thread {} is not followed to its end: {:#x?}", stack.number, stack.frames);
+    }
+    ensure!(main.native().any(|name| name == "uv_run"), "the main thread is not in its loop: {main:#x?}");
+    let command = command_line(core, &stacks).words;
+    let is_whole = command.get(1).is_some_and(|word| word == "--expose-gc") && command.last().is_some_and(|word| word == "1000");
+    ensure!(command.len() == 5 && is_whole, "the command line is {command:?}");
+    let death = death(core, &stacks);
+    // A stripped program does not name the function that ends it.
+    let is_stripped = core.binary().is_some_and(|binary| binary.path().ends_with("node-stripped"));
+    let expected = match how {
+        How::Abort if is_stripped => (Cause::Signal, Some(6)),
+        How::Abort => (Cause::Abort, Some(6)),
+        How::Gcore => (Cause::Alive, None),
+    };
+    ensure!((death.cause, death.signal.map(|signal| signal.number)) == expected, "died of {death:?}");
+    if how == How::Abort {
+        return aborting(main);
+    }
+    ensure!(main.javascript().next().is_none(), "an idle process runs {main:#x?}");
+    Ok(())
+}
+
+fn aborting(main: &Stack) -> Result<()> {
+    let frames: Vec<&JsFrame> = main.javascript().collect();
+    let names: Vec<&str> = frames.iter().map(|frame| frame.name.as_str()).collect();
+    ensure!(names.starts_with(&["deepC", "deepB", "deepA", ""]) && names.ends_with(&["listOnTimeout", "processTimers"]), "{names:?}");
+    let mut exact = 0;
+    for (frame, (name, call)) in frames.iter().zip(ABORTING) {
+        let place = frame.place.as_ref().context("no place")?;
+        ensure!(place.script.ends_with("known-heap.js"), "{name} stands in {}", place.script);
+        let at = place.at.context("no line")?;
+        let expected = place_of(if place.is_exact { call } else { "" }, name).with_context(|| format!("the program has no {call}"))?;
+        ensure!(at.line == expected.0 && (at.column == expected.1 || !place.is_exact), "{name} is at {at:?}, not at {expected:?}");
+        exact += u32::from(place.is_exact);
+    }
+    ensure!(exact == 3, "only {exact} lines are exact");
+    ensure!(frames[2].arguments.iter().map(|&word| smi(word)).collect::<Vec<_>>() == [Some(42)], "{:x?}", frames[2].arguments);
+    ensure!(frames[1].arguments.len() == 2 && frames[1].arguments[1] & !3 == frames[0].function, "{:x?}", frames[1]);
+    ensure!(frames[0].arguments == frames[1].arguments[..1], "deepB passes on its first argument");
+    Ok(())
+}
+
+/// Returns the line and column, from 0, of a call in the program; where there is none, the line of the function of that name.
+fn place_of(call: &str, function: &str) -> Option<(u32, u32)> {
+    let at = if call.is_empty() { PROGRAM.find(&format!("function {function}"))? } else { PROGRAM.find(call)? };
+    let before = &PROGRAM[..at];
+    let line = before.matches('\n').count();
+    Some((line as u32, (before.len() - before.rfind('\n').map_or(0, |end| end + 1)) as u32))
+}
