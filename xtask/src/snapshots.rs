@@ -62,7 +62,8 @@ fn run_program(workspace: &Workspace, line: u32, program: &str) -> Result<Vec<Pa
     let script = workspace.root.join("tests/programs").join(program).with_extension("js");
     let node = workspace.node(line);
     let release = fs::read_to_string(workspace.modules("tests").join(format!("node{line}/package.json")))?;
-    let key = key_of(std::slice::from_ref(&script), &[&release])?;
+    // Where the script lies is in the snapshot: stories look for its source there.
+    let key = key_of(std::slice::from_ref(&script), &[&release, &script.to_string_lossy()])?;
     let folder = workspace.cache.join("snapshots").join(format!("node{line}"));
     let stamp = folder.join(format!("{program}.made"));
     if !is_fresh(&stamp, &key) {
