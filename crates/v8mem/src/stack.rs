@@ -186,7 +186,7 @@ impl Walk<'_, '_> {
 
     fn by_pointer(&self, here: &Registers, pc: u64) -> Code {
         let builtin = self.images.builtin(pc);
-        if let Some(frame) = here.rbp().and_then(|fp| self.reader.frame(fp, builtin.as_deref())) {
+        if let Some(frame) = here.rbp().and_then(|fp| self.reader.frame(fp, Some(pc), builtin.as_deref())) {
             return Code::JavaScript(frame);
         }
         match self.images.native(pc) {
@@ -202,7 +202,7 @@ impl Walk<'_, '_> {
             let leads_on = self.images.by_pointer(fp, end).is_some();
             leads_on && self.reader.is_frame(fp)
         })?;
-        let frame = self.reader.frame(fp, None)?;
+        let frame = self.reader.frame(fp, None, None)?;
         frames.push(Frame { pc: None, at: fp, code: Code::JavaScript(frame), sure: Sure::Found });
         self.images.by_pointer(fp, end)
     }

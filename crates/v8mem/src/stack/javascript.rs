@@ -90,8 +90,8 @@ impl Reader<'_, '_> {
         matches!(kind(at.frame_context), Some(Kind::Context | Kind::NativeContext)) && kind(at.frame_function) == Some(Kind::JsFunction)
     }
 
-    /// Reads the frame at a frame pointer, if it is one of JavaScript.
-    pub(super) fn frame(&self, fp: u64, builtin: Option<&str>) -> Option<JsFrame> {
+    /// Reads the frame at a frame pointer, if it is one of JavaScript. `pc` is where it goes on, as far as that is known.
+    pub(super) fn frame(&self, fp: u64, pc: Option<u64>, builtin: Option<&str>) -> Option<JsFrame> {
         if !self.is_frame(fp) {
             return None;
         }
@@ -99,10 +99,14 @@ impl Reader<'_, '_> {
         let function = strong(self.below(fp, at.frame_function)?)?;
         let shared = self.heap.target(function, at.function_shared)?;
         let bytecode = self.below(fp, at.frame_bytecode).and_then(strong).filter(|&code| self.heap.kind(code) == Some(Kind::BytecodeArray));
-        let offset = self.below(fp, at.frame_offset).and_then(smi);
+        // A loop that was compiled while it ran goes on in the interpreter's frame, which still says where the loop was entered.
+        let is_compiled = pc.and_then(|pc| self.heap.pages.page(pc)).is_some_and(|page| page.executable);
+        let slot = self.below(fp, at.frame_offset);
+        let offset = slot.and_then(smi).filter(|_| !is_compiled);
         let script = self.scripts.script(shared);
         let tier = match (bytecode, offset) {
             (Some(_), Some(_)) => Tier::Interpreted,
+            (Some(_), None) if slot.and_then(smi).is_some() => Tier::Optimized,
             (Some(_), None) => Tier::Baseline,
             (None, _) if builtin.is_some() || script.is_none() => Tier::Builtin,
             (None, _) => Tier::Optimized,
