@@ -283,11 +283,13 @@ fn growth_json(growth: &Growth) -> Value {
     json!({"counts": growth.counts, "bytes": growth.bytes, "matched": matched})
 }
 
+/// Returns a place; what is not known of it is null.
 fn place_json(place: &Place) -> Value {
+    let known = |number: u32| (number > 0).then_some(number);
     json!({
         "file": place.file,
-        "line": place.line,
-        "column": place.column,
+        "line": known(place.line),
+        "column": known(place.column),
         "generated": place.generated.as_ref().map(|place| place_json(place)),
     })
 }
@@ -338,4 +340,20 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_line_is_null() {
+        let check = |line, column, expect: Value| {
+            let place = place_json(&Place::new("app.js", line, column));
+            assert_eq!(json!([place["line"], place["column"]]), expect);
+        };
+        check(6, 7, json!([6, 7]));
+        check(6, 0, json!([6, null]));
+        check(0, 0, json!([null, null]));
+    }
 }
