@@ -221,10 +221,10 @@ fn differences(counts: &BTreeMap<String, u64>, truth: &BTreeMap<String, u64>) ->
 /// The core must agree with the layout. Returns what that rests on.
 fn rests_on(found: &Found) -> Result<String> {
     ensure!(found.anatomy.isolates.len() == 1, "isolates: {:x?}", found.anatomy.isolates);
-    let (_, good, all) = found.free_unit;
+    let (_, good, all) = found.basis.free;
     ensure!(f64::from(good) > 0.9 * f64::from(all), "only {good} of {all} free stretches end where an object begins");
     // What is left of a page in which objects are being made holds what was there before: up to a page (256 KiB) of 8 MB.
-    ensure!(found.walk.skipped_bytes * 25 < found.walk.object_bytes, "skipped too much: {:?}", found.walk);
+    ensure!(found.basis.walk.skipped_bytes * 25 < found.basis.walk.object_bytes, "skipped too much: {:?}", found.basis.walk);
     let (symbols, all) = found.anatomy.layout.from_symbols();
     let known = if found.anatomy.layout.is_known() { "known" } else { "not in the tables" };
     Ok(format!(

@@ -43,7 +43,7 @@ pub(crate) fn read(path: &Path, input: Input, wanted: Wanted, session: &Session)
     let mut opened = opened("core", path, bytes, HeapAnalysis::new(graph), problems, false);
     opened.target.layout = Some(found.basis.to_string());
     opened.unreached = Some(unreached);
-    opened.core = Some(Kept { core, anatomy: found.anatomy, walk: found.walk });
+    opened.core = Some(Kept { core, anatomy: found.anatomy, walk: found.basis.walk });
     Ok(opened)
 }
 

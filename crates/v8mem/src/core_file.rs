@@ -152,7 +152,7 @@ impl CoreFile {
     #[must_use]
     pub fn program(&self) -> Option<&FileMapping> {
         let entry = self.notes.entry.unwrap_or(0);
-        self.notes.files.iter().find(|file| (file.start..file.end).contains(&entry)).or_else(|| self.notes.files.first())
+        self.notes.file_at(entry).or_else(|| self.notes.files.first())
     }
 
     /// Returns the build id of the program.

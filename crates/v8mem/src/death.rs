@@ -127,10 +127,7 @@ fn words(core: &CoreFile, stack: &Stack) -> Option<String> {
     const LONGEST: usize = 200;
     let memory: &dyn Memory = core;
     let program = core.program()?.path.clone();
-    let is_constant = |addr: u64| {
-        let file = core.notes.files.iter().find(|file| (file.start..file.end).contains(&addr));
-        file.is_some_and(|file| file.path == program)
-    };
+    let is_constant = |addr: u64| core.notes.file_at(addr).is_some_and(|file| file.path == program);
     let to = stack.frames.iter().find(|frame| matches!(frame.code, crate::stack::Code::JavaScript(_))).map_or(stack.memory.end, |f| f.at);
     let texts = (stack.memory.start..to).step_by(8).filter_map(|slot| memory.word(slot).ok()).filter(|&word| is_constant(word));
     texts.filter_map(|addr| memory.c_string(addr, LONGEST)).find(|text| is_sentence(text))

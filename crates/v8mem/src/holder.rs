@@ -3,13 +3,11 @@
 use heap::NodeId;
 use heap::held::{Held, Holder, Primitive};
 
+use crate::anatomy::Anatomy;
 use crate::kind::Kind;
-use crate::layout::V8Layout;
-use crate::maps::{Map, Maps, smi, strong};
+use crate::maps::{Map, smi, strong};
 use crate::memory::Memory;
 use crate::names::NAME_LIMIT;
-use crate::objects::Objects;
-use crate::pages::PageTable;
 use crate::properties::{Property, Representation};
 use crate::read::Found;
 use crate::scope::Scope;
@@ -20,25 +18,24 @@ use crate::view::HeapView;
 /// A memory that was read before, kept for what its graph leaves out.
 pub struct MemoryHolder<M> {
     memory: M,
-    layout: V8Layout,
-    pages: PageTable,
+    anatomy: Anatomy,
 }
 
 impl<M: Memory + Send> MemoryHolder<M> {
     /// Keeps a memory together with what was found in it.
     #[must_use]
     pub fn new(memory: M, found: &Found) -> Self {
-        Self { memory, layout: found.anatomy.layout.clone(), pages: found.anatomy.pages.clone() }
+        Self { memory, anatomy: found.anatomy.clone() }
     }
 }
 
 impl<M: Memory + Send> Holder for MemoryHolder<M> {
     fn held(&self, id: NodeId, most: usize) -> Held {
         let memory: &dyn Memory = &self.memory;
-        let (pages, maps, objects) = (self.pages.open(memory), Maps::default(), Objects::default());
-        let heap = HeapView { pages: &pages, layout: &self.layout, maps: &maps, objects: &objects };
-        let reader = Reader { heap, strings: Strings { heap, memory }, most };
-        heap.map_of(id.0).map(|map| reader.object(id.0, &map)).unwrap_or_default()
+        self.anatomy.look(memory, |heap| {
+            let reader = Reader { heap, strings: Strings { heap, memory }, most };
+            heap.map_of(id.0).map(|map| reader.object(id.0, &map)).unwrap_or_default()
+        })
     }
 }
 

@@ -91,6 +91,13 @@ impl<M: Memory + Send + ?Sized> Memory for Arc<M> {
 }
 
 impl dyn Memory + '_ {
+    /// Returns the range around an address. O(log ranges).
+    #[must_use]
+    pub fn range_at(&self, addr: u64) -> Option<&MemoryRange> {
+        let ranges = self.ranges();
+        ranges.get(ranges.partition_point(|range| range.end <= addr)).filter(|range| range.start <= addr)
+    }
+
     /// Reads a word.
     ///
     /// # Errors

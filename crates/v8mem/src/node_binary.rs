@@ -43,6 +43,25 @@ pub enum LoadedAt {
     Base(u64),
 }
 
+impl LoadedAt {
+    /// Returns what must be added to the file's addresses; 0 for the official builds, which are not position-independent.
+    pub(crate) fn bias(self, elf: &ElfFile64<'_, LittleEndian>) -> u64 {
+        // Addresses in the file begin at its first byte, as a rule at 0 for what is position-independent.
+        let first = loaded(elf).next().map_or(0, |header| header.p_vaddr(LittleEndian).wrapping_sub(header.p_offset(LittleEndian)));
+        match self {
+            _ if elf.elf_header().e_type(LittleEndian) != elf::ET_DYN => 0,
+            Self::Unmoved => 0,
+            Self::Entry(entry) => entry.wrapping_sub(elf.entry()),
+            Self::Base(base) => base.wrapping_sub(first),
+        }
+    }
+}
+
+/// Returns the headers of the parts that are loaded.
+pub(crate) fn loaded<'f>(elf: &ElfFile64<'f, LittleEndian>) -> impl Iterator<Item = &'f elf::ProgramHeader64<LittleEndian>> {
+    elf.elf_program_headers().iter().filter(|header| header.p_type(LittleEndian) == elf::PT_LOAD)
+}
+
 /// A loaded part of the program.
 #[derive(Clone, Copy, Debug)]
 struct Part {
@@ -68,11 +87,8 @@ pub struct NodeBinary {
     file: MappedFile,
     path: PathBuf,
     parts: Vec<Part>,
-    /// What must be added to the file's addresses; 0 for the official builds, which are not position-independent.
-    bias: u64,
     build_id: Option<Vec<u8>>,
     debug: FxHashMap<String, Symbol>,
-    vtables: FxHashMap<u64, String>,
 }
 
 impl NodeBinary {
@@ -86,19 +102,11 @@ impl NodeBinary {
         if elf.elf_header().e_machine(LittleEndian) != elf::EM_X86_64 {
             return Err(BinaryError::OtherMachine { machine: elf.elf_header().e_machine(LittleEndian).0 });
         }
-        let loaded = || elf.elf_program_headers().iter().filter(|header| header.p_type(LittleEndian) == elf::PT_LOAD);
-        // Addresses in the file begin at its first byte, as a rule at 0 for what is position-independent.
-        let first = loaded().next().map_or(0, |header| header.p_vaddr(LittleEndian).wrapping_sub(header.p_offset(LittleEndian)));
-        let bias = match at {
-            _ if elf.elf_header().e_type(LittleEndian) != elf::ET_DYN => 0,
-            LoadedAt::Unmoved => 0,
-            LoadedAt::Entry(entry) => entry.wrapping_sub(elf.entry()),
-            LoadedAt::Base(base) => base.wrapping_sub(first),
-        };
-        let parts = loaded().map(|header| Part::of(header, bias)).collect();
+        let bias = at.bias(&elf);
+        let parts = loaded(&elf).map(|header| Part::of(header, bias)).collect();
         let build_id = elf.build_id().ok().flatten().map(<[u8]>::to_vec);
-        let (debug, vtables) = symbols(&elf, bias);
-        Ok(Self { parts, bias, build_id, debug, vtables, path: path.to_owned(), file })
+        let debug = symbols(&elf, bias);
+        Ok(Self { parts, build_id, debug, path: path.to_owned(), file })
     }
 
     /// Returns its path.
@@ -111,12 +119,6 @@ impl NodeBinary {
     #[must_use]
     pub fn build_id(&self) -> Option<&[u8]> {
         self.build_id.as_deref()
-    }
-
-    /// Returns how far the program was moved from the addresses in its file.
-    #[must_use]
-    pub fn bias(&self) -> u64 {
-        self.bias
     }
 
     /// Says whether a text stands in what the program cannot change: V8's version for one. O(bytes).
@@ -144,13 +146,6 @@ impl NodeBinary {
     #[must_use]
     pub fn symbol(&self, name: &str) -> Option<&Symbol> {
         self.debug.get(name)
-    }
-
-    /// Returns the C++ class whose objects begin with that word.
-    #[must_use]
-    pub fn class_of_vtable(&self, word: u64) -> Option<&str> {
-        // Before the functions stand the offset to the whole object, and its type: sixteen bytes.
-        self.vtables.get(&word.checked_sub(16)?).map(String::as_str)
     }
 
     /// Returns the value of a debug symbol as the file has it; `None` when it lies in .bss.
@@ -192,22 +187,19 @@ impl Part {
 }
 
 /// Reads both symbol tables: a stripped program has only the dynamic one, which holds less.
-fn symbols(elf: &ElfFile64<'_, LittleEndian>, bias: u64) -> (FxHashMap<String, Symbol>, FxHashMap<u64, String>) {
+fn symbols(elf: &ElfFile64<'_, LittleEndian>, bias: u64) -> FxHashMap<String, Symbol> {
     let mut debug = FxHashMap::default();
-    let mut vtables = FxHashMap::default();
     for symbol in elf.dynamic_symbols().chain(elf.symbols()) {
         let Ok(name) = symbol.name() else { continue };
         if symbol.is_undefined() || symbol.kind() != SymbolKind::Data {
             continue;
         }
         let addr = symbol.address().wrapping_add(bias);
-        if let Some(class) = name.strip_prefix("_ZTV") {
-            vtables.insert(addr, class.to_owned());
-        } else if name.starts_with("v8dbg_") || name.starts_with("nodedbg_") || name == ROOT_NAMES {
+        if name.starts_with("v8dbg_") || name.starts_with("nodedbg_") || name == ROOT_NAMES {
             debug.insert(name.to_owned(), Symbol { addr, size: symbol.size(), name: name.to_owned() });
         }
     }
-    (debug, vtables)
+    debug
 }
 
 /// V8's table of the names of roots.

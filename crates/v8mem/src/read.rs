@@ -15,7 +15,7 @@ use crate::roots::Sources;
 use crate::sizes::FreeUnit;
 use crate::text::Strings;
 use crate::view::HeapView;
-use crate::walk::{WalkStats, Walker};
+use crate::walk::Walker;
 
 /// Why an image has no heap that can be read.
 #[derive(Debug, thiserror::Error)]
@@ -58,12 +58,8 @@ const MOST_OBJECTS: usize = MAX_NODES as usize / 2;
 pub struct Found {
     /// Versions, layout, pages and isolates.
     pub anatomy: Anatomy,
-    /// What the layout rests on, in words.
+    /// What the layout rests on, and what the walk over all pages met.
     pub basis: Basis,
-    /// The unit of free memory, how many stretches agree with it, and how many there are.
-    pub free_unit: (FreeUnit, u32, u32),
-    /// What the walk over all pages met.
-    pub walk: WalkStats,
     /// How many objects are alive, and how many are not.
     pub sums: Sums,
 }
@@ -117,6 +113,6 @@ pub fn read_scopes<const N: usize>(core: &CoreFile, scopes: [Scope; N]) -> Resul
         walk: objects.stats,
     };
     basis.doubts().into_iter().for_each(|doubt| problems.add(ProblemKind::DoubtfulLayout, None, doubt));
-    let found = Found { basis, walk: objects.stats, sums: liveness.sums, free_unit, anatomy };
+    let found = Found { basis, sums: liveness.sums, anatomy };
     Ok((graphs, problems, found))
 }

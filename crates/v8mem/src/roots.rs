@@ -234,7 +234,7 @@ impl Sources<'_, '_> {
             };
             thread.registers.iter().for_each(|&word| add(word));
             let from = thread.rsp().saturating_sub(RED_ZONE) & !7;
-            let Some(range) = self.memory.ranges().iter().find(|range| (range.start..range.end).contains(&from)) else { continue };
+            let Some(range) = self.memory.range_at(from) else { continue };
             let mut at = from;
             while let Some((data, end)) = self.memory.next_data(at, range.end).filter(|&(data, end)| data < end) {
                 (data & !7..end).step_by(8).for_each(|slot| add(self.memory.word(slot).unwrap_or(0)));

@@ -151,13 +151,15 @@ struct Walk<'a, 'm> {
 impl Walk<'_, '_> {
     fn thread(&self, nth: usize, thread: &Thread) -> Stack {
         let sp = thread.rsp();
-        let end = self.core.ranges().iter().find(|range| (range.start..range.end).contains(&sp)).map_or(sp, |range| range.end);
+        let memory: &dyn Memory = self.core;
+        let end = memory.range_at(sp).map_or(sp, |range| range.end);
         let mut stack = Stack { tid: thread.tid, number: nth + 1, isolate: None, memory: sp..end, frames: Vec::new(), whole: false };
         let mut registers = Some(Registers::of(thread));
         while let Some(here) = registers.filter(|_| stack.frames.len() < MOST_FRAMES) {
-            let step = self.images.step(&here, stack.frames.is_empty(), end);
-            let innermost = stack.frames.is_empty();
-            stack.frames.push(self.frame(&here, innermost, &step));
+            // A caller goes on behind its call, which may be the last instruction of its function.
+            let pc = if stack.frames.is_empty() { here.pc } else { here.pc.wrapping_sub(1) };
+            let step = self.images.step(&here, pc, end);
+            stack.frames.push(self.frame(&here, pc, &step));
             registers = match step {
                 Step::Out(next) | Step::ByPointer(next) => Some(next),
                 Step::Outermost => {
@@ -174,9 +176,7 @@ impl Walk<'_, '_> {
     }
 
     /// Tells what runs in a frame. Only V8's code is left by the frame pointer, and there it points to V8's frame.
-    fn frame(&self, here: &Registers, innermost: bool, step: &Step) -> Frame {
-        // A caller goes on behind its call, which may be the last instruction of its function.
-        let pc = if innermost { here.pc } else { here.pc.wrapping_sub(1) };
+    fn frame(&self, here: &Registers, pc: u64, step: &Step) -> Frame {
         let code = match step {
             Step::ByPointer(_) => self.by_pointer(here, pc),
             _ => self.images.native(pc),

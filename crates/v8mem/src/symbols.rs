@@ -10,10 +10,10 @@ use gimli::{BaseAddresses, EhFrame, EhFrameHdr, LittleEndian as Low, UnwindConte
 use heap::mapped::MappedFile;
 use object::LittleEndian;
 use object::elf;
-use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
+use object::read::elf::{ElfFile64, ProgramHeader};
 use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
 
-use crate::node_binary::BinaryError;
+use crate::node_binary::{BinaryError, LoadedAt, loaded};
 
 /// A function of a file, at addresses of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,16 +84,12 @@ impl CodeImage {
     pub fn open(path: &Path, base: u64) -> Result<Self, BinaryError> {
         let file = MappedFile::of(&File::open(path)?)?;
         let elf = ElfFile64::<LittleEndian>::parse(&file[..]).map_err(BinaryError::NotProgram)?;
-        let loaded = elf.elf_program_headers().iter().find(|header| header.p_type(LittleEndian) == elf::PT_LOAD);
-        let first = loaded.map_or(0, |header| header.p_vaddr(LittleEndian).wrapping_sub(header.p_offset(LittleEndian)));
-        let moved = elf.elf_header().e_type(LittleEndian) == elf::ET_DYN;
-        let bias = if moved { base.wrapping_sub(first) } else { 0 };
+        let bias = LoadedAt::Base(base).bias(&elf);
         let part = |header: &elf::ProgramHeader64<LittleEndian>| {
             let start = header.p_offset(LittleEndian);
             (start..start.saturating_add(header.p_filesz(LittleEndian)), header.p_vaddr(LittleEndian).wrapping_add(bias))
         };
-        let loads = elf.elf_program_headers().iter().filter(|header| header.p_type(LittleEndian) == elf::PT_LOAD);
-        let parts = loads.map(part).collect();
+        let parts = loaded(&elf).map(part).collect();
         let functions = functions(&elf, bias);
         let tables = tables(&elf);
         Ok(Self { path: path.to_owned(), bias, parts, functions, tables, file })

@@ -106,7 +106,7 @@ impl<'a> Stacks<'a> {
     fn of(analysis: &'a HeapAnalysis, options: &PprofOptions) -> Self {
         let graph = analysis.graph();
         let names = KnownNames::of(graph.strings());
-        let scripts = Scripts::of(graph, &names);
+        let scripts = Scripts::of(graph);
         let paths = PathTree::of(analysis, &names, &scripts);
         let mut stacks = Self {
             analysis,

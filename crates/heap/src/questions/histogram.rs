@@ -11,7 +11,6 @@ use crate::filters::NodeSet;
 use crate::graph::NodeIx;
 use crate::index::Glance;
 use crate::kinds::{EdgeKind, NodeKind};
-use crate::paths::KnownNames;
 use crate::source::scripts::script_name;
 use crate::source::{Originals, Owner, Place, Scripts, SourceFiles};
 use crate::story::Setting;
@@ -108,7 +107,7 @@ pub(crate) fn class_locations(analysis: &HeapAnalysis) -> Vec<Option<String>> {
 
 /// Returns what finds `file:line:column` of a class, counted from 1, before any source map.
 fn class_placer(analysis: &HeapAnalysis) -> impl Fn(ClassIx) -> Option<String> {
-    let scripts = Scripts::of(analysis.graph(), &KnownNames::of(analysis.graph().strings()));
+    let scripts = Scripts::of(analysis.graph());
     move |class| scripts.place(analysis.classes().get(class).place?).map(|place| place.to_string())
 }
 

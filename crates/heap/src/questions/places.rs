@@ -103,7 +103,7 @@ fn properties(setting: &Setting<'_>, wanted: &Line<'_>) -> Vec<NodeIx> {
     let mut known: FxHashMap<(u32, u32, u32), bool> = FxHashMap::default();
     let mut found = Vec::new();
     for location in graph.locations().iter().filter(|location| graph.kind(location.node) == NodeKind::OBJECT) {
-        let Some(script) = location.script.or_else(|| setting.scripts.by_id(location.script_id)) else { continue };
+        let Some(script) = setting.scripts.by_id(location.script_id) else { continue };
         let Some(names) = scripts.entry(script).or_insert_with(|| Names::of(setting, wanted, script)) else { continue };
         for edge in graph.edges(location.node).filter(|edge| edge.kind == EdgeKind::PROPERTY) {
             let crate::EdgeName::Text(name) = graph.edge_name(edge) else { continue };

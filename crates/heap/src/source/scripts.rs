@@ -11,13 +11,13 @@ use rustc_hash::FxHashMap;
 
 use crate::graph::{Edge, EdgeName, HeapGraph, NodeIx};
 use crate::kinds::{EdgeKind, NodeKind};
-use crate::paths::{KnownNames, Name};
+use crate::names;
+use crate::paths::Name;
 use crate::source::Place;
 
 /// Which script functions and contexts belong to. Looked up when asked for: that reads edge names, which a large file keeps to itself.
 pub struct Scripts<'a> {
     graph: &'a HeapGraph,
-    context: Name,
     /// For each context a closure that was made in it.
     of_context: OnceLock<FxHashMap<u32, u32>>,
     /// For each script id of the locations table what leads to the script.
@@ -41,7 +41,7 @@ const MAX_NAME: usize = 4096;
 impl<'a> Scripts<'a> {
     /// Finds one function of every script. O(locations).
     #[must_use]
-    pub fn of(graph: &'a HeapGraph, names: &KnownNames) -> Self {
+    pub fn of(graph: &'a HeapGraph) -> Self {
         let mut witnesses: FxHashMap<u32, Witness> = FxHashMap::default();
         for location in graph.locations().iter().filter(|location| location.node.at() < graph.node_count()) {
             let witness = match location.script {
@@ -51,14 +51,15 @@ impl<'a> Scripts<'a> {
             };
             witnesses.entry(location.script_id).or_insert(witness);
         }
-        Self { graph, context: names.context, of_context: OnceLock::new(), witnesses, of_id: Mutex::default() }
+        Self { graph, of_context: OnceLock::new(), witnesses, of_id: Mutex::default() }
     }
 
     fn contexts_and_closures(&self) -> &FxHashMap<u32, u32> {
         self.of_context.get_or_init(|| {
+            let [name] = names::find(self.graph.strings(), ["context"]);
             let mut of_context = FxHashMap::default();
             for closure in self.graph.nodes().filter(|&node| self.graph.kind(node) == NodeKind::CLOSURE) {
-                if let Some(context) = internal(self.graph, closure, self.context) {
+                if let Some(context) = names::internal(self.graph, closure, name) {
                     of_context.entry(context.0).or_insert(closure.0);
                 }
             }

@@ -50,7 +50,7 @@ impl<'a> Setting<'a> {
     pub fn new(analysis: &'a HeapAnalysis, files: &'a dyn SourceFiles) -> Self {
         let graph = analysis.graph();
         let names = KnownNames::of(graph.strings());
-        let scripts = Scripts::of(graph, &names);
+        let scripts = Scripts::of(graph);
         Self { analysis, names, scripts, originals: Originals::new(files), variables: Mutex::default() }
     }
 

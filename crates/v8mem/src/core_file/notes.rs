@@ -78,6 +78,12 @@ const AT_PAGESZ: u64 = 6;
 const AT_ENTRY: u64 = 9;
 
 impl Notes {
+    /// Returns the file that was mapped around an address.
+    #[must_use]
+    pub fn file_at(&self, addr: u64) -> Option<&FileMapping> {
+        self.files.iter().find(|file| (file.start..file.end).contains(&addr))
+    }
+
     /// Adds what one note segment says. A damaged note ends the segment; what came before it stays. Returns whether all could be read.
     pub(super) fn add(&mut self, mut notes: NoteIterator<'_, elf::FileHeader64<LittleEndian>>) -> bool {
         loop {

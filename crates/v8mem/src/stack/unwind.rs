@@ -73,7 +73,7 @@ impl<'m> Images<'m> {
 
     /// Returns the file around an address, and the address that its tables know it by.
     fn image(&self, addr: u64) -> Option<(Rc<CodeImage>, u64)> {
-        let mapping = self.core.notes.files.iter().find(|file| (file.start..file.end).contains(&addr))?;
+        let mapping = self.core.notes.file_at(addr)?;
         let mut opened = self.opened.borrow_mut();
         let image = opened.entry(mapping.path.clone()).or_insert_with(|| self.open(&mapping.path).map(Rc::new)).clone()?;
         let known = image.addr(addr - mapping.start + mapping.offset)?;
@@ -99,7 +99,7 @@ impl<'m> Images<'m> {
 
     /// Returns the function of a file around an address.
     pub(super) fn native(&self, pc: u64) -> Code {
-        let mapping = self.core.notes.files.iter().find(|file| (file.start..file.end).contains(&pc));
+        let mapping = self.core.notes.file_at(pc);
         let file = mapping.map(|mapping| mapping.path.clone());
         let found = self.image(pc).and_then(|(image, at)| image.function(at));
         match (found, mapping) {
@@ -109,10 +109,8 @@ impl<'m> Images<'m> {
         }
     }
 
-    /// Goes from a frame to its caller. `innermost` says whether the thread stands at this very instruction; a caller's is the one behind
-    /// its call, which may belong to the next function.
-    pub(super) fn step(&self, here: &Registers, innermost: bool, end: u64) -> Step {
-        let pc = if innermost { here.pc } else { here.pc.wrapping_sub(1) };
+    /// Goes from a frame to its caller. `pc` is an instruction of the frame's own function.
+    pub(super) fn step(&self, here: &Registers, pc: u64, end: u64) -> Step {
         if let Some(exit) = self.image(pc).and_then(|(image, at)| image.exit(at)) {
             return self.by_tables(here, &exit, end);
         }
@@ -159,9 +157,8 @@ impl<'m> Images<'m> {
 
     /// Says whether code lies at an address.
     fn is_code(&self, addr: u64) -> bool {
-        let ranges = self.core.ranges();
-        ranges.get(ranges.partition_point(|range| range.end <= addr)).is_some_and(|range| range.start <= addr && range.executable)
-            || self.image(addr).is_some()
+        let memory: &dyn Memory = self.core;
+        memory.range_at(addr).is_some_and(|range| range.executable) || self.image(addr).is_some()
     }
 
     /// Reads the registers that the kernel saved when it ran a handler: behind 40 bytes of other things r8 to r15, rdi, rsi, rbp, rbx, rdx,
