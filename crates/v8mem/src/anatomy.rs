@@ -5,13 +5,14 @@
 
 use crate::core_file::CoreFile;
 use crate::isolate::{self, Isolate};
-use crate::layout::V8Layout;
 use crate::layout::constants::Constants;
-use crate::maps::Maps;
+use crate::layout::{Tables, V8Layout};
+use crate::maps::{Maps, is_meta_map, strong};
 use crate::memory::Memory;
 use crate::objects::Objects;
 use crate::pages::{PageTable, Pages};
 use crate::read::HeapError;
+use crate::root_names::RootNames;
 use crate::version::Versions;
 use crate::view::HeapView;
 
@@ -24,6 +25,8 @@ pub struct Anatomy {
     pub layout: V8Layout,
     /// What the program says of itself; empty without it.
     pub constants: Constants,
+    /// The names of roots.
+    pub root_names: RootNames,
     /// The isolates, the main one first.
     pub isolates: Vec<Isolate>,
     /// Where the heap's pages are.
@@ -36,26 +39,36 @@ impl Anatomy {
     /// # Errors
     /// When there is no V8 in it whose pages can be found.
     pub fn find(core: &CoreFile) -> Result<Self, HeapError> {
+        Self::find_with(core, Tables::default())
+    }
+
+    /// As `find`, with some of this build's tables only.
+    ///
+    /// # Errors
+    /// As `find`.
+    pub fn find_with(core: &CoreFile, tables: Tables) -> Result<Self, HeapError> {
         let memory: &dyn Memory = core;
         let versions = Versions::find(memory);
         let version = versions.v8_version().ok_or(HeapError::NoVersion)?;
         let constants = core.binary().map(|binary| Constants::read(binary, memory)).unwrap_or_default();
-        let layout = V8Layout::new(version, &constants);
+        let names = core.binary().map(|binary| RootNames::read(memory, binary)).unwrap_or_default();
+        let mut layout = V8Layout::new(tables, version, &constants);
         let text = || versions.v8.clone().unwrap_or_default();
-        if !layout.is_known() && layout.from_symbols().0 == 0 {
+        if !layout.is_known && layout.from_symbols().0 == 0 {
             return Err(HeapError::UnknownLayout { version: text() });
         }
         let mut pages = Pages::find(memory, version);
         if pages.all().is_empty() {
             return Err(HeapError::NoPages { version: text() });
         }
-        let isolates = isolate::find(memory, &pages, &layout);
+        let isolates = isolate::find(memory, &pages, &layout, &names);
         if isolates.is_empty() {
             return Err(HeapError::NoIsolate { version: text() });
         }
         let heaps: Vec<u64> = isolates.iter().map(|isolate| isolate.heap).collect();
         pages.retain(|page| page.heap == 0 || heaps.contains(&page.heap));
-        Ok(Self { versions, layout, constants, isolates, pages: pages.table() })
+        layout.add_roots(tables, types_of_roots(memory, &pages, &layout.clone(), &isolates[0], &names), &constants);
+        Ok(Self { versions, layout, constants, root_names: names, isolates, pages: pages.table() })
     }
 
     /// Looks at the heap by addresses: the view has no table of objects.
@@ -63,4 +76,21 @@ impl Anatomy {
         let (pages, maps, objects) = (self.pages.open(memory), Maps::default(), Objects::default());
         question(HeapView { pages: &pages, layout: &self.layout, maps: &maps, objects: &objects })
     }
+}
+
+/// Returns the instance types of the maps among an isolate's roots, each with the root's name.
+fn types_of_roots<'n>(
+    memory: &dyn Memory,
+    pages: &Pages<'_>,
+    layout: &V8Layout,
+    isolate: &Isolate,
+    names: &'n RootNames,
+) -> Vec<(&'n str, u16)> {
+    let slots = (isolate.roots..).step_by(8);
+    let instance_type = |(slot, name): (u64, &'n str)| {
+        let map = memory.word(slot).ok().and_then(strong)?;
+        let is_map = is_meta_map(pages, layout, pages.word(map)?);
+        Some((name, pages.short(map + layout.at.map_type).filter(|_| is_map)?))
+    };
+    slots.zip(names.iter()).filter_map(instance_type).collect()
 }

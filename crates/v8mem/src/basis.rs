@@ -14,6 +14,10 @@ pub struct Basis {
     pub v8: String,
     /// Whether this V8 is in the tables.
     pub is_known: bool,
+    /// Types of which the table says otherwise than the process: name, number in the table, number in the process.
+    pub contradictions: Vec<(String, u16, u16)>,
+    /// Types that neither a table nor the process names, and how many objects are of each.
+    pub unknown: Vec<(u16, u64)>,
     /// How many numbers of the layout V8 itself told, and how many there are.
     pub told: (usize, usize),
     /// How many pages there are.
@@ -42,6 +46,21 @@ impl Basis {
         if skipped * 10 > objects {
             doubts.push(format!("{skipped} bytes between objects are none that the layout knows, beside {objects} bytes of objects"));
         }
+        if let Some((name, table, process)) = self.contradictions.first() {
+            let others = match self.contradictions.len() {
+                1 => String::new(),
+                all => format!(" ({} more types differ)", all - 1),
+            };
+            doubts.push(format!("{name} is type {table} in the table of this V8, and {process} in this process{others}"));
+        }
+        if !self.unknown.is_empty() {
+            let objects: u64 = self.unknown.iter().map(|(_, count)| count).sum();
+            let types: Vec<String> = self.unknown.iter().map(|(number, _)| number.to_string()).collect();
+            doubts.push(format!(
+                "{objects} objects are of types that nobody names ({}): their names and references may be wrong",
+                types.join(", ")
+            ));
+        }
         let of = |what: String| format!("the layout of V8 {} does not fit this memory: {what}", self.v8);
         doubts.into_iter().map(of).collect()
     }
@@ -50,7 +69,7 @@ impl Basis {
 impl fmt::Display for Basis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (told, all) = self.told;
-        let table = if self.is_known { "a table of this V8" } else { "a table of an older V8, for this one is not known yet" };
+        let table = if self.is_known { "a table of this V8" } else { "a table of another V8, for this one is not known yet" };
         write!(f, "V8 {}: ", self.v8)?;
         match told {
             0 => write!(f, "{table}")?,
@@ -70,6 +89,8 @@ mod tests {
         Basis {
             v8: "12.4.254.21-node.57".to_owned(),
             is_known: true,
+            contradictions: vec![],
+            unknown: vec![],
             told: (63, 95),
             pages: 42,
             isolates: 1,
@@ -85,7 +106,7 @@ mod tests {
         let text = "V8 12.4.254.21-node.57: 63 of 95 numbers from its own symbols, the others from a table of this V8; ";
         check(basis(), &format!("{text}{checked}"));
         check(Basis { told: (0, 95), ..basis() }, &format!("V8 12.4.254.21-node.57: a table of this V8; {checked}"));
-        let text = "V8 12.4.254.21-node.57: 63 of 95 numbers from its own symbols, the others from a table of an older V8, for this one is not known yet; ";
+        let text = "V8 12.4.254.21-node.57: 63 of 95 numbers from its own symbols, the others from a table of another V8, for this one is not known yet; ";
         check(Basis { is_known: false, ..basis() }, &format!("{text}{checked}"));
     }
 
@@ -97,5 +118,16 @@ mod tests {
         check(Basis { free: (FreeUnit::Bytes, 700, 1000), ..basis() }, 1);
         let walk = WalkStats { object_bytes: 1000, skipped_bytes: 200, ..WalkStats::default() };
         check(Basis { free: (FreeUnit::Bytes, 700, 1000), walk, ..basis() }, 2);
+        let contradictions = vec![("HASH_TABLE".to_owned(), 180, 181), ("NAME_DICTIONARY".to_owned(), 183, 184)];
+        let doubted = Basis { contradictions, unknown: vec![(211, 30), (2107, 12)], ..basis() };
+        assert_eq!(
+            doubted.doubts(),
+            [
+                "the layout of V8 12.4.254.21-node.57 does not fit this memory: HASH_TABLE is type 180 in the table of this V8, and 181 in this \
+             process (1 more types differ)",
+                "the layout of V8 12.4.254.21-node.57 does not fit this memory: 42 objects are of types that nobody names (211, 2107): their \
+             names and references may be wrong",
+            ]
+        );
     }
 }

@@ -9,6 +9,7 @@ use crate::layout::V8Layout;
 use crate::maps::is_meta_map;
 use crate::memory::Memory;
 use crate::pages::Pages;
+use crate::root_names::RootNames;
 use crate::version::V8Version;
 
 /// An isolate: one thread's JavaScript world.
@@ -26,13 +27,15 @@ pub struct Isolate {
     pub checked: bool,
 }
 
-/// The place of the meta map in every table of roots.
-const META_MAP_ROOT: u64 = 10;
+/// The place of the meta map in the table of roots, where V8 does not name it.
+fn meta_map_root(version: V8Version) -> usize {
+    if version.major < 14 { 10 } else { 41 }
+}
 
 /// The distance from an isolate to its table of roots, by version.
 fn known_distance(version: V8Version) -> Option<u64> {
     Some(match (version.major, version.minor) {
-        (9, 4) => 112,
+        (9, 0 | 4) => 112,
         (9, 6) => 336,
         (10, 1 | 2) => 288,
         (10, 8) => 248,
@@ -41,37 +44,38 @@ fn known_distance(version: V8Version) -> Option<u64> {
         (12, 4) => 592,
         (12, 9) => 584,
         (13, 6) => 640,
-        (14, 1) => 896,
-        (14, 6) => 936,
+        (14, 1) => 648,
+        (14, 6) => 688,
         _ => return None,
     })
 }
 
 /// Finds the isolates to which pages belong, the main one first.
 #[must_use]
-pub fn find(memory: &dyn Memory, pages: &Pages<'_>, layout: &V8Layout) -> Vec<Isolate> {
+pub fn find(memory: &dyn Memory, pages: &Pages<'_>, layout: &V8Layout, names: &RootNames) -> Vec<Isolate> {
+    let meta_map = names.place("meta_map").unwrap_or(meta_map_root(layout.version)) as u64;
     let mut by_heap: FxHashMap<u64, u32> = FxHashMap::default();
     for page in pages.all().iter().filter(|page| page.heap != 0) {
         *by_heap.entry(page.heap).or_default() += 1;
     }
-    let mut isolates: Vec<Isolate> = by_heap.keys().filter_map(|&heap| of_heap(memory, pages, layout, heap)).collect();
+    let mut isolates: Vec<Isolate> = by_heap.keys().filter_map(|&heap| of_heap(memory, pages, layout, meta_map, heap)).collect();
     // The main thread makes its isolate first, while malloc still hands out the lowest addresses (the heap of `brk`).
     isolates.sort_by_key(|isolate| isolate.addr);
     isolates
 }
 
-/// Finds the isolate around a heap: within the last 96 KiB before it lies its table of roots.
-fn of_heap(memory: &dyn Memory, pages: &Pages<'_>, layout: &V8Layout, heap: u64) -> Option<Isolate> {
+/// Finds the isolate around a heap: within the last 96 KiB before it lies its table of roots, with the meta map in the given place.
+fn of_heap(memory: &dyn Memory, pages: &Pages<'_>, layout: &V8Layout, meta_map: u64, heap: u64) -> Option<Isolate> {
     const BEFORE: u64 = 96 << 10;
     let start = heap.saturating_sub(BEFORE);
     let word = |addr: u64| memory.word(addr).ok();
     let found = (start..heap).rev().step_by(8).map(|addr| addr & !7).filter(|&addr| {
-        let meta = word(addr + 8 * META_MAP_ROOT).filter(|&meta| is_meta_map(pages, layout, meta));
+        let meta = word(addr + 8 * meta_map).filter(|&meta| is_meta_map(pages, layout, meta));
         meta.is_some_and(|meta| looks_like_roots(memory, pages, addr, meta))
     });
     let tables: Vec<u64> = found.collect();
     let points_to_itself = |isolate: u64| [0, 8, 56].iter().any(|&offset| word(isolate + offset) == Some(isolate));
-    let distance = known_distance(layout.version);
+    let distance = known_distance(layout.version).filter(|_| layout.is_known);
     // A copy of the table may lie in freed memory before the isolate: only the real one has an isolate around it.
     let by_distance =
         tables.iter().find_map(|&roots| Some((roots, roots.checked_sub(distance?)?)).filter(|&(_, isolate)| points_to_itself(isolate)));

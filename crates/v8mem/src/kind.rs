@@ -299,6 +299,9 @@ fn similar(name: &str) -> Kind {
     let js_function =
         name == "JS_FUNCTION" || (name.ends_with("_CONSTRUCTOR") && (name.starts_with("JS_") || name.contains("_TYPED_ARRAY_")));
     let table = ["HASH_TABLE", "DICTIONARY", "SYMBOL_TABLE"].iter().any(|end| name.ends_with(end));
+    // WebAssembly's objects of JavaScript have types of their own; what only V8 sees of it ends otherwise.
+    let wasm_object =
+        name.starts_with("WASM_") && ["_OBJECT", "_EXCEPTION_PACKAGE", "_MEMORY_MAP_DESCRIPTOR"].iter().any(|end| name.ends_with(end));
     let ordered = name.starts_with("SMALL_ORDERED") || name.starts_with("SWISS");
     match name {
         _ if name.ends_with("_STRING") || name == "STRING" => K::String,
@@ -307,7 +310,7 @@ fn similar(name: &str) -> Kind {
         _ if ordered => K::Unknown,
         _ if table => K::HashTable,
         _ if name.starts_with("UNCOMPILED_DATA") => K::UncompiledData,
-        _ if name.starts_with("JS_") => K::JsObject,
+        _ if name.starts_with("JS_") || wasm_object => K::JsObject,
         _ if name.starts_with("TURBO") => K::Raw,
         _ => K::Struct,
     }
@@ -341,6 +344,8 @@ mod tests {
         check("NAME_TO_INDEX_HASH_TABLE", K::HashTable);
         check("PROMISE_REACTION", K::Struct);
         check("JS_TEMPORAL_INSTANT", K::JsObject);
+        check("WASM_TAG_OBJECT", K::JsObject);
+        check("WASM_TRUSTED_INSTANCE_DATA", K::Struct);
         assert_eq!(system_name("FEEDBACK_CELL"), "system / FeedbackCell");
     }
 }

@@ -4,11 +4,13 @@
 //! were looked at. Nothing else in this crate holds an offset.
 
 pub mod constants;
+mod told;
 mod types;
 
 use constants::Constants;
 
-pub use types::InstanceTypes;
+pub use told::Told;
+pub use types::{InstanceTypes, Tables};
 
 use crate::version::V8Version;
 
@@ -41,8 +43,12 @@ pub struct V8Layout {
     pub version: V8Version,
     /// Offsets and masks.
     pub at: Offsets,
+    /// Whether this build has a table of that minor version.
+    pub is_known: bool,
     /// Kinds of objects.
     pub types: InstanceTypes,
+    /// The types that the process names itself.
+    pub told: Told,
     /// Every number of `at`.
     pub entries: Vec<Entry>,
 }
@@ -50,16 +56,20 @@ pub struct V8Layout {
 impl V8Layout {
     /// Puts together the layout of a V8 from what it says of itself and what is known of its version.
     #[must_use]
-    pub fn new(version: V8Version, constants: &Constants) -> Self {
+    pub fn new(tables: Tables, version: V8Version, constants: &Constants) -> Self {
         let mut entries = Vec::new();
         let at = Offsets::of(constants, version, &mut entries);
-        Self { version, types: InstanceTypes::of(version, constants), at, entries }
+        let told = Told::of(constants);
+        let types = InstanceTypes::of(tables, version, &told, constants);
+        Self { version, is_known: tables.know(version), types, told, at, entries }
     }
 
-    /// Says whether this build was checked against a V8 of that minor version.
-    #[must_use]
-    pub fn is_known(&self) -> bool {
-        InstanceTypes::knows(self.version)
+    /// Adds what the maps in a table of roots say of their types: the root's name, and the type.
+    pub fn add_roots<'n>(&mut self, tables: Tables, roots: impl IntoIterator<Item = (&'n str, u16)>, constants: &Constants) {
+        for (root, number) in roots {
+            self.told.add_root(root, number, |name| tables.have_type(name));
+        }
+        self.types = InstanceTypes::of(tables, self.version, &self.told, constants);
     }
 
     /// Returns how many of the numbers come from V8 itself, and how many there are.

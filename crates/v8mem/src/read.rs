@@ -1,5 +1,7 @@
 //! From an address space to a heap graph, in one call.
 
+use std::collections::BTreeMap;
+
 use heap::graph::MAX_NODES;
 use heap::{HeapGraph, ProblemKind, Problems};
 
@@ -7,6 +9,7 @@ use crate::anatomy::Anatomy;
 use crate::basis::Basis;
 use crate::core_file::CoreFile;
 use crate::graph::{Parts, Scope, graph};
+use crate::kind::Kind;
 use crate::liveness::{Liveness, Sums};
 use crate::maps::Maps;
 use crate::memory::Memory;
@@ -78,8 +81,19 @@ pub fn read_core(core: &CoreFile, scope: Scope) -> Result<(HeapGraph, Problems, 
 /// # Errors
 /// As `read_core`.
 pub fn read_scopes<const N: usize>(core: &CoreFile, scopes: [Scope; N]) -> Result<([HeapGraph; N], Problems, Found), HeapError> {
+    read_anatomy(core, Anatomy::find(core)?, scopes)
+}
+
+/// As `read_scopes`, of a core whose anatomy was found before.
+///
+/// # Errors
+/// When there are more objects than a graph can hold.
+pub fn read_anatomy<const N: usize>(
+    core: &CoreFile,
+    anatomy: Anatomy,
+    scopes: [Scope; N],
+) -> Result<([HeapGraph; N], Problems, Found), HeapError> {
     let memory: &dyn Memory = core;
-    let anatomy = Anatomy::find(core)?;
     let (layout, isolates) = (&anatomy.layout, &anatomy.isolates);
     let pages = anatomy.pages.open(memory);
     let maps = Maps::default();
@@ -90,7 +104,7 @@ pub fn read_scopes<const N: usize>(core: &CoreFile, scopes: [Scope; N]) -> Resul
         return Err(HeapError::TooLarge { objects: objects.len() as u64 });
     }
     let heap = HeapView { pages: &pages, layout, maps: &maps, objects: &objects };
-    let roots = Sources { heap, memory, isolates, threads: &core.notes.threads, binary: core.binary() }.find();
+    let roots = Sources { heap, memory, isolates, threads: &core.notes.threads, names: &anatomy.root_names }.find();
     let liveness = Liveness::of(heap, &roots);
     let strings = Strings { heap, memory };
     let mut problems = Problems::default();
@@ -105,7 +119,9 @@ pub fn read_scopes<const N: usize>(core: &CoreFile, scopes: [Scope; N]) -> Resul
     }
     let basis = Basis {
         v8: anatomy.versions.v8.clone().unwrap_or_default(),
-        is_known: layout.is_known(),
+        is_known: layout.is_known,
+        contradictions: layout.types.contradictions.clone(),
+        unknown: unknown_types(heap),
         told: layout.from_symbols(),
         pages: pages.all().len(),
         isolates: isolates.len(),
@@ -115,4 +131,16 @@ pub fn read_scopes<const N: usize>(core: &CoreFile, scopes: [Scope; N]) -> Resul
     basis.doubts().into_iter().for_each(|doubt| problems.add(ProblemKind::DoubtfulLayout, None, doubt));
     let found = Found { basis, sums: liveness.sums, anatomy };
     Ok((graphs, problems, found))
+}
+
+/// Counts the objects of each type that is not certain, in the order of the types.
+fn unknown_types(heap: HeapView<'_, '_>) -> Vec<(u16, u64)> {
+    let mut counts = BTreeMap::new();
+    for (object, _) in heap.objects.iter() {
+        let map = heap.maps.get(heap.objects.map(object));
+        if map.kind != Kind::String && !heap.layout.types.is_certain(map.instance_type) {
+            *counts.entry(map.instance_type).or_insert(0) += 1;
+        }
+    }
+    counts.into_iter().collect()
 }

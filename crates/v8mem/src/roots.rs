@@ -9,8 +9,8 @@ use crate::core_file::Thread;
 use crate::isolate::Isolate;
 use crate::maps::{END_OF_MEMORY, strong};
 use crate::memory::Memory;
-use crate::node_binary::{NodeBinary, ROOT_NAMES};
 use crate::objects::ObjIx;
+use crate::root_names::RootNames;
 use crate::version::V8Version;
 use crate::view::HeapView;
 
@@ -72,8 +72,8 @@ pub struct Sources<'a, 'm> {
     pub isolates: &'a [Isolate],
     /// The threads.
     pub threads: &'a [Thread],
-    /// The program, for the names of roots.
-    pub binary: Option<&'a NodeBinary>,
+    /// The names of roots.
+    pub names: &'a RootNames,
 }
 
 /// Returns the addresses of an isolate's words.
@@ -81,17 +81,13 @@ fn slots(isolate: &Isolate) -> impl Iterator<Item = u64> + use<> {
     (isolate.addr..isolate.addr + isolate.size / 8 * 8).step_by(8)
 }
 
-/// V8 names fewer roots than this.
-const MOST_NAMES: u64 = 1 << 13;
-
 impl Sources<'_, '_> {
     /// Finds all roots.
     #[must_use]
     pub fn find(self) -> Vec<Root> {
-        let names = self.root_names();
         let mut roots = Vec::new();
         for (isolate, found) in self.isolates.iter().enumerate() {
-            self.isolate(isolate, found, &names, &mut roots);
+            self.isolate(isolate, found, &mut roots);
             self.handle_scopes(isolate, found, &mut roots);
             self.global_handles(isolate, found, &mut roots);
             self.eternal_handles(isolate, found, &mut roots);
@@ -116,21 +112,14 @@ impl Sources<'_, '_> {
         (4096..END_OF_MEMORY).contains(&word).then_some(word)
     }
 
-    /// Reads V8's own names of roots out of the program.
-    fn root_names(self) -> Vec<String> {
-        let Some(symbol) = self.binary.and_then(|binary| binary.symbol(ROOT_NAMES)) else { return vec![] };
-        let name = |at: u64| self.memory.c_string(self.address(symbol.addr.checked_add(8 * at)?)?, 100);
-        (0..(symbol.size / 8).min(MOST_NAMES)).map_while(name).collect()
-    }
-
     /// Reads the words of an isolate: first its table of roots, then all else in it.
-    fn isolate(self, at: usize, isolate: &Isolate, names: &[String], roots: &mut Vec<Root>) {
+    fn isolate(self, at: usize, isolate: &Isolate, roots: &mut Vec<Root>) {
         for slot in slots(isolate) {
             let nth = slot.checked_sub(isolate.roots).map(|bytes| (bytes / 8) as usize);
-            let name = nth.and_then(|nth| names.get(nth));
+            let name = nth.and_then(|nth| self.names.get(nth));
             let group = if name.is_some() { Group::StrongRootList } else { Group::Isolate };
             if let Some(object) = self.memory.word(slot).ok().and_then(|word| self.object(word)) {
-                roots.push(Root { isolate: at, group, name: name.cloned().unwrap_or_default(), object, strong: true });
+                roots.push(Root { isolate: at, group, name: name.unwrap_or_default().to_owned(), object, strong: true });
             }
         }
     }
