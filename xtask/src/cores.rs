@@ -4,6 +4,7 @@
 //! and is dumped by the kernel. What a class counts in the core, after everything unreachable is left out, must be what it counts in the
 //! snapshot; `EXPECTED` lists the names of which that cannot be true, and why.
 
+mod node_side;
 mod stacks;
 mod values;
 
@@ -102,9 +103,22 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
     subjects.extend(RELEASES.map(|name| Subject { name: name.to_owned(), node: node(name), how: How::Abort, tables: Tabled::All }));
     let stripped = strip(workspace)?;
     subjects.push(Subject { name: "stripped".to_owned(), node: stripped.clone(), how: How::Abort, tables: Tabled::All });
-    let tally = check_all(workspace, subjects);
+    let mut tally = check_all(workspace, subjects);
+    for line in NODE_LINES {
+        node_side(workspace, &format!("{line}-side"), &workspace.node(line), &mut tally);
+    }
+    node_side(workspace, "stripped-side", &stripped, &mut tally);
     fs::remove_file(stripped)?;
     Ok(tally)
+}
+
+fn node_side(workspace: &Workspace, name: &str, node: &Path, tally: &mut Tally) {
+    let checked = node_side::check(workspace, name, node);
+    match &checked {
+        Ok(()) => say!("ok      {} Node's side", node.display()),
+        Err(error) => say!("FAILED  {} Node's side: {error:#}", node.display()),
+    }
+    tally.add(checked.is_ok());
 }
 
 /// Makes a copy of the newest Node.js without its table of symbols: what is left is what it exports, fewer than of older ones.
@@ -121,7 +135,10 @@ pub(crate) fn of_programs(workspace: &Workspace, programs: &[&str]) -> Result<Ex
     let subject = |(nth, program): (usize, &&str)| {
         Ok(Subject { name: format!("named-{nth}"), node: fs::canonicalize(program)?, how: How::Gcore, tables: Tabled::Perhaps })
     };
-    let tally = check_all(workspace, programs.iter().enumerate().map(subject).collect::<Result<_>>()?);
+    let mut tally = check_all(workspace, programs.iter().enumerate().map(subject).collect::<Result<_>>()?);
+    for (nth, program) in programs.iter().enumerate() {
+        node_side(workspace, &format!("named-{nth}-side"), &fs::canonicalize(program)?, &mut tally);
+    }
     say!("{tally}");
     Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

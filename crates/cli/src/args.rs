@@ -171,6 +171,10 @@ pub(crate) enum Command {
     Threads(commands::threads::ThreadsArgs),
     /// The stacks of a core dump: JavaScript with lines and arguments, C++ by symbol
     Stack(commands::stack::StackArgs),
+    /// What a core dump's process had open: servers, sockets, watchers, processes, ports
+    Handles(commands::handles::HandlesArgs),
+    /// What it waited for from the system: files, writes, names, connections
+    Requests(commands::requests::RequestsArgs),
     /// Write a snapshot, a pprof profile or a CSV table
     Convert(commands::convert::ConvertArgs),
     /// Write a copy without any value: structure and sizes stay

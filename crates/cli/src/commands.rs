@@ -9,6 +9,7 @@ pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod dominators;
 pub(crate) mod explain;
+pub(crate) mod handles;
 pub(crate) mod index;
 pub(crate) mod inspect;
 pub(crate) mod instances;
@@ -18,6 +19,7 @@ pub(crate) mod query;
 pub(crate) mod redact;
 pub(crate) mod refs;
 pub(crate) mod report;
+pub(crate) mod requests;
 pub(crate) mod stack;
 pub(crate) mod strings;
 pub(crate) mod summary;
@@ -45,6 +47,8 @@ pub(crate) fn run(command: &Command, session: &Session) -> Result<Answer, Comman
         Command::Diff(args) => diff::run(args, session),
         Command::Threads(args) => threads::run(args, session),
         Command::Stack(args) => stack::run(args, session),
+        Command::Handles(args) => handles::run(args, session),
+        Command::Requests(args) => requests::run(args, session),
         Command::Convert(args) => convert::run(args, session),
         Command::Redact(args) => redact::run(args, session),
         Command::Index(args) => index::run(args, session),

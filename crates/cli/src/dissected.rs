@@ -4,8 +4,14 @@
 
 use std::path::Path;
 
-use heap::Problems;
-use v8mem::{Anatomy, CoreFile};
+use heap::{ProblemKind, Problems};
+use v8mem::maps::strong;
+use v8mem::node_side::{NodeSide, NodeView};
+use v8mem::scope::Scope;
+use v8mem::scripts::Scripts;
+use v8mem::text::Strings;
+use v8mem::view::HeapView;
+use v8mem::{Anatomy, CoreFile, Kind, Memory};
 
 use crate::answer::{Answer, Target};
 use crate::error::CommandError;
@@ -36,8 +42,73 @@ impl Dissected {
         Ok(Self { core, anatomy, target, problems })
     }
 
+    /// Looks at Node's side of it, with names at hand.
+    pub(crate) fn node_side<R>(&self, question: impl FnOnce(NodeView<'_, '_>, &Names<'_, '_>) -> R) -> R {
+        let side = NodeSide::of(&self.core, &self.anatomy);
+        let memory: &dyn Memory = &self.core;
+        self.anatomy.look(memory, |heap| {
+            let strings = Strings { heap, memory };
+            let names = Names { heap, names: v8mem::names::Names::new(heap, strings), scripts: Scripts::new(heap, strings) };
+            question(side.with(heap), &names)
+        })
+    }
+
+    /// Notes that parts of an answer could not be read.
+    pub(crate) fn lost(&mut self, count: usize, what: &str) {
+        let text = format!("{count} of the process's {what} could not be read: what is in their place leads to no object that leads back");
+        self.problems.add_many(ProblemKind::BadTarget, count as u64, None, text);
+    }
+
     /// Starts an answer about it.
     pub(crate) fn answer(&self, session: &Session) -> Answer {
         open::start(vec![self.target.clone()], &[&self.problems], session)
+    }
+}
+
+/// What objects of a core are called, and where functions stand.
+pub(crate) struct Names<'a, 'm> {
+    heap: HeapView<'a, 'm>,
+    names: v8mem::names::Names<'a, 'm>,
+    scripts: Scripts<'a, 'm>,
+}
+
+impl Names<'_, '_> {
+    /// Returns an object's class.
+    pub(crate) fn class(&self, object: u64) -> Option<String> {
+        Some(self.names.class(object, &self.heap.map_of(object)?).name.to_string())
+    }
+
+    /// Returns a function's name; `None` where there is no function.
+    pub(crate) fn function(&self, function: u64) -> Option<String> {
+        (self.heap.kind(function)? == Kind::JsFunction).then(|| match self.names.function(function) {
+            name if name.is_empty() => "(anonymous)".to_owned(),
+            name => name,
+        })
+    }
+
+    /// Returns the program's function behind one of Node's own, which keeps it in a variable; the function itself where there is none.
+    pub(crate) fn own_function(&self, function: u64) -> u64 {
+        if self.is_own(function) {
+            return function;
+        }
+        let at = &self.heap.layout.at;
+        let held = || {
+            let context = self.heap.target(function, at.function_context)?;
+            let scope = self.heap.element(context, 0).and_then(strong).and_then(|scope| Scope::of(self.heap, scope))?;
+            let values = scope.variables(self.heap).into_iter().filter_map(|(_, place)| strong(self.heap.element(context, place)?));
+            values.filter(|&value| self.heap.kind(value) == Some(Kind::JsFunction)).find(|&value| self.is_own(value))
+        };
+        held().unwrap_or(function)
+    }
+
+    fn is_own(&self, function: u64) -> bool {
+        self.scripts.place(function).is_some_and(|(script, _)| !script.starts_with("node:"))
+    }
+
+    /// Returns where a function begins, from 1.
+    pub(crate) fn place(&self, function: u64) -> Option<String> {
+        let (script, at) = self.scripts.place(function)?;
+        let at = at.map_or(String::new(), |at| format!(":{}:{}", at.line + 1, at.column + 1));
+        Some(format!("{script}{at}"))
     }
 }

@@ -54,7 +54,7 @@ pub struct Death {
 }
 
 /// Names of signals by their numbers on x86-64.
-const SIGNALS: [(i32, &str); 16] = [
+const SIGNALS: [(i32, &str); 19] = [
     (1, "SIGHUP"),
     (2, "SIGINT"),
     (3, "SIGQUIT"),
@@ -69,7 +69,10 @@ const SIGNALS: [(i32, &str); 16] = [
     (13, "SIGPIPE"),
     (14, "SIGALRM"),
     (15, "SIGTERM"),
+    (17, "SIGCHLD"),
+    (18, "SIGCONT"),
     (24, "SIGXCPU"),
+    (28, "SIGWINCH"),
     (31, "SIGSYS"),
 ];
 /// Signals of faults.

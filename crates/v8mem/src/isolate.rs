@@ -32,6 +32,13 @@ fn meta_map_root(version: V8Version) -> usize {
     if version.major < 14 { 10 } else { 41 }
 }
 
+impl Isolate {
+    /// Returns the addresses of its words.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = u64> + use<> {
+        (self.addr..self.addr + self.size / 8 * 8).step_by(8)
+    }
+}
+
 /// The distance from an isolate to its table of roots, by version.
 fn known_distance(version: V8Version) -> Option<u64> {
     Some(match (version.major, version.minor) {

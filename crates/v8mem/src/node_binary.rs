@@ -87,6 +87,8 @@ pub struct NodeBinary {
     file: MappedFile,
     path: PathBuf,
     parts: Vec<Part>,
+    /// What must be added to the file's addresses; 0 for the official builds, which are not position-independent.
+    bias: u64,
     build_id: Option<Vec<u8>>,
     debug: FxHashMap<String, Symbol>,
 }
@@ -105,8 +107,9 @@ impl NodeBinary {
         let bias = at.bias(&elf);
         let parts = loaded(&elf).map(|header| Part::of(header, bias)).collect();
         let build_id = elf.build_id().ok().flatten().map(<[u8]>::to_vec);
-        let debug = symbols(&elf, bias);
-        Ok(Self { parts, build_id, debug, path: path.to_owned(), file })
+        let is_debug = |name: &str| name.starts_with("v8dbg_") || name.starts_with("nodedbg_") || name == ROOT_NAMES;
+        let debug = data_symbols(&elf, bias, is_debug).into_iter().map(|symbol| (symbol.name.clone(), symbol)).collect();
+        Ok(Self { parts, bias, build_id, debug, path: path.to_owned(), file })
     }
 
     /// Returns its path.
@@ -148,6 +151,13 @@ impl NodeBinary {
         self.debug.get(name)
     }
 
+    /// Returns the data symbols whose names begin so, of both tables. O(symbols): nothing of it is kept.
+    #[must_use]
+    pub fn symbols_from(&self, prefix: &str) -> Vec<Symbol> {
+        let elf = ElfFile64::<LittleEndian>::parse(&self.file[..]).ok();
+        elf.map(|elf| data_symbols(&elf, self.bias, |name| name.starts_with(prefix))).unwrap_or_default()
+    }
+
     /// Returns the value of a debug symbol as the file has it; `None` when it lies in .bss.
     #[must_use]
     pub fn initial_value(&self, symbol: &Symbol) -> Option<i32> {
@@ -187,19 +197,14 @@ impl Part {
 }
 
 /// Reads both symbol tables: a stripped program has only the dynamic one, which holds less.
-fn symbols(elf: &ElfFile64<'_, LittleEndian>, bias: u64) -> FxHashMap<String, Symbol> {
-    let mut debug = FxHashMap::default();
-    for symbol in elf.dynamic_symbols().chain(elf.symbols()) {
-        let Ok(name) = symbol.name() else { continue };
-        if symbol.is_undefined() || symbol.kind() != SymbolKind::Data {
-            continue;
-        }
-        let addr = symbol.address().wrapping_add(bias);
-        if name.starts_with("v8dbg_") || name.starts_with("nodedbg_") || name == ROOT_NAMES {
-            debug.insert(name.to_owned(), Symbol { addr, size: symbol.size(), name: name.to_owned() });
-        }
-    }
-    debug
+fn data_symbols(elf: &ElfFile64<'_, LittleEndian>, bias: u64, is_wanted: impl Fn(&str) -> bool) -> Vec<Symbol> {
+    let all = elf.dynamic_symbols().chain(elf.symbols());
+    let defined = all.filter(|symbol| !symbol.is_undefined() && symbol.kind() == SymbolKind::Data);
+    let wanted = defined.filter_map(|symbol| {
+        let name = symbol.name().ok().filter(|name| is_wanted(name))?;
+        Some(Symbol { addr: symbol.address().wrapping_add(bias), size: symbol.size(), name: name.to_owned() })
+    });
+    wanted.collect()
 }
 
 /// V8's table of the names of roots.

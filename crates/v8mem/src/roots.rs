@@ -3,15 +3,13 @@
 //! Stacks and the isolate are read conservatively: a word that looks like a reference to the start of an object is one. Global handles are
 //! read exactly, each with its state. What is weak is told, but keeps nothing alive.
 
-use rustc_hash::FxHashSet;
-
 use crate::core_file::Thread;
+use crate::global_handles::{GlobalHandles, State, address};
 use crate::isolate::Isolate;
-use crate::maps::{END_OF_MEMORY, strong};
+use crate::maps::strong;
 use crate::memory::Memory;
 use crate::objects::ObjIx;
 use crate::root_names::RootNames;
-use crate::version::V8Version;
 use crate::view::HeapView;
 
 /// A group of roots, as V8's snapshots name them.
@@ -76,11 +74,6 @@ pub struct Sources<'a, 'm> {
     pub names: &'a RootNames,
 }
 
-/// Returns the addresses of an isolate's words.
-fn slots(isolate: &Isolate) -> impl Iterator<Item = u64> + use<> {
-    (isolate.addr..isolate.addr + isolate.size / 8 * 8).step_by(8)
-}
-
 impl Sources<'_, '_> {
     /// Finds all roots.
     #[must_use]
@@ -106,15 +99,13 @@ impl Sources<'_, '_> {
         self.isolates.iter().position(|isolate| isolate.heap == heap).unwrap_or(0)
     }
 
-    /// Returns the address of memory of C++ that a word holds.
     fn address(self, slot: u64) -> Option<u64> {
-        let word = self.memory.word(slot).ok()?;
-        (4096..END_OF_MEMORY).contains(&word).then_some(word)
+        address(self.memory, slot)
     }
 
     /// Reads the words of an isolate: first its table of roots, then all else in it.
     fn isolate(self, at: usize, isolate: &Isolate, roots: &mut Vec<Root>) {
-        for slot in slots(isolate) {
+        for slot in isolate.slots() {
             let nth = slot.checked_sub(isolate.roots).map(|bytes| (bytes / 8) as usize);
             let name = nth.and_then(|nth| self.names.get(nth));
             let group = if name.is_some() { Group::StrongRootList } else { Group::Isolate };
@@ -132,7 +123,7 @@ impl Sources<'_, '_> {
         let Some(&last) = blocks.last() else { return };
         let word = |addr: u64| self.memory.word(addr).unwrap_or(0);
         let inside = |&slot: &u64| last <= word(slot) && word(slot) <= word(slot + 8) && word(slot + 8) <= last + BLOCK;
-        let next = slots(isolate).find(inside).map_or(last + BLOCK, word);
+        let next = isolate.slots().find(inside).map_or(last + BLOCK, word);
         let full = blocks[..blocks.len() - 1].iter().map(|&block| (block, block + BLOCK));
         for handle in full.chain([(last, next)]).flat_map(|(from, to)| (from..to).step_by(8)) {
             if let Some(object) = self.object(word(handle)) {
@@ -146,7 +137,7 @@ impl Sources<'_, '_> {
     fn handle_blocks(self, isolate: &Isolate) -> Option<Vec<u64>> {
         const BLOCK: u64 = 8 * 1022;
         const MOST: u64 = 1 << 16;
-        let held: Vec<u64> = slots(isolate).filter_map(|slot| self.address(slot)).collect();
+        let held: Vec<u64> = isolate.slots().filter_map(|slot| self.address(slot)).collect();
         held.iter().find_map(|&scopes| {
             let points_back = scopes.is_multiple_of(8) && self.address(scopes) == Some(isolate.addr);
             let list = points_back.then(|| self.address(scopes + 8)).flatten()?;
@@ -173,37 +164,18 @@ impl Sources<'_, '_> {
             // Every one of them is an object, or it is another list.
             (0..count).map(handle).collect()
         };
-        let found = slots(isolate).find_map(list);
+        let found = isolate.slots().find_map(list);
         let root = |object| Root { isolate: at, group: Group::EternalHandles, name: String::new(), object, strong: true };
         roots.extend(found.into_iter().flatten().map(root));
     }
 
-    /// Reads the global handles: blocks of 256 nodes of 32 bytes each.
+    /// Reads the global handles.
     fn global_handles(self, at: usize, isolate: &Isolate, roots: &mut Vec<Root>) {
-        const NODES: u64 = 256;
-        const NODE: u64 = 32;
-        let state_mask = if self.heap.layout.version < V8Version::new(11, 2) { 7 } else { 3 };
-        let mut next = self.first_block(isolate);
-        let mut seen = FxHashSet::default();
-        while let Some(block) = next.filter(|&block| seen.insert(block)) {
-            for node in (0..NODES).map(|nth| block + NODE * nth) {
-                let (Ok(word), Ok(header)) = (self.memory.word(node), self.memory.word(node + 8)) else { return };
-                let state = header >> 24 & state_mask;
-                let Some(object) = (state != 0).then(|| self.object(word)).flatten() else { continue };
-                roots.push(Root { isolate: at, group: Group::GlobalHandles, name: String::new(), object, strong: state == 1 });
-            }
-            next = self.address(block + NODES * NODE);
+        let handles = GlobalHandles::of(self.memory, isolate, self.heap.layout.version);
+        for (_, word, state) in handles.iter(self.memory) {
+            let Some(object) = self.object(word) else { continue };
+            roots.push(Root { isolate: at, group: Group::GlobalHandles, name: String::new(), object, strong: state == State::Strong });
         }
-    }
-
-    /// Finds the first block of handles: the isolate points to an object that points back, and on to a space that points back to that.
-    fn first_block(self, isolate: &Isolate) -> Option<u64> {
-        slots(isolate).find_map(|slot| {
-            let handles = self.address(slot).filter(|&handles| handles.is_multiple_of(8) && self.address(handles) == Some(isolate.addr))?;
-            let spaces = [8, 16].into_iter().filter_map(|offset| self.address(handles + offset));
-            let space = spaces.into_iter().find(|&space| self.address(space) == Some(handles))?;
-            self.address(space + 8)
-        })
     }
 
     /// Reads the stacks and registers of all threads.

@@ -63,6 +63,15 @@ impl<'a, 'm> Scripts<'a, 'm> {
         u32::try_from(self.heap.smi(script, self.heap.layout.at.script_id)?).ok()
     }
 
+    /// Returns where a function begins: its script's name, and the line and column where the source is there.
+    #[must_use]
+    pub fn place(&self, function: u64) -> Option<(String, Option<LineColumn>)> {
+        let shared = self.heap.target(function, self.heap.layout.at.function_shared)?;
+        let script = self.script(shared)?;
+        let at = self.start(shared).and_then(|start| self.line_column(script, start));
+        Some((self.name(script)?, at))
+    }
+
     /// Returns where a function starts in its script, in UTF-16 units: its scope says, or, while it was not compiled, its data.
     #[must_use]
     pub fn start(&self, shared: u64) -> Option<u32> {

@@ -1,0 +1,73 @@
+//! Handles: the sockets, servers, watchers, processes and ports that an environment has open, with libuv's state of each.
+
+use super::environments::Environment;
+use super::libuv::UvHandle;
+use super::{BaseObject, NodeView};
+use crate::global_handles::address;
+
+/// A handle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HandleWrap {
+    /// The object of C++ and its wrapper.
+    pub object: BaseObject,
+    /// What libuv knows; `None` where the pointer to it does not lead back.
+    pub uv: Option<UvHandle>,
+}
+
+impl HandleWrap {
+    /// Returns what Node.js calls it in snapshots and in `process.getActiveResourcesInfo()`: its class, but a TCP server has a name of its own.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        match (self.object.class_name()?, &self.uv) {
+            ("TCPWrap", Some(uv)) => Some(if uv.is_listening { "TCPServerWrap" } else { "TCPSocketWrap" }),
+            (name, _) => Some(name),
+        }
+    }
+}
+
+/// Behind the link of the queue stands the pointer to libuv's handle; Node 16.0 has its own state before it.
+const UV_BEHIND_LINK: [u64; 2] = [16, 24];
+
+impl NodeView<'_, '_> {
+    /// Returns the handles of an environment in the order in which they were made; how many links lead to no object that could be read.
+    #[must_use]
+    pub fn handles(self, environment: &Environment) -> (Vec<HandleWrap>, usize) {
+        let nodes = self.handle_nodes(environment).unwrap_or_default();
+        let found: Vec<HandleWrap> = nodes.iter().filter_map(|&node| self.handle(node)).collect();
+        let lost = nodes.len() - found.len();
+        (found, lost)
+    }
+
+    /// Returns the links of the queue of handles; `None` where it does not close.
+    pub(super) fn handle_nodes(self, environment: &Environment) -> Option<Vec<u64>> {
+        let number = |name: &str| self.side.number(name);
+        let head = environment.addr
+            + number("offset_Environment__handle_wrap_queue___Environment_HandleWrapQueue")?
+            + number("offset_Environment_HandleWrapQueue__head___ListNode_HandleWrap")?;
+        let (next, prev) =
+            (number("offset_ListNode_HandleWrap__next___uintptr_t")?, number("offset_ListNode_HandleWrap__prev___uintptr_t")?);
+        self.ring(head, next, prev)
+    }
+
+    fn handle(self, link: u64) -> Option<HandleWrap> {
+        let before = self.side.number("offset_HandleWrap__handle_wrap_queue___ListNode_HandleWrap")?;
+        let object = self.base_object(link.checked_sub(before)?)?;
+        let uv = self.uv_handle(&object);
+        Some(HandleWrap { object, uv })
+    }
+
+    /// Returns libuv's handle of a HandleWrap, whose first word leads back to it.
+    #[must_use]
+    pub fn uv_handle(self, object: &BaseObject) -> Option<UvHandle> {
+        let link = object.addr + self.side.number("offset_HandleWrap__handle_wrap_queue___ListNode_HandleWrap")?;
+        let candidates = UV_BEHIND_LINK.into_iter().filter_map(|behind| address(self.side.memory, link + behind));
+        let leads_back = |&addr: &u64| self.side.memory.word(addr).is_ok_and(|data| data == object.addr);
+        candidates.filter(leads_back).find_map(|addr| UvHandle::read(self.side.memory, addr))
+    }
+
+    /// Returns the HandleWrap of a handle of libuv's, which its first word leads to.
+    #[must_use]
+    pub fn wrap_of_handle(self, uv: u64) -> Option<BaseObject> {
+        self.base_object(address(self.side.memory, uv)?)
+    }
+}

@@ -1,0 +1,151 @@
+//! Node's side of a core: a program opens one of each handle, waits for requests that never end, and writes what it knows of them itself
+//! (`process.getActiveResourcesInfo()`, its sockets' addresses, its child's id). What heapwhy reads must be the same.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use v8mem::node_side::libuv::Detail;
+use v8mem::node_side::{Environment, HandleWrap, Hold, NodeSide, NodeView, ReqWrap};
+use v8mem::{Anatomy, CoreFile, Memory};
+
+use super::{gcore, wait};
+use crate::workspace::Workspace;
+
+/// Makes a core of the program, compares it with what the program wrote, and removes it.
+pub(super) fn check(workspace: &Workspace, name: &str, node: &Path) -> Result<()> {
+    let folder = workspace.scratch.join(format!("core-{name}"));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder)?;
+    let result = dump(workspace, node, &folder).and_then(|core| compare(&core, &folder));
+    fs::remove_dir_all(&folder)?;
+    result
+}
+
+fn dump(workspace: &Workspace, node: &Path, folder: &Path) -> Result<PathBuf> {
+    let mut command = Command::new(node);
+    command.arg("--expose-gc").arg(workspace.root.join("tests/cores/node-side.js")).arg(folder).current_dir(folder);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().context("cannot start the program")?;
+    let made = wait(|| folder.join("ready").exists() || child.try_wait().is_ok_and(|status| status.is_some()))
+        .and_then(|()| gcore(&child, folder));
+    // The program's own child ends when its standard input does.
+    let _ = child.kill();
+    child.wait()?;
+    made
+}
+
+fn compare(core: &Path, folder: &Path) -> Result<()> {
+    let truth: Value = serde_json::from_slice(&fs::read(folder.join("truth.json"))?)?;
+    let mut file = CoreFile::open(core)?;
+    file.set_binary(file.find_binary().context("the core leads to no program that describes V8")?);
+    let anatomy = Anatomy::find(&file)?;
+    let memory: &dyn Memory = &file;
+    let side = NodeSide::of(&file, &anatomy);
+    anatomy.look(memory, |heap| {
+        let view = side.with(heap);
+        let environments = view.environments();
+        let [main, worker] = environments.as_slice() else { anyhow::bail!("environments: {environments:x?}") };
+        ensure!((main.isolate, worker.isolate) == (0, 1), "the main isolate comes first");
+        let (handles, requests) = open(view, main)?;
+        resources(&truth, &handles, &requests).context("the main thread")?;
+        sockets(view, &truth, &handles)?;
+        details(&truth, &handles)?;
+        in_flight(&truth, &requests)?;
+        let (handles, requests) = open(view, worker)?;
+        resources(&truth["worker"], &handles, &requests).context("the worker")?;
+        let server = handles.iter().find(|handle| handle.name() == Some("TCPServerWrap")).context("the worker has no server")?;
+        let fd = server.uv.as_ref().and_then(|uv| uv.fd).map(i64::from);
+        ensure!(fd == truth["worker"]["fd"].as_i64(), "the worker's server: {server:x?}");
+        Ok(())
+    })
+}
+
+/// Everything that an environment has open and waits for.
+fn open(view: NodeView<'_, '_>, environment: &Environment) -> Result<(Vec<HandleWrap>, Vec<ReqWrap>)> {
+    ensure!(environment.is_named, "the environment's class is not known");
+    let (handles, lost) = view.handles(environment);
+    let (requests, lost_requests) = view.requests(environment);
+    ensure!(lost + lost_requests == 0, "{lost} handles and {lost_requests} requests are lost");
+    Ok((handles, requests))
+}
+
+/// What keeps the process running, by the names that Node.js itself gives it; timers are no handles.
+fn resources(truth: &Value, handles: &[HandleWrap], requests: &[ReqWrap]) -> Result<()> {
+    let told = texts(&truth["resources"]).into_iter().filter(|name| name != "Timeout" && name != "Immediate");
+    let kept = handles.iter().filter(|handle| handle.uv.as_ref().is_some_and(|uv| uv.is_referenced() && !uv.is_closing()));
+    let found = kept.map(|handle| handle.name().unwrap_or("unknown").to_owned());
+    let found = found.chain(requests.iter().map(|request| request.object.class_name().unwrap_or("unknown").to_owned()));
+    let (told, found) = (sorted(told), sorted(found));
+    // Node.js 16.14 and later tell.
+    ensure!(truth["resources"].is_null() || told == found, "the process says {told:?}, the core {found:?}");
+    let held = handles.iter().map(|handle| &handle.object).chain(requests.iter().map(|request| &request.object));
+    for object in held {
+        ensure!(object.hold == Hold::Strong && object.references == Some(0), "{object:x?} is open, and nobody in C++ counts it");
+    }
+    Ok(())
+}
+
+/// Every socket of which the process knows the addresses, by its file descriptor.
+fn sockets(view: NodeView<'_, '_>, truth: &Value, handles: &[HandleWrap]) -> Result<()> {
+    let by_fd = |fd: &Value| {
+        let is_it = |handle: &&HandleWrap| handle.uv.as_ref().and_then(|uv| uv.fd).map(i64::from) == fd.as_i64();
+        handles.iter().find(is_it).with_context(|| format!("no handle has the file descriptor {fd}"))
+    };
+    let sockets = ["clients", "accepted"].iter().flat_map(|list| truth[list].as_array().into_iter().flatten());
+    for socket in sockets {
+        let handle = by_fd(&socket["fd"])?;
+        let owner = view.owner(handle.object.wrapper).context("a socket without its object")?;
+        let addresses = view.addresses(owner);
+        let told = (socket["local"].as_str(), socket["peer"].as_str());
+        ensure!((addresses.local.as_deref(), addresses.peer.as_deref()) == told, "{addresses:?}, not {socket}");
+    }
+    for server in ["server", "http"] {
+        let handle = by_fd(&truth[server]["fd"])?;
+        ensure!(handle.uv.as_ref().is_some_and(|uv| uv.state() == "listening"), "{handle:x?} is a server");
+        let addresses = view.owner(handle.object.wrapper).map(|owner| view.addresses(owner)).unwrap_or_default();
+        ensure!(addresses.local.as_deref() == Some("127.0.0.1:?"), "{addresses:?}: the kernel chose the port");
+    }
+    let udp = by_fd(&truth["udp"]["fd"])?;
+    ensure!(udp.name() == Some("UDPWrap"), "{udp:x?} is a UDP socket");
+    Ok(())
+}
+
+/// The watched folder, the child, the signal; and the sockets that were never bound, which wait for nothing.
+fn details(truth: &Value, handles: &[HandleWrap]) -> Result<()> {
+    let details: Vec<&Detail> = handles.iter().filter_map(|handle| handle.uv.as_ref()).map(|uv| &uv.detail).collect();
+    let child = truth["child"].as_i64().and_then(|pid| i32::try_from(pid).ok()).context("no child")?;
+    let watched = truth["watched"].as_str().context("no folder")?;
+    for wanted in [Detail::Process(child), Detail::Signal(12), Detail::Path(watched.to_owned())] {
+        ensure!(details.contains(&&wanted), "no {wanted:?} in {details:?}");
+    }
+    let is_idle = |handle: &&HandleWrap| {
+        handle.name() == Some("UDPWrap") && handle.uv.as_ref().is_some_and(|uv| uv.state() == "inactive" && uv.fd.is_none())
+    };
+    let idle = handles.iter().filter(is_idle).count() as u64;
+    ensure!(Some(idle) == truth["leaked"]["UDPWrap"].as_u64(), "{idle} sockets were never bound");
+    Ok(())
+}
+
+/// The pipes that are being opened, the name that is being resolved, and the write that the kernel did not take.
+fn in_flight(truth: &Value, requests: &[ReqWrap]) -> Result<()> {
+    let known: Vec<_> = requests.iter().filter_map(|request| request.uv.as_ref()).collect();
+    let targets = |operation| sorted(known.iter().filter(|uv| uv.operation == operation).filter_map(|uv| uv.target.clone()));
+    let opened = targets(Some("open"));
+    ensure!(opened == sorted(texts(&truth["fifos"]).into_iter()), "being opened: {opened:?}");
+    let others = targets(None);
+    ensure!(others == ["heapwhy.invalid"], "being resolved: {others:?}");
+    ensure!(known.iter().any(|uv| uv.kind == "write" && uv.handle.is_some()), "no write is in flight: {known:?}");
+    Ok(())
+}
+
+fn texts(list: &Value) -> Vec<String> {
+    list.as_array().into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
+}
+
+fn sorted(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
