@@ -16,11 +16,18 @@ pub struct HandleWrap {
 
 impl HandleWrap {
     /// Returns what Node.js calls it in snapshots and in `process.getActiveResourcesInfo()`: its class, but a TCP server has a name of its own.
+    /// A stripped program does not name classes of its own files; of three kinds of libuv's handles Node.js has one class each.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
-        match (self.object.class_name()?, &self.uv) {
-            ("TCPWrap", Some(uv)) => Some(if uv.is_listening { "TCPServerWrap" } else { "TCPSocketWrap" }),
-            (name, _) => Some(name),
+        match (self.object.class_name(), &self.uv) {
+            (Some("TCPWrap"), Some(uv)) => Some(if uv.is_listening { "TCPServerWrap" } else { "TCPSocketWrap" }),
+            (None, Some(uv)) => match uv.kind {
+                "process" => Some("ProcessWrap"),
+                "fs_event" => Some("FSEventWrap"),
+                "signal" => Some("SignalWrap"),
+                _ => None,
+            },
+            (name, _) => name,
         }
     }
 }
