@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use heap::view::{Table, Tree};
+use heap::view::{Cell, Table, Tree};
 use heap::{NodeId, Problems};
 
 use crate::exit::Exit;
@@ -173,6 +173,21 @@ impl Answer {
     /// Adds a table of which a terminal does not show some columns.
     pub(crate) fn brief_table(self, table: Table, only_json: &'static [&'static str]) -> Self {
         self.section(Section::Table { title: String::new(), table, only_json })
+    }
+
+    /// Adds a table, or where `quiet`, what its column `id` holds: each id once, in the order of the rows.
+    pub(crate) fn rows_or_ids(self, table: Table, quiet: bool, only_json: &'static [&'static str]) -> Self {
+        if !quiet {
+            return self.headed().brief_table(table, only_json);
+        }
+        let mut seen = std::collections::HashSet::new();
+        let at = table.columns.iter().position(|column| column.name == "id");
+        let ids = table.rows.iter().filter_map(|row| match row.get(at?)? {
+            Cell::Node(id) => Some(NodeId(*id)),
+            _ => None,
+        });
+        let ids = ids.filter(|&id| seen.insert(id)).collect();
+        self.section(Section::Ids(ids))
     }
 
     /// Adds a tree without a heading.

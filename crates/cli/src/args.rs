@@ -100,6 +100,9 @@ pub(crate) struct Globals {
     /// Of a core dump: garbage that was not collected yet
     #[arg(long, global = true, conflicts_with_all = ["live", "weak"])]
     pub(crate) dead: bool,
+    /// Of a core dump: only the isolate of that number, as `contexts` and `threads` count them; 1 is the main thread's
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) isolate: Option<usize>,
     /// Show no progress
     #[arg(long, global = true)]
     pub(crate) no_progress: bool,
@@ -163,6 +166,16 @@ pub(crate) enum Command {
     Dominators(commands::dominators::DominatorsArgs),
     /// Strings: largest, duplicate, matching
     Strings(commands::strings::StringsArgs),
+    /// Functions: how many closures of each, where they were written, what they retain
+    Functions(commands::functions::FunctionsArgs),
+    /// The variables that a closure sees, scope by scope
+    Closure(commands::closure::ClosureArgs),
+    /// Realms: the program's, those of workers, those of node:vm
+    Contexts(commands::contexts::ContextsArgs),
+    /// Event emitters and targets: events, listeners, who listens
+    Emitters(commands::emitters::EmittersArgs),
+    /// Promises: settled or not, who waits for them and where
+    Promises(commands::promises::PromisesArgs),
     /// The live objects made by a constructor, as v8.queryObjects counts them
     Query(commands::query::QueryArgs),
     /// What grew between snapshots

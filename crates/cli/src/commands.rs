@@ -3,18 +3,23 @@
 //! Commands print nothing and do not know whether people or programs read their answer.
 
 pub(crate) mod classes;
+pub(crate) mod closure;
 pub(crate) mod completions;
+pub(crate) mod contexts;
 pub(crate) mod convert;
 pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod dominators;
+pub(crate) mod emitters;
 pub(crate) mod explain;
+pub(crate) mod functions;
 pub(crate) mod handles;
 pub(crate) mod index;
 pub(crate) mod inspect;
 pub(crate) mod instances;
 pub(crate) mod man;
 pub(crate) mod path;
+pub(crate) mod promises;
 pub(crate) mod query;
 pub(crate) mod redact;
 pub(crate) mod refs;
@@ -42,6 +47,11 @@ pub(crate) fn run(command: &Command, session: &Session) -> Result<Answer, Comman
         Command::Why(args) => why::run(args, session),
         Command::Path(args) => path::run(args, session),
         Command::Dominators(args) => dominators::run(args, session),
+        Command::Functions(args) => functions::run(args, session),
+        Command::Closure(args) => closure::run(args, session),
+        Command::Contexts(args) => contexts::run(args, session),
+        Command::Emitters(args) => emitters::run(args, session),
+        Command::Promises(args) => promises::run(args, session),
         Command::Strings(args) => strings::run(args, session),
         Command::Query(args) => query::run(args, session),
         Command::Diff(args) => diff::run(args, session),

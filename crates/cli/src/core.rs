@@ -9,7 +9,7 @@ use v8mem::core_file::{CoreError, Image, Missing};
 use v8mem::graph::Scope;
 use v8mem::liveness::{Sum, Sums};
 use v8mem::node_binary::{BinaryError, LoadedAt};
-use v8mem::read::{HeapError, read_core, read_scopes};
+use v8mem::read::{HeapError, read_anatomy};
 use v8mem::walk::WalkStats;
 use v8mem::{Anatomy, CoreFile, MemoryHolder, NodeBinary, Versions};
 
@@ -26,13 +26,19 @@ pub(crate) fn read(path: &Path, input: Input, wanted: Wanted, session: &Session)
     let bytes = input.bytes();
     let (core, mut problems) = file(path, input, session)?;
     let failed = |error: HeapError| no_heap(path, &core, &error);
+    let mut anatomy = Anatomy::find(&core).map_err(failed)?;
+    if let Some(number) = session.global.isolate {
+        check_isolate(path, &anatomy, number)?;
+        anatomy.keep_isolate(number - 1);
+    }
     let (graph, unreached, damage, found) = match (session.scope(), wanted) {
         (Scope::Live, Wanted::Unreached) => {
-            let ([live, weak, dead], damage, found) = read_scopes(&core, [Scope::Live, Scope::Weak, Scope::Dead]).map_err(failed)?;
+            let ([live, weak, dead], damage, found) =
+                read_anatomy(&core, anatomy, [Scope::Live, Scope::Weak, Scope::Dead]).map_err(failed)?;
             (live, Some([weak, dead].map(HeapAnalysis::new)), damage, found)
         }
         (scope, _) => {
-            let (graph, damage, found) = read_core(&core, scope).map_err(failed)?;
+            let ([graph], damage, found) = read_anatomy(&core, anatomy, [scope]).map_err(failed)?;
             (graph, None, damage, found)
         }
     };
@@ -45,6 +51,17 @@ pub(crate) fn read(path: &Path, input: Input, wanted: Wanted, session: &Session)
     opened.unreached = Some(unreached);
     opened.core = Some(Kept { core, anatomy: found.anatomy, walk: found.basis.walk });
     Ok(opened)
+}
+
+/// Refuses the number of an isolate that is not there.
+pub(crate) fn check_isolate(path: &Path, anatomy: &Anatomy, number: usize) -> Result<(), CommandError> {
+    let count = anatomy.isolates.len();
+    if (1..=count).contains(&number) {
+        return Ok(());
+    }
+    let there = if count == 1 { "it has one".to_owned() } else { format!("it has {count}") };
+    let what = format!("there is no isolate {number} in {}: {there}", shown(path));
+    Err(CommandError::new(&codes::USAGE, what).hint(format!("heapwhy contexts {}", shell_path(path))))
 }
 
 /// Opens a core, with the program that it came from where that is at hand.

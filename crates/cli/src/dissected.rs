@@ -24,6 +24,8 @@ pub(crate) struct Dissected {
     pub(crate) core: CoreFile,
     /// What is known of its heaps.
     pub(crate) anatomy: Anatomy,
+    /// The number of the only isolate that is asked for.
+    only: Option<usize>,
     /// What it is.
     target: Target,
     /// What was wrong with it.
@@ -37,9 +39,12 @@ impl Dissected {
         let bytes = input.bytes();
         let (core, problems) = core::file(path, input, session)?;
         let anatomy = Anatomy::find(&core).map_err(|error| core::no_heap(path, &core, &error))?;
+        if let Some(number) = session.global.isolate {
+            core::check_isolate(path, &anatomy, number)?;
+        }
         let node = anatomy.versions.node.as_deref().map(|version| version.trim_start_matches('v').to_owned());
         let target = Target { kind: "core", path: path.to_owned(), bytes, nodes: None, edges: None, node, layout: None };
-        Ok(Self { core, anatomy, target, problems })
+        Ok(Self { core, anatomy, only: session.global.isolate, target, problems })
     }
 
     /// Looks at Node's side of it, with names at hand.
@@ -57,6 +62,11 @@ impl Dissected {
     pub(crate) fn lost(&mut self, count: usize, what: &str) {
         let text = format!("{count} of the process's {what} could not be read: what is in their place leads to no object that leads back");
         self.problems.add_many(ProblemKind::BadTarget, count as u64, None, text);
+    }
+
+    /// Says whether something of the isolate at that place among all is asked for.
+    pub(crate) fn wants(&self, isolate: Option<usize>) -> bool {
+        self.only.is_none_or(|number| isolate == Some(number - 1))
     }
 
     /// Starts an answer about it.

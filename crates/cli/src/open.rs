@@ -95,6 +95,10 @@ pub(crate) fn read(path: &Path, session: &Session) -> Result<Opened, CommandErro
 /// As `read`, of a core with what a command wants besides. Where garbage is asked for, a snapshot is refused: it holds none.
 pub(crate) fn read_with(path: &Path, wanted: Wanted, session: &Session) -> Result<Opened, CommandError> {
     let opened = read_any(path, wanted, session)?;
+    if session.global.isolate.is_some() && opened.core.is_none() {
+        let what = format!("{} does not tell isolates apart: --isolate is for core dumps", shown(path));
+        return Err(CommandError::new(&codes::USAGE, what).why("V8 writes a snapshot of one isolate"));
+    }
     if session.scope() == Scope::Live || opened.unreached.is_some() {
         return Ok(opened);
     }

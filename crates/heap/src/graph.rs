@@ -477,6 +477,20 @@ impl HeapGraph {
         Some(self.extras.holder.as_ref()?.held(self.id(node), most))
     }
 
+    /// As `held`, of many nodes: calls `each` with a node's place in the list and what it holds. Returns whether the source tells such things.
+    pub fn held_each(&self, nodes: &[NodeIx], most: usize, each: &mut dyn FnMut(usize, Held)) -> bool {
+        let Some(holder) = &self.extras.holder else { return false };
+        let ids: Vec<NodeId> = nodes.iter().map(|&node| self.id(node)).collect();
+        holder.held_each(&ids, most, each);
+        true
+    }
+
+    /// Returns in which isolate's heap a node lies, from 1; `None` where there is only one, or the source does not tell. O(1).
+    #[must_use]
+    pub fn isolate(&self, node: NodeIx) -> Option<u32> {
+        self.extras.holder.as_ref()?.isolate(self.id(node))
+    }
+
     /// Returns the string table.
     #[must_use]
     pub fn strings(&self) -> &StringTable {

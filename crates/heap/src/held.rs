@@ -11,6 +11,13 @@ use crate::graph::NodeId;
 pub trait Holder: Send + Sync {
     /// Returns what an object holds, elements up to the first `most` only. Nothing where it holds nothing else, or cannot be read.
     fn held(&self, id: NodeId, most: usize) -> Held;
+
+    /// Tells of many objects, each as `held` does. Much cheaper than to ask for one after the other.
+    fn held_each(&self, ids: &[NodeId], most: usize, each: &mut dyn FnMut(usize, Held));
+
+    /// Returns in which isolate's heap an object lies, from 1. `None` where there is only one, for what isolates share, and for what is no
+    /// object of a heap. O(1).
+    fn isolate(&self, id: NodeId) -> Option<u32>;
 }
 
 /// What an object holds that is no node, and in which order.
@@ -22,8 +29,33 @@ pub struct Held {
     pub elements: Vec<(u64, Primitive)>,
     /// How many elements there are, those that are objects among them.
     pub length: Option<u64>,
-    /// What the object itself stands for: a number in a box, the time of a Date.
+    /// What the object itself stands for: a number in a box, the time of a Date, what a promise was settled with.
     pub value: Option<Primitive>,
+    /// Of a promise, whether it was settled.
+    pub promise: Option<PromiseState>,
+}
+
+/// Whether a promise was settled, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PromiseState {
+    /// Not yet.
+    Pending,
+    /// It has a value.
+    Fulfilled,
+    /// It has a reason.
+    Rejected,
+}
+
+impl PromiseState {
+    /// Returns the word that `util.inspect` has for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Fulfilled => "fulfilled",
+            Self::Rejected => "rejected",
+        }
+    }
 }
 
 /// A value that is no object.

@@ -13,7 +13,7 @@ use crate::held::Held;
 use crate::kinds::{EdgeKind, NodeKind};
 use crate::source::scopes;
 use crate::source::scripts::unbound;
-use crate::story::Setting;
+use crate::story::{Setting, calls};
 
 /// How much of an object is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -245,13 +245,23 @@ fn symbol_name(edge: &str) -> Option<&str> {
 fn function(setting: &Setting<'_>, node: NodeIx) -> String {
     let graph = setting.graph();
     let target = unbound(graph, node);
-    let name = setting.original_name(target).unwrap_or_else(|| graph.name(target).into_owned());
     let is_class = graph.edges(target).any(|edge| graph.strings().is(graph.name_ix(edge.to), "system / ClassPositions"));
-    let word = if is_class && target == node { "class" } else { "Function" };
-    let name = if name.is_empty() { "(anonymous)" } else { &*name };
+    let word = if is_class && target == node { "class" } else { "Function:" };
     let place = setting.place(target).map_or_else(String::new, |place| format!(" {}", place.short()));
-    let bound = if target == node { "" } else { "bound " };
-    format!("[{word}{} {bound}{name}{place}]", if word == "class" { "" } else { ":" })
+    format!("[{word} {}{place}]", function_name(setting, node))
+}
+
+/// Returns a function's name, that of the source where it was minified: `f`, `bound f`, `(anonymous)`. Of what is no function, its class.
+#[must_use]
+pub fn function_name(setting: &Setting<'_>, node: NodeIx) -> String {
+    let graph = setting.graph();
+    if graph.kind(node) != NodeKind::CLOSURE {
+        return setting.class_of(node);
+    }
+    let target = unbound(graph, node);
+    let name = setting.original_name(target).unwrap_or_else(|| graph.name(target).into_owned());
+    let name = if name.is_empty() { "(anonymous)" } else { &*name };
+    format!("{}{name}", if target == node { "" } else { "bound " })
 }
 
 /// Shows `undefined`, `null`, `true`, `false`, accessors, proxies; other internals by their name.
@@ -536,18 +546,22 @@ fn weak_ref(graph: &HeapGraph, node: NodeIx, limits: Limits) -> Parts {
     filler.parts
 }
 
-/// Shows a promise. Its state is not in the file, but reactions tell that it is pending, and a result that it is not.
+/// Shows a promise. Its state is not in a snapshot, but reactions tell that it is pending, and a result that it is not.
 fn promise(graph: &HeapGraph, node: NodeIx, limits: Limits) -> Parts {
+    let held = graph.held(node, 0).unwrap_or_default();
     let result = graph.child(node, EdgeKind::INTERNAL, "reactions_or_result");
-    let reaction = |result: NodeIx| graph.strings().is(graph.name_ix(result), "system / PromiseReaction");
-    let (head, result) = match result {
-        Some(result) if reaction(result) => ("Promise <pending>", None),
-        Some(result) => ("Promise <settled>", Some(result)),
-        None => ("Promise <pending, or settled with a primitive>", None),
+    let is_reaction = result.is_some_and(|result| calls::is_reaction(graph, result));
+    let state = match (held.promise, result) {
+        (Some(state), _) => state.word(),
+        (None, Some(_)) if is_reaction => "pending",
+        (None, Some(_)) => "settled",
+        (None, None) => "pending, or settled with a primitive",
     };
-    let mut filler = Filler::new(head.to_owned(), limits);
-    if let Some(result) = result {
-        filler.push(String::new, Value::Node(result));
+    let mut filler = Filler::new(format!("Promise <{state}>"), limits);
+    match (result.filter(|_| !is_reaction), held.value) {
+        (Some(result), _) => filler.push(String::new, Value::Node(result)),
+        (None, Some(value)) => filler.push(String::new, Value::Text(value.to_string())),
+        (None, None) => {}
     }
     fill_properties(graph, node, &mut filler);
     filler.parts

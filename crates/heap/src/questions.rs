@@ -5,12 +5,17 @@
 
 mod arena;
 mod changes;
+mod closure;
+mod contexts;
 mod dominators;
+mod emitters;
+mod functions;
 mod histogram;
 mod inspect;
 mod instances;
 mod paths;
 mod places;
+mod promises;
 mod query;
 mod refs;
 mod select;
@@ -19,12 +24,17 @@ mod summary;
 mod unreached;
 
 pub use changes::{diff_table, series};
+pub use closure::closure;
+pub use contexts::contexts;
 pub use dominators::dominators;
+pub use emitters::emitters;
+pub use functions::{FunctionRows, functions};
 pub(crate) use histogram::class_locations;
 pub use histogram::{Grouping, HistogramSort, histogram, histogram_at_a_glance, told_histogram};
 pub use inspect::inspect;
 pub use instances::{InstanceSort, instances};
 pub use paths::retainers_tree;
+pub use promises::{PromiseQuery, promise_states, promises};
 pub use query::{QueryError, QueryMode, query};
 pub use refs::{Direction, refs, told_refs};
 pub use select::{Selected, Selector, SelectorError};

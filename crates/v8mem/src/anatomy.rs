@@ -71,6 +71,21 @@ impl Anatomy {
         Ok(Self { versions, layout, constants, root_names: names, isolates, pages: pages.table() })
     }
 
+    /// Returns in which isolate's heap an address lies: its page says. `None` for pages that isolates share, and outside of pages. O(1).
+    #[must_use]
+    pub fn isolate_of(&self, addr: u64) -> Option<usize> {
+        let heap = self.pages.header(addr)?.heap;
+        self.isolates.iter().position(|isolate| isolate.heap == heap)
+    }
+
+    /// Leaves out all isolates but one, and their pages; those that isolates share stay. Returns whether there is such an isolate.
+    pub fn keep_isolate(&mut self, nth: usize) -> bool {
+        let Some(isolate) = self.isolates.get(nth).cloned() else { return false };
+        self.pages.retain(|page| page.heap == 0 || page.heap == isolate.heap);
+        self.isolates = vec![isolate];
+        true
+    }
+
     /// Looks at the heap by addresses: the view has no table of objects.
     pub fn look<R>(&self, memory: &dyn Memory, question: impl FnOnce(HeapView<'_, '_>) -> R) -> R {
         let (pages, maps, objects) = (self.pages.open(memory), Maps::default(), Objects::default());

@@ -1,7 +1,7 @@
 //! Tells the numbers that objects hold, and other values that are no nodes, out of the memory they came from: one object at a time.
 
 use heap::NodeId;
-use heap::held::{Held, Holder, Primitive};
+use heap::held::{Held, Holder, Primitive, PromiseState};
 
 use crate::anatomy::Anatomy;
 use crate::kind::Kind;
@@ -31,11 +31,24 @@ impl<M: Memory + Send> MemoryHolder<M> {
 
 impl<M: Memory + Send> Holder for MemoryHolder<M> {
     fn held(&self, id: NodeId, most: usize) -> Held {
+        let mut found = Held::default();
+        self.held_each(&[id], most, &mut |_, held| found = held);
+        found
+    }
+
+    fn held_each(&self, ids: &[NodeId], most: usize, each: &mut dyn FnMut(usize, Held)) {
         let memory: &dyn Memory = &self.memory;
         self.anatomy.look(memory, |heap| {
             let reader = Reader { heap, strings: Strings { heap, memory }, most };
-            heap.map_of(id.0).map(|map| reader.object(id.0, &map)).unwrap_or_default()
-        })
+            for (at, id) in ids.iter().enumerate() {
+                each(at, heap.map_of(id.0).map(|map| reader.object(id.0, &map)).unwrap_or_default());
+            }
+        });
+    }
+
+    fn isolate(&self, id: NodeId) -> Option<u32> {
+        let isolate = self.anatomy.isolate_of(id.0).filter(|_| self.anatomy.isolates.len() > 1)?;
+        Some(isolate as u32 + 1)
     }
 }
 
@@ -77,11 +90,30 @@ impl Reader<'_, '_> {
             Kind::JsDate => self.heap.field(addr, at.date_value).and_then(|word| self.time(word)).map(Primitive::Number),
             _ => None,
         };
+        let promise = (map.kind == Kind::JsPromise).then(|| self.promise(addr)).flatten();
+        let settled = promise.is_some_and(|state| state != PromiseState::Pending);
+        let result = || self.heap.field(addr, at.promise_result).and_then(|word| self.primitive(word));
+        let value = if settled { result() } else { value };
         let backing = self.heap.target(addr, at.object_elements);
         let is_list = |&elements: &u64| map.kind == Kind::JsArguments && self.heap.kind(elements) == Some(Kind::FixedArray);
         let length = length.or_else(|| self.heap.length(backing.filter(is_list)?));
         let elements = backing.map(|elements| self.elements(elements, length)).unwrap_or_default();
-        Held { names, elements, length, value }
+        Held { names, elements, length, value, promise }
+    }
+
+    /// Returns a promise's state: the two lowest bits of its flags.
+    fn promise(self, addr: u64) -> Option<PromiseState> {
+        match self.heap.smi(addr, self.heap.layout.at.promise_flags)? & 3 {
+            0 => Some(PromiseState::Pending),
+            1 => Some(PromiseState::Fulfilled),
+            2 => Some(PromiseState::Rejected),
+            _ => None,
+        }
+    }
+
+    /// Returns what a word is, where that is no object of the graph.
+    fn primitive(self, word: u64) -> Option<Primitive> {
+        self.number(word).map(Primitive::Number).or_else(|| self.oddball(word))
     }
 
     /// Returns a property's value where it has no edge: a small integer, or a double of a field that holds only such.

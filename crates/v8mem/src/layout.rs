@@ -262,6 +262,8 @@ offsets! {
     weak_ref_target: "", |_| 24;
     /// Promise: reactions, or the result.
     promise_result: "", |_| 24;
+    /// Promise: its state and more, a small integer.
+    promise_flags: "", |_| 32;
     /// Generator: function.
     generator_function: "", |_| 24;
     /// Generator: context.

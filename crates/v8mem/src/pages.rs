@@ -127,6 +127,25 @@ pub struct PageTable {
 }
 
 impl PageTable {
+    /// Keeps the pages of which `keep` holds.
+    pub fn retain(&mut self, keep: impl Fn(&PageHeader) -> bool) {
+        self.headers.retain(keep);
+        self.units = units(self.headers.iter());
+    }
+
+    /// Returns every page's header, by address.
+    #[must_use]
+    pub fn headers(&self) -> &[PageHeader] {
+        &self.headers
+    }
+
+    /// Returns the header of the page that an address lies in.
+    #[must_use]
+    pub fn header(&self, addr: u64) -> Option<&PageHeader> {
+        let header = self.headers.get(*self.units.get(&(addr >> PAGE_BITS))? as usize)?;
+        (header.base..header.area_end).contains(&addr).then_some(header)
+    }
+
     /// Takes the pages' bytes anew. O(pages), unless they must be copied.
     #[must_use]
     pub fn open<'m>(&self, memory: &'m dyn Memory) -> Pages<'m> {
@@ -177,13 +196,13 @@ impl<'m> Pages<'m> {
                 base = base.max(end);
             }
         }
-        Self { units: units(&pages), pages, layout }
+        Self { units: units(pages.iter().map(|page| &page.header)), pages, layout }
     }
 
     /// Keeps the pages of which `keep` holds.
     pub fn retain(&mut self, keep: impl Fn(&Page<'_>) -> bool) {
         self.pages.retain(keep);
-        self.units = units(&self.pages);
+        self.units = units(self.pages.iter().map(|page| &page.header));
     }
 
     /// Returns where the pages are.
@@ -242,8 +261,8 @@ impl<'m> Pages<'m> {
 }
 
 /// Says which page each unit of 256 KiB belongs to.
-fn units(pages: &[Page<'_>]) -> Arc<FxHashMap<u64, u32>> {
-    let of_page = |(ix, page): (u32, &Page<'_>)| (page.base >> PAGE_BITS..=(page.area_end - 1) >> PAGE_BITS).map(move |unit| (unit, ix));
+fn units<'a>(pages: impl Iterator<Item = &'a PageHeader>) -> Arc<FxHashMap<u64, u32>> {
+    let of_page = |(ix, page): (u32, &PageHeader)| (page.base >> PAGE_BITS..=(page.area_end - 1) >> PAGE_BITS).map(move |unit| (unit, ix));
     Arc::new((0..).zip(pages).flat_map(of_page).collect())
 }
 

@@ -82,7 +82,7 @@ fn read(file: &Dissected) -> (Table, Vec<NodeId>, usize) {
         for environment in view.environments() {
             let (handles, lost) = view.handles(&environment);
             missing += lost;
-            for handle in handles {
+            for handle in handles.into_iter().filter(|handle| file.wants(Some(handle.object.isolate))) {
                 ids.push(NodeId(handle.object.wrapper));
                 table.push(row(view, names, &handle));
             }

@@ -73,7 +73,7 @@ fn read(file: &Dissected) -> (Table, Vec<NodeId>, usize) {
         for environment in view.environments() {
             let (requests, lost) = view.requests(&environment);
             missing += lost;
-            for request in requests {
+            for request in requests.into_iter().filter(|request| file.wants(Some(request.object.isolate))) {
                 ids.push(NodeId(request.object.wrapper));
                 table.push(row(view, names, &request));
             }

@@ -39,7 +39,7 @@ pub(crate) struct StackArgs {
 pub(crate) fn run(args: &StackArgs, session: &Session) -> Result<Answer, CommandError> {
     let file = Dissected::open(&args.file.file, "stack", session)?;
     let stacks = stacks(&file.core, &file.anatomy);
-    let shown = |stack: &&Stack| match args.thread {
+    let is_chosen = |stack: &&Stack| match args.thread {
         Some(number) => stack.number == number,
         None => args.all || session.global.json || stack.number == 1 || stack.javascript().next().is_some(),
     };
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &StackArgs, session: &Session) -> Result<Answer, Command
     let columns = columns.map(|(name, title, kind)| heap::view::TableColumn { name, title, kind });
     let printer =
         Printer { args, core: &file.core, anatomy: &file.anatomy, limit: session.limit_or(false, 40), whole: session.global.json };
-    let roots = stacks.iter().filter(shown).map(|stack| printer.thread(stack)).collect();
+    let roots = stacks.iter().filter(|stack| file.wants(stack.isolate)).filter(is_chosen).map(|stack| printer.thread(stack)).collect();
     Ok(file.answer(session).headed().tree(Tree { name: "stack", columns: columns.to_vec(), roots }))
 }
 

@@ -41,7 +41,7 @@ pub(crate) fn run(args: &ThreadsArgs, session: &Session) -> Result<Answer, Comma
             ("location", "location", ColumnKind::Location),
         ],
     );
-    for stack in &stacks {
+    for stack in stacks.iter().filter(|stack| file.wants(stack.isolate)) {
         let frame = stack.javascript().next();
         let function = frame.map(title).or_else(|| stack.frames.first().and_then(innermost));
         table.push(vec![

@@ -192,6 +192,14 @@ mod tests {
         fn held(&self, id: NodeId, _most: usize) -> Held {
             self.0.iter().find(|(known, _)| *known == id.0).map(|(_, held)| held.clone()).unwrap_or_default()
         }
+
+        fn held_each(&self, ids: &[NodeId], most: usize, each: &mut dyn FnMut(usize, Held)) {
+            ids.iter().enumerate().for_each(|(at, &id)| each(at, self.held(id, most)));
+        }
+
+        fn isolate(&self, _id: NodeId) -> Option<u32> {
+            None
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub enum InstanceSort {
     Newest,
 }
 
-/// Lists nodes: columns `id, name, class, self_size, retained_size, distance`, where `name` is a one-line preview. O(nodes given).
+/// Lists nodes: columns `id, name, class, self_size, retained_size, distance, isolate`, where `name` is a one-line preview. O(nodes given).
 #[must_use]
 pub fn instances(setting: &Setting<'_>, nodes: &[NodeIx], sort: InstanceSort, limit: usize) -> Table {
     let columns = [
@@ -28,6 +28,7 @@ pub fn instances(setting: &Setting<'_>, nodes: &[NodeIx], sort: InstanceSort, li
         ("self_size", "self size", ColumnKind::Bytes),
         ("retained_size", "retained", ColumnKind::Bytes),
         ("distance", "distance", ColumnKind::Count),
+        ("isolate", "isolate", ColumnKind::Count),
     ];
     let mut table = Table::new("instances", &columns);
     let (analysis, graph) = (setting.analysis, setting.graph());
@@ -44,6 +45,7 @@ pub fn instances(setting: &Setting<'_>, nodes: &[NodeIx], sort: InstanceSort, li
             analysis.self_size(node).into(),
             analysis.retained_size(node).into(),
             distance_cell(analysis.distance(node)),
+            graph.isolate(node).map(u64::from).into(),
         ]);
     }
     table.total_rows = nodes.len() as u64;

@@ -1,5 +1,7 @@
 //! The questions on small heaps drawn by hand: what they answer, as text.
 
+mod program;
+
 use heap::builder::{NewName, Node, Target};
 use heap::diff::{Match, Matching, diff};
 use heap::filters::Filter;
@@ -285,8 +287,8 @@ fn refs_tell_how() {
     @23 | Session | [value] | internal | yes | 40 | 40 | 5 | @7 | @23 | (internal 9)
     "#);
     insta::assert_snapshot!(text(&instances(&plain(&analysis), &[node(&analysis, 21), node(&analysis, 23)], InstanceSort::Newest, 1)), @r#"
-    id | name | class | self_size | retained_size | distance
-    @23 | Session { id: <number>, user: <number> } | Session | 40 | 40 | 5
+    id | name | class | self_size | retained_size | distance | isolate
+    @23 | Session { id: <number>, user: <number> } | Session | 40 | 40 | 5 | -
     of 2
     "#);
 }
