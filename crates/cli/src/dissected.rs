@@ -49,8 +49,8 @@ impl Dissected {
 
     /// Looks at Node's side of it, with names at hand.
     pub(crate) fn node_side<R>(&self, question: impl FnOnce(NodeView<'_, '_>, &Names<'_, '_>) -> R) -> R {
-        let side = NodeSide::of(&self.core, &self.anatomy);
         let memory: &dyn Memory = &self.core;
+        let side = NodeSide::of(memory, &self.anatomy, self.core.binary());
         self.anatomy.look(memory, |heap| {
             let strings = Strings { heap, memory };
             let names = Names { heap, names: v8mem::names::Names::new(heap, strings), scripts: Scripts::new(heap, strings) };

@@ -22,6 +22,8 @@ pub enum State {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GlobalHandles {
     blocks: Vec<u64>,
+    /// The same by address.
+    sorted: Vec<u64>,
     /// The bits of the flags that hold the state.
     mask: u64,
 }
@@ -40,7 +42,9 @@ impl GlobalHandles {
             blocks.push(block);
             next = address(memory, block + NODES * NODE);
         }
-        Self { blocks, mask }
+        let mut sorted = blocks.clone();
+        sorted.sort_unstable();
+        Self { blocks, sorted, mask }
     }
 
     /// Returns the handles that are in use: where each lies, the word in it, and its state.
@@ -52,9 +56,9 @@ impl GlobalHandles {
     /// Returns the state of the handle at an address; `None` where no global handle of this isolate lies there, or none that is in use.
     #[must_use]
     pub fn state(&self, memory: &dyn Memory, slot: u64) -> Option<State> {
-        let inside = |&&block: &&u64| slot.checked_sub(block).is_some_and(|at| at < NODES * NODE && at.is_multiple_of(NODE));
-        self.blocks.iter().find(inside)?;
-        self.state_at(memory, slot)
+        let at = self.sorted.partition_point(|&block| block <= slot).checked_sub(1)?;
+        let distance = slot - self.sorted[at];
+        (distance < NODES * NODE && distance.is_multiple_of(NODE)).then(|| self.state_at(memory, slot))?
     }
 
     fn state_at(&self, memory: &dyn Memory, slot: u64) -> Option<State> {

@@ -3,6 +3,7 @@
 //! The order of edges is V8's too: what it names first (properties, elements, fields with a name), then the map, then every other
 //! reference by number. References to objects that every heap has (`undefined`, empty arrays, a few maps) are left out where V8 does.
 
+mod base_objects;
 mod edges;
 mod emitter;
 mod internals;
@@ -13,6 +14,8 @@ mod words;
 
 use heap::bitset::{Bitset, RankedBits};
 use heap::{EdgeKind, HeapGraph, NodeId, NodeIx, NodeKind, Problems};
+
+pub use base_objects::{Native, natives};
 
 use crate::liveness::{Liveness, tops};
 use crate::names::Names;
@@ -54,6 +57,8 @@ pub struct Parts<'a, 'm> {
     pub roots: &'a [Root],
     /// What is alive and what is not.
     pub liveness: &'a Liveness,
+    /// Node's objects of C++.
+    pub natives: &'a [Native],
 }
 
 /// The id of V8's root of all roots, and the step between ids of what is no object.
@@ -68,6 +73,7 @@ pub fn graph(parts: Parts<'_, '_>, scope: Scope) -> (HeapGraph, Problems) {
     let names = Names::new(parts.heap, parts.strings);
     let mut emitter = Emitter::new(&parts, &chosen, &names, first_object);
     emitter.prepare();
+    emitter.base_objects(parts.natives);
     roots(&parts, scope, &groups, &mut emitter);
     for (object, addr) in parts.heap.objects.iter().filter(|&(object, _)| chosen.get(object.0)) {
         emitter.object(object, addr);
@@ -104,6 +110,10 @@ fn roots(parts: &Parts<'_, '_>, scope: Scope, groups: &[(usize, Group)], emitter
     for (nth, global) in emitter.global_objects().into_iter().enumerate() {
         let name = emitter.rows.text(&(nth + 2).to_string());
         emitter.rows.edge(EdgeKind::SHORTCUT, name, global);
+    }
+    let first = 2 + emitter.global_objects().len() as u32;
+    for (index, native) in (first..).zip(std::mem::take(&mut emitter.open_natives)) {
+        emitter.rows.indexed(EdgeKind::ELEMENT, index, native);
     }
     emitter.rows.node(NodeKind::SYNTHETIC, gc_roots, NodeId(ROOT_ID + 2), 0);
     let dead = u32::from(scope != Scope::Live);

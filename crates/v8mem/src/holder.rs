@@ -8,6 +8,7 @@ use crate::kind::Kind;
 use crate::maps::{Map, smi, strong};
 use crate::memory::Memory;
 use crate::names::NAME_LIMIT;
+use crate::node_side::{NodeSide, NodeView};
 use crate::properties::{Property, Representation};
 use crate::read::Found;
 use crate::scope::Scope;
@@ -38,10 +39,15 @@ impl<M: Memory + Send> Holder for MemoryHolder<M> {
 
     fn held_each(&self, ids: &[NodeId], most: usize, each: &mut dyn FnMut(usize, Held)) {
         let memory: &dyn Memory = &self.memory;
+        let side = NodeSide::without_handles(memory, &self.anatomy);
         self.anatomy.look(memory, |heap| {
             let reader = Reader { heap, strings: Strings { heap, memory }, most };
             for (at, id) in ids.iter().enumerate() {
-                each(at, heap.map_of(id.0).map(|map| reader.object(id.0, &map)).unwrap_or_default());
+                let held = match heap.map_of(id.0) {
+                    Some(map) => reader.object(id.0, &map),
+                    None => native(side.with(heap), id.0),
+                };
+                each(at, held);
             }
         });
     }
@@ -58,6 +64,21 @@ struct Reader<'a, 'm> {
     heap: HeapView<'a, 'm>,
     strings: Strings<'a, 'm>,
     most: usize,
+}
+
+/// Returns what an object of C++ holds: libuv's state of a handle, or whether a request is in flight.
+fn native(view: NodeView<'_, '_>, addr: u64) -> Held {
+    let Some(object) = view.base_object(addr) else { return Held::default() };
+    let boolean = |(name, is): (&str, bool)| (name.to_owned(), Some(Primitive::Boolean(is)));
+    let names = match view.uv_handle(&object) {
+        Some(uv) => {
+            let state = [("active", uv.is_active()), ("closing", uv.is_closing()), ("referenced", uv.is_referenced())];
+            let fd = uv.fd.map(|fd| ("fd".to_owned(), Some(Primitive::Number(f64::from(fd)))));
+            state.map(boolean).into_iter().chain(fd).collect()
+        }
+        None => vec![boolean(("in_flight", view.is_in_flight(&object)))],
+    };
+    Held { names, ..Held::default() }
 }
 
 /// What stands for a hole in an array of doubles.

@@ -13,9 +13,9 @@ pub mod requests;
 pub mod vtables;
 
 use crate::anatomy::Anatomy;
-use crate::core_file::CoreFile;
-use crate::global_handles::GlobalHandles;
+use crate::global_handles::{GlobalHandles, address};
 use crate::memory::Memory;
+use crate::node_binary::NodeBinary;
 use crate::view::HeapView;
 
 pub use base_objects::{BaseObject, Hold};
@@ -42,12 +42,17 @@ pub struct NodeView<'a, 'm> {
 }
 
 impl<'a> NodeSide<'a> {
-    /// Reads the program's classes and finds the isolates' global handles. O(symbols).
+    /// Reads the program's classes, where it is at hand, and finds the isolates' global handles. O(symbols).
     #[must_use]
-    pub fn of(core: &'a CoreFile, anatomy: &'a Anatomy) -> Self {
-        let memory: &dyn Memory = core;
+    pub fn of(memory: &'a dyn Memory, anatomy: &'a Anatomy, binary: Option<&NodeBinary>) -> Self {
         let handles = anatomy.isolates.iter().map(|isolate| GlobalHandles::of(memory, isolate, anatomy.layout.version)).collect();
-        Self { anatomy, memory, handles, vtables: core.binary().map(Vtables::of).unwrap_or_default() }
+        Self { anatomy, memory, handles, vtables: binary.map(Vtables::of).unwrap_or_default() }
+    }
+
+    /// As `of`, where neither classes nor the state of handles are asked for: costs nothing.
+    #[must_use]
+    pub fn without_handles(memory: &'a dyn Memory, anatomy: &'a Anatomy) -> Self {
+        Self { anatomy, memory, handles: vec![], vtables: Vtables::default() }
     }
 
     /// Looks at it together with the heap.
@@ -59,5 +64,21 @@ impl<'a> NodeSide<'a> {
     /// Returns a number with which Node.js describes itself (`nodedbg_*`).
     fn number(&self, name: &str) -> Option<u64> {
         self.anatomy.constants.get(name).and_then(|number| u64::try_from(number).ok())
+    }
+}
+
+impl<'a, 'm> NodeView<'a, 'm> {
+    /// Returns the link of an object in a queue, if it is one: the next link points back to it.
+    fn link(self, object: &BaseObject, before: &str, next: &str, prev: &str) -> Option<u64> {
+        let link = object.addr.checked_add(self.side.number(before)?)?;
+        let following = address(self.side.memory, link.checked_add(self.side.number(next)?)?)?;
+        let back = address(self.side.memory, following.checked_add(self.side.number(prev)?)?)?;
+        (back == link).then_some(link)
+    }
+
+    /// Returns the heap.
+    #[must_use]
+    pub fn heap(self) -> HeapView<'a, 'm> {
+        self.heap
     }
 }

@@ -8,11 +8,12 @@ use heap::{HeapGraph, ProblemKind, Problems};
 use crate::anatomy::Anatomy;
 use crate::basis::Basis;
 use crate::core_file::CoreFile;
-use crate::graph::{Parts, Scope, graph};
+use crate::graph::{Parts, Scope, graph, natives};
 use crate::kind::Kind;
 use crate::liveness::{Liveness, Sums};
 use crate::maps::Maps;
 use crate::memory::Memory;
+use crate::node_side::NodeSide;
 use crate::objects::Objects;
 use crate::roots::Sources;
 use crate::sizes::FreeUnit;
@@ -107,9 +108,11 @@ pub fn read_anatomy<const N: usize>(
     let roots = Sources { heap, memory, isolates, threads: &core.notes.threads, names: &anatomy.root_names }.find();
     let liveness = Liveness::of(heap, &roots);
     let strings = Strings { heap, memory };
+    let side = NodeSide::of(memory, &anatomy, core.binary());
+    let natives = natives(side.with(heap));
     let mut problems = Problems::default();
     let graphs = scopes.map(|scope| {
-        let (graph, met) = graph(Parts { heap, strings, roots: &roots, liveness: &liveness }, scope);
+        let (graph, met) = graph(Parts { heap, strings, roots: &roots, liveness: &liveness, natives: &natives }, scope);
         problems.append(met);
         graph
     });

@@ -1,14 +1,18 @@
 //! Node's side of a core: a program opens one of each handle, waits for requests that never end, and writes what it knows of them itself
 //! (`process.getActiveResourcesInfo()`, its sockets' addresses, its child's id). What heapwhy reads must be the same.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
+use heap::{HeapGraph, Silent};
 use serde_json::Value;
+use v8mem::graph::Scope;
 use v8mem::node_side::libuv::Detail;
 use v8mem::node_side::{Environment, HandleWrap, Hold, NodeSide, NodeView, ReqWrap};
+use v8mem::read::read_core;
 use v8mem::{Anatomy, CoreFile, Memory};
 
 use super::{gcore, wait};
@@ -40,9 +44,10 @@ fn compare(core: &Path, folder: &Path) -> Result<()> {
     let truth: Value = serde_json::from_slice(&fs::read(folder.join("truth.json"))?)?;
     let mut file = CoreFile::open(core)?;
     file.set_binary(file.find_binary().context("the core leads to no program that describes V8")?);
+    natives(&file, &folder.join("main.heapsnapshot")).context("objects of C++")?;
     let anatomy = Anatomy::find(&file)?;
     let memory: &dyn Memory = &file;
-    let side = NodeSide::of(&file, &anatomy);
+    let side = NodeSide::of(memory, &anatomy, file.binary());
     anatomy.look(memory, |heap| {
         let view = side.with(heap);
         let environments = view.environments();
@@ -60,6 +65,39 @@ fn compare(core: &Path, folder: &Path) -> Result<()> {
         ensure!(fd == truth["worker"]["fd"].as_i64(), "the worker's server: {server:x?}");
         Ok(())
     })
+}
+
+/// Objects of C++ with a wrapper: of each class as many as Node.js itself put into the main thread's snapshot.
+fn natives(file: &CoreFile, snapshot: &Path) -> Result<()> {
+    let (graph, _, found) = read_core(file, Scope::Live)?;
+    let memory: &dyn Memory = file;
+    let side = NodeSide::of(memory, &found.anatomy, file.binary());
+    let in_core = found.anatomy.look(memory, |heap| {
+        let view = side.with(heap);
+        wrapped(&graph, |id| view.base_object(id).is_some_and(|object| object.isolate == 0 && object.hold != Hold::Traced))
+    });
+    let told = wrapped(&heap::snapshot::read(snapshot, &Silent)?.0, |_| true);
+    ensure!(told.len() > 8, "the snapshot has only {told:?}");
+    // A stripped program names no class of its own files: those count together.
+    let unknown = in_core.get("Node / (unknown class)").copied().unwrap_or(0);
+    let is_stripped = file.binary().is_some_and(|binary| binary.path().ends_with("node-stripped"));
+    let unnamed: u64 = told.iter().filter(|(name, _)| !in_core.contains_key(*name)).map(|(_, count)| count).sum();
+    let differs = |(name, count): (&String, &u64)| name != "Node / (unknown class)" && told.get(name) != Some(count);
+    let agrees = !in_core.iter().any(differs) && unnamed == unknown && (unknown == 0 || is_stripped);
+    ensure!(agrees, "the snapshot has {told:?}, the core {in_core:?}");
+    Ok(())
+}
+
+/// Counts the nodes by name that Node.js adds for objects of C++ with a wrapper.
+fn wrapped(graph: &HeapGraph, is_wanted: impl Fn(u64) -> bool) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for node in graph.nodes().filter(|&node| graph.name(node).starts_with("Node / ")) {
+        let leads = |edge: heap::Edge| matches!(&*graph.edge_text(edge), "native_to_javascript" | "wrapped");
+        if graph.edges(node).any(leads) && is_wanted(graph.id(node).0) {
+            *counts.entry(graph.name(node).into_owned()).or_default() += 1;
+        }
+    }
+    counts
 }
 
 /// Everything that an environment has open and waits for.

@@ -26,11 +26,14 @@ use crate::view::HeapView;
 const SOURCE_LIMIT: usize = 16 << 20;
 
 /// A piece of memory outside the heap that an object owns.
-struct Native {
+struct Outside {
     node: NodeIx,
+    kind: NodeKind,
     name: StrIx,
     id: u64,
     size: u64,
+    /// By name.
+    edges: Vec<(StrIx, NodeIx)>,
 }
 
 /// Writes a graph.
@@ -47,8 +50,13 @@ pub(super) struct Emitter<'a, 'm, 'e> {
     visited: Vec<u64>,
     /// What each node is used for, by position among objects.
     tags: Vec<Tag>,
-    natives: Vec<Native>,
+    natives: Vec<Outside>,
     native_by_addr: FxHashMap<u64, NodeIx>,
+    /// By the wrapper's address.
+    pub(super) native_of_wrapper: FxHashMap<u64, NodeIx>,
+    /// Objects of C++ that keep their wrappers alive.
+    pub(super) open_natives: Vec<NodeIx>,
+    pub(super) to_native: StrIx,
     keys: FxHashMap<u64, StrIx>,
     classes: FxHashMap<u64, (Rc<str>, StrIx)>,
     types: FxHashMap<u16, (NodeKind, StrIx)>,
@@ -76,6 +84,9 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
             tags: vec![Tag::None; chosen.count()],
             natives: Vec::new(),
             native_by_addr: FxHashMap::default(),
+            native_of_wrapper: FxHashMap::default(),
+            open_natives: Vec::new(),
+            to_native: words.empty,
             keys: FxHashMap::default(),
             classes: FxHashMap::default(),
             types: FxHashMap::default(),
@@ -141,6 +152,9 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
         let map_word = self.heap.field(addr, 0).unwrap_or(0);
         self.internal(self.words.map, map_word, Some(0));
         self.others(addr, &map, size);
+        if let Some(&native) = self.native_of_wrapper.get(&addr) {
+            self.rows.edge(EdgeKind::INTERNAL, self.to_native, native);
+        }
         self.place(node, addr, &map);
     }
 
@@ -372,16 +386,26 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
         }
         let node = NodeIx(self.first_object + (self.tags.len() + self.natives.len()) as u32);
         let name = self.rows.text(name);
-        self.natives.push(Native { node, name, id: addr, size });
+        self.natives.push(Outside { node, kind: NodeKind::NATIVE, name, id: addr, size, edges: vec![] });
         self.native_by_addr.insert(addr, node);
         node
+    }
+
+    /// Gives memory outside the heap, the last that was noted, another kind and edges.
+    pub(super) fn describe_native(&mut self, node: NodeIx, kind: NodeKind, edges: Vec<(StrIx, NodeIx)>) {
+        if let Some(native) = self.natives.last_mut().filter(|native| native.node == node) {
+            (native.kind, native.edges) = (kind, edges);
+        }
     }
 
     /// Writes the memory outside the heap.
     pub(super) fn natives(&mut self) {
         for native in std::mem::take(&mut self.natives) {
-            let node = self.rows.node(NodeKind::NATIVE, native.name, NodeId(native.id), native.size);
+            let node = self.rows.node(native.kind, native.name, NodeId(native.id), native.size);
             debug_assert_eq!(node, native.node);
+            for (name, to) in native.edges {
+                self.rows.edge(EdgeKind::INTERNAL, name, to);
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! BaseObjects: objects of C++ with an object of JavaScript that stands for them, its wrapper.
 //!
-//! The wrapper holds the pointer in a field for C++, the object of C++ a handle to the wrapper in its second word; since Node 24 some are
-//! V8's C++ garbage collector's own and hold a traced reference there, which keeps nothing alive by itself.
+//! The wrapper holds the pointer in a field for C++, the object of C++ a handle to the wrapper in its second word. Since Node 24 some belong to
+//! V8's C++ garbage collector (cppgc): they hold a traced reference in their fifth word, which keeps nothing alive by itself.
 
 use super::NodeView;
 use super::vtables::short;
@@ -65,6 +65,8 @@ impl BaseObject {
 
 /// Where Node keeps the handle to the wrapper, behind the table of functions.
 const HANDLE: u64 = 8;
+/// Where what cppgc owns keeps its reference to the wrapper: behind three tables of functions and its realm.
+const TRACED: u64 = 32;
 /// Where it keeps what counts its references, and where that points back.
 const POINTERS: u64 = 24;
 const POINTERS_SELF: u64 = 16;
@@ -73,9 +75,12 @@ impl NodeView<'_, '_> {
     /// Returns the object of C++ at an address, if its handle leads to a wrapper that leads back.
     #[must_use]
     pub fn base_object(self, addr: u64) -> Option<BaseObject> {
-        let slot = address(self.side.memory, addr.checked_add(self.side.number(HANDLE_NAME).unwrap_or(HANDLE))?)?;
-        let wrapper = strong(self.side.memory.word(slot).ok()?)?;
-        (self.native_of(wrapper)? == addr).then(|| self.describe(addr, slot, wrapper))
+        let handle = self.side.number(HANDLE_NAME).unwrap_or(HANDLE);
+        [handle, TRACED].into_iter().find_map(|offset| {
+            let slot = address(self.side.memory, addr.checked_add(offset)?)?;
+            let wrapper = strong(self.side.memory.word(slot).ok()?)?;
+            (self.native_of(wrapper)? == addr).then(|| self.describe(addr, slot, wrapper))
+        })
     }
 
     /// Returns the object of C++ that an object of JavaScript stands for, if that leads back.
@@ -91,6 +96,16 @@ impl NodeView<'_, '_> {
         let offset = self.heap.layout.at.embedder_fields + 8 * (fields - 1);
         let is_field = offset < 8 * u64::from(map.inobject_start);
         self.heap.field(wrapper, offset).filter(|addr| is_field && *addr != 0 && addr.is_multiple_of(8))
+    }
+
+    /// Returns the strong global handles that lie in an object's memory, besides that of its wrapper: where each lies, and the word in it.
+    #[must_use]
+    pub fn own_handles(self, object: &BaseObject) -> Vec<(u64, u64)> {
+        let memory = self.side.memory;
+        let end = object.whole.saturating_add(object.size.unwrap_or(0));
+        let held = (object.whole..end).step_by(8).filter_map(|addr| memory.word(addr).ok()).filter(|&slot| slot != object.slot);
+        let strong = held.filter(|&slot| self.side.handles.iter().any(|handles| handles.state(memory, slot) == Some(State::Strong)));
+        strong.filter_map(|slot| Some((slot, memory.word(slot).ok()?))).collect()
     }
 
     fn describe(self, addr: u64, slot: u64, wrapper: u64) -> BaseObject {

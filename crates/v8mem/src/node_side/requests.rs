@@ -13,6 +13,10 @@ pub struct ReqWrap {
     pub uv: Option<UvRequest>,
 }
 
+/// Node's names of the place of the link in an object, and of its two halves.
+const LINK: &str = "offset_ReqWrap__req_wrap_queue___ListNode_ReqWrapQueue";
+const NEXT: &str = "offset_ListNode_ReqWrap__next___uintptr_t";
+const PREV: &str = "offset_ListNode_ReqWrap__prev___uintptr_t";
 /// Behind the link of the queue stand a function and libuv's request.
 const UV_BEHIND_LINK: u64 = 24;
 
@@ -26,17 +30,22 @@ impl NodeView<'_, '_> {
         (found, lost)
     }
 
+    /// Says whether an object is a request in flight.
+    #[must_use]
+    pub fn is_in_flight(self, object: &BaseObject) -> bool {
+        self.link(object, LINK, NEXT, PREV).is_some()
+    }
+
     fn request_nodes(self, environment: &Environment) -> Option<Vec<u64>> {
         let number = |name: &str| self.side.number(name);
         let head = environment.addr
             + number("offset_Environment__req_wrap_queue___Environment_ReqWrapQueue")?
             + number("offset_Environment_ReqWrapQueue__head___ListNode_ReqWrapQueue")?;
-        let (next, prev) = (number("offset_ListNode_ReqWrap__next___uintptr_t")?, number("offset_ListNode_ReqWrap__prev___uintptr_t")?);
-        self.ring(head, next, prev)
+        self.ring(head, number(NEXT)?, number(PREV)?)
     }
 
     fn request(self, link: u64) -> Option<ReqWrap> {
-        let before = self.side.number("offset_ReqWrap__req_wrap_queue___ListNode_ReqWrapQueue")?;
+        let before = self.side.number(LINK)?;
         let object = self.base_object(link.checked_sub(before)?)?;
         let addr = link + UV_BEHIND_LINK;
         let leads_back = self.side.memory.word(addr).is_ok_and(|data| data == object.addr);
