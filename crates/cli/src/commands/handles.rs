@@ -79,7 +79,7 @@ fn read(file: &Dissected) -> (Table, Vec<NodeId>, usize) {
     ];
     let (mut table, mut ids, mut missing) = (Table::new("handles", &columns), Vec::new(), 0);
     file.node_side(|view, names| {
-        for environment in view.environments() {
+        for environment in view.environments().into_iter().filter(|environment| file.wants(Some(environment.isolate))) {
             let (handles, lost) = view.handles(&environment);
             missing += lost;
             for handle in handles.into_iter().filter(|handle| file.wants(Some(handle.object.isolate))) {

@@ -70,7 +70,7 @@ fn read(file: &Dissected) -> (Table, Vec<NodeId>, usize) {
     ];
     let (mut table, mut ids, mut missing) = (Table::new("requests", &columns), Vec::new(), 0);
     file.node_side(|view, names| {
-        for environment in view.environments() {
+        for environment in view.environments().into_iter().filter(|environment| file.wants(Some(environment.isolate))) {
             let (requests, lost) = view.requests(&environment);
             missing += lost;
             for request in requests.into_iter().filter(|request| file.wants(Some(request.object.isolate))) {

@@ -112,13 +112,12 @@ impl NodeView<'_, '_> {
         let memory = self.side.memory;
         let class = self.side.vtables.class(memory, addr);
         let state = self.side.handles.iter().find_map(|handles| handles.state(memory, slot));
-        let heap = self.heap.pages.page(wrapper).map_or(0, |page| page.heap);
         let whole = class.as_ref().map_or(addr, |class| class.whole);
         BaseObject {
             addr,
             whole,
             wrapper,
-            isolate: self.side.anatomy.isolates.iter().position(|isolate| isolate.heap == heap).unwrap_or(0),
+            isolate: self.side.anatomy.isolate_of(wrapper).unwrap_or(0),
             hold: match state {
                 Some(State::Strong) => Hold::Strong,
                 Some(State::Weak) => Hold::Weak,
