@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use heap::snapshot::Input;
 use heap::{HeapAnalysis, Problems};
+use v8mem::basis::Basis;
 use v8mem::core_file::{CoreError, Image, Missing};
 use v8mem::graph::Scope;
 use v8mem::liveness::{Sum, Sums};
 use v8mem::node_binary::{BinaryError, LoadedAt};
 use v8mem::read::{HeapError, read_anatomy};
-use v8mem::walk::WalkStats;
 use v8mem::{Anatomy, CoreFile, MemoryHolder, NodeBinary, Versions};
 
 use crate::answer::{Piece, Section};
@@ -49,7 +49,7 @@ pub(crate) fn read(path: &Path, input: Input, wanted: Wanted, session: &Session)
     let mut opened = opened("core", path, bytes, HeapAnalysis::new(graph), problems, false);
     opened.target.layout = Some(found.basis.to_string());
     opened.unreached = Some(unreached);
-    opened.core = Some(Kept { core, anatomy: found.anatomy, walk: found.basis.walk });
+    opened.core = Some(Kept { core, anatomy: found.anatomy, basis: found.basis });
     Ok(opened)
 }
 
@@ -102,8 +102,8 @@ pub(crate) struct Kept {
     pub(crate) core: Arc<CoreFile>,
     /// Versions, layout, pages and isolates.
     pub(crate) anatomy: Anatomy,
-    /// What the walk over all pages met.
-    pub(crate) walk: WalkStats,
+    /// What the layout rests on, and what the walk over all pages met.
+    pub(crate) basis: Basis,
 }
 
 /// What a command wants of a core besides what it looks at.

@@ -1,10 +1,11 @@
 //! What a report says first of a core: which process it was, how it was started, and why it died.
 
 use serde_json::{Value, json};
+use v8mem::basis::Basis;
+use v8mem::collection::Collection;
 use v8mem::command_line::{CommandLine, command_line};
 use v8mem::death::{Cause, Death, death};
 use v8mem::stack::stacks;
-use v8mem::walk::WalkStats;
 use v8mem::{Anatomy, CoreFile};
 
 use crate::answer::{Line, Piece, Section};
@@ -12,7 +13,8 @@ use crate::commands::stack::{location, title};
 use crate::render::number;
 
 /// Returns the process of a core as a section.
-pub(crate) fn section(core: &CoreFile, anatomy: &Anatomy, walk: &WalkStats) -> Section {
+pub(crate) fn section(core: &CoreFile, anatomy: &Anatomy, basis: &Basis) -> Section {
+    let walk = &basis.walk;
     let stacks = stacks(core, anatomy);
     let (death, command) = (death(core, &stacks), command_line(core, &stacks));
     let place = death.function.as_ref().map(|frame| (title(frame), location(frame)));
@@ -25,6 +27,8 @@ pub(crate) fn section(core: &CoreFile, anatomy: &Anatomy, walk: &WalkStats) -> S
     if let Some((function, at)) = place.as_ref().filter(|_| death.cause != Cause::Alive) {
         lines.push(line("", &format!("while it ran {function}{}", at.as_ref().map_or(String::new(), |at| format!(" ({at})")))));
     }
+    let collection = Collection::find(&stacks).or(basis.moved.map(|_| Collection::Some));
+    lines.extend(collection.map(|collection| line("", &inside(collection, basis.moved))));
     let whole = walk.object_bytes + walk.free_bytes + walk.unused_bytes + walk.code_bytes + walk.skipped_bytes;
     let told = whole - walk.skipped_bytes;
     lines.push(line(
@@ -45,6 +49,7 @@ pub(crate) fn section(core: &CoreFile, anatomy: &Anatomy, walk: &WalkStats) -> S
         "threads": stacks.len(),
         "isolates": anatomy.isolates.len(),
         "died": died_json(&death, place),
+        "collection": collection.map(Collection::name),
         "heap": {"bytes": whole, "attributed": told},
     });
     Section::Value { name: "process", json, lines }
@@ -61,6 +66,15 @@ fn line(label: &str, text: &str) -> Line {
 /// Returns the command line; the kernel's short form where the long one is not in the core.
 fn started(core: &CoreFile, command: &CommandLine) -> String {
     if command.words.is_empty() { core.notes.arguments.clone() } else { command.words.join(" ") }
+}
+
+/// Says that the heap was caught halfway.
+fn inside(collection: Collection, moved: Option<u64>) -> String {
+    let moved = match moved {
+        None => String::new(),
+        Some(count) => format!("; {} objects that it had moved already count once", number::count(count)),
+    };
+    format!("inside {}{moved}", collection.title())
 }
 
 fn died(death: &Death) -> String {

@@ -9,12 +9,15 @@ use crate::layout::constants::Constants;
 use crate::layout::{Tables, V8Layout};
 use crate::maps::{Maps, is_meta_map, strong};
 use crate::memory::Memory;
+use crate::moved::lost_maps;
 use crate::objects::Objects;
 use crate::pages::{PageTable, Pages};
 use crate::read::HeapError;
 use crate::root_names::RootNames;
+use crate::sizes::FreeUnit;
 use crate::version::Versions;
 use crate::view::HeapView;
+use crate::walk::Walker;
 
 /// The anatomy of a process with V8 in it.
 #[derive(Clone, Debug)]
@@ -84,6 +87,16 @@ impl Anatomy {
         self.pages.retain(|page| page.heap == 0 || page.heap == isolate.heap);
         self.isolates = vec![isolate];
         true
+    }
+
+    /// Brings to its end a collection that was moving objects: references lead to the copies of objects, and both halves of the young
+    /// generation count. O(bytes of the heap).
+    pub(crate) fn finish_collection(&mut self, memory: &dyn Memory, unit: FreeUnit) {
+        self.pages.wake();
+        let (pages, maps) = (self.pages.open(memory), Maps::default());
+        let objects = Objects::walk(&Walker { pages: &pages, layout: &self.layout, maps: &maps, unit, moving: true });
+        let lost = lost_maps(memory, &pages, &self.layout);
+        self.pages.finish(memory, objects.moved(), &lost);
     }
 
     /// Looks at the heap by addresses: the view has no table of objects.

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use crate::marking::Lost;
 use crate::sizes::FreeUnit;
 use crate::walk::WalkStats;
 
@@ -28,9 +29,13 @@ pub struct Basis {
     pub free: (FreeUnit, u32, u32),
     /// What the walk over all pages met.
     pub walk: WalkStats,
+    /// How many objects a collection had moved, where it was moving objects.
+    pub moved: Option<u64>,
+    /// References of objects that are alive, to no object.
+    pub lost: Lost,
 }
 
-/// Fewer stretches of free memory than this prove nothing.
+/// Fewer stretches of free memory than this prove nothing, nor do fewer lost references: they may stand in fields that nobody reads any more.
 const ENOUGH: u32 = 50;
 
 impl Basis {
@@ -61,6 +66,12 @@ impl Basis {
                 types.join(", ")
             ));
         }
+        if self.lost.moving > 0 {
+            doubts.push(format!("{} references lead to what a garbage collection was moving, and was not found again", self.lost.moving));
+        }
+        if self.lost.astray > u64::from(ENOUGH) {
+            doubts.push(format!("{} references lead into pages, but to no object that was found", self.lost.astray));
+        }
         let of = |what: String| format!("the layout of V8 {} does not fit this memory: {what}", self.v8);
         doubts.into_iter().map(of).collect()
     }
@@ -77,7 +88,11 @@ impl fmt::Display for Basis {
         }
         let number = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
         let (_, good, free) = self.free;
-        write!(f, "; checked on {}, {} and {good} of {free} free stretches", number(self.isolates, "isolate"), number(self.pages, "page"))
+        write!(f, "; checked on {}, {} and {good} of {free} free stretches", number(self.isolates, "isolate"), number(self.pages, "page"))?;
+        match self.moved {
+            Some(moved) => write!(f, "; a garbage collection was moving objects, of which {moved} had a copy already and count once"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -95,6 +110,8 @@ mod tests {
             pages: 42,
             isolates: 1,
             free: (FreeUnit::Bytes, 997, 1000),
+            moved: None,
+            lost: Lost::default(),
             walk: WalkStats { object_bytes: 9_000_000, skipped_bytes: 4000, ..WalkStats::default() },
         }
     }
@@ -108,6 +125,11 @@ mod tests {
         check(Basis { told: (0, 95), ..basis() }, &format!("V8 12.4.254.21-node.57: a table of this V8; {checked}"));
         let text = "V8 12.4.254.21-node.57: 63 of 95 numbers from its own symbols, the others from a table of another V8, for this one is not known yet; ";
         check(Basis { is_known: false, ..basis() }, &format!("{text}{checked}"));
+        let collection = "a garbage collection was moving objects, of which 12 had a copy already and count once";
+        check(
+            Basis { told: (0, 95), moved: Some(12), ..basis() },
+            &format!("V8 12.4.254.21-node.57: a table of this V8; {checked}; {collection}"),
+        );
     }
 
     #[test]
@@ -118,6 +140,8 @@ mod tests {
         check(Basis { free: (FreeUnit::Bytes, 700, 1000), ..basis() }, 1);
         let walk = WalkStats { object_bytes: 1000, skipped_bytes: 200, ..WalkStats::default() };
         check(Basis { free: (FreeUnit::Bytes, 700, 1000), walk, ..basis() }, 2);
+        check(Basis { lost: Lost { moving: 0, astray: 50 }, ..basis() }, 0);
+        check(Basis { lost: Lost { moving: 1, astray: 51 }, ..basis() }, 2);
         let contradictions = vec![("HASH_TABLE".to_owned(), 180, 181), ("NAME_DICTIONARY".to_owned(), 183, 184)];
         let doubted = Basis { contradictions, unknown: vec![(211, 30), (2107, 12)], ..basis() };
         assert_eq!(

@@ -9,6 +9,7 @@
 
 pub mod anatomy;
 pub mod basis;
+pub mod collection;
 pub mod command_line;
 pub mod core_file;
 pub mod death;
@@ -22,6 +23,7 @@ pub mod liveness;
 pub mod maps;
 pub mod marking;
 pub mod memory;
+pub mod moved;
 pub mod names;
 pub mod node_binary;
 pub mod node_side;
@@ -34,6 +36,7 @@ pub mod roots;
 pub mod scope;
 pub mod scripts;
 pub mod sizes;
+pub mod space;
 pub mod stack;
 pub mod symbols;
 pub mod text;

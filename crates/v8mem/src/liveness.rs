@@ -2,9 +2,9 @@
 
 use heap::bitset::Bitset;
 
-use crate::marking::{Follow, Marker, references};
+use crate::marking::{Follow, Lost, Marker, references};
 use crate::objects::ObjIx;
-use crate::roots::Root;
+use crate::roots::{Group, Root};
 use crate::view::HeapView;
 
 /// Objects and the bytes that they take.
@@ -38,6 +38,8 @@ pub struct Liveness {
     pub garbage: Bitset,
     /// What there is of each.
     pub sums: Sums,
+    /// References to no object, those from stacks not counted.
+    pub lost: Lost,
 }
 
 impl Liveness {
@@ -45,13 +47,18 @@ impl Liveness {
     #[must_use]
     pub fn of(heap: HeapView<'_, '_>, roots: &[Root]) -> Self {
         let mut marker = Marker::new(heap, Follow::Strong);
-        roots.iter().filter(|root| root.strong).for_each(|root| marker.mark(root.object));
+        // A stack may hold what was left there: only what all other roots lead to tells whether references are lost.
+        let (stacks, exact): (Vec<&Root>, Vec<&Root>) =
+            roots.iter().filter(|root| root.strong).partition(|root| matches!(root.group, Group::Stack(_)));
+        exact.into_iter().for_each(|root| marker.mark(root.object));
+        let lost = marker.lost();
+        stacks.into_iter().for_each(|root| marker.mark(root.object));
         let alive = marker.finish();
         let mut marker = Marker::new(heap, Follow::Any);
         roots.iter().for_each(|root| marker.mark(root.object));
         let reached = marker.finish();
         let empty = || Bitset::new(heap.objects.len());
-        let mut found = Self { alive, weakly: empty(), garbage: empty(), sums: Sums::default() };
+        let mut found = Self { alive, weakly: empty(), garbage: empty(), sums: Sums::default(), lost };
         for (object, addr) in heap.objects.iter() {
             if heap.pages.page(addr).is_none_or(|page| page.heap == 0) {
                 continue;

@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 
 use crate::kind::Kind;
 use crate::maps::strong;
+use crate::moved::is_moving;
 use crate::objects::ObjIx;
 use crate::version::V8Version;
 use crate::view::HeapView;
@@ -22,12 +23,23 @@ pub enum Follow {
     Any,
 }
 
+/// Strong references of objects that are alive which lead into a page, but to no object. Into machine code, which is not walked, they do not count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// Those to something that was being moved.
+    pub moving: u64,
+    /// All others: damage, or a layout that does not fit.
+    pub astray: u64,
+}
+
 /// Marks what is alive.
 pub struct Marker<'a, 'm> {
     heap: HeapView<'a, 'm>,
     follow: Follow,
     alive: Bitset,
     stack: Vec<ObjIx>,
+    /// Strong references to no object.
+    lost: Lost,
     /// Values of ephemerons whose keys are not alive so far.
     waiting: FxHashMap<ObjIx, Vec<ObjIx>>,
 }
@@ -36,7 +48,14 @@ impl<'a, 'm> Marker<'a, 'm> {
     /// Starts with nothing alive.
     #[must_use]
     pub fn new(heap: HeapView<'a, 'm>, follow: Follow) -> Self {
-        Self { heap, follow, alive: Bitset::new(heap.objects.len()), stack: Vec::new(), waiting: FxHashMap::default() }
+        Self {
+            heap,
+            follow,
+            alive: Bitset::new(heap.objects.len()),
+            stack: Vec::new(),
+            lost: Lost::default(),
+            waiting: FxHashMap::default(),
+        }
     }
 
     /// Marks an object and all that it keeps alive. O(what it reaches).
@@ -50,6 +69,12 @@ impl<'a, 'm> Marker<'a, 'm> {
                 values.into_iter().for_each(|value| self.push(value));
             }
         }
+    }
+
+    /// Returns how many references led to no object so far.
+    #[must_use]
+    pub fn lost(&self) -> Lost {
+        self.lost
     }
 
     /// Returns what is alive.
@@ -66,9 +91,24 @@ impl<'a, 'm> Marker<'a, 'm> {
 
     fn visit(&mut self, object: ObjIx) {
         let heap = self.heap;
-        references(heap, object, self.follow, &mut |to| self.push(to));
+        words(heap, object, self.follow, &mut |word| match heap.object(word) {
+            Some(to) => self.push(to),
+            None => self.lose(word),
+        });
         if self.follow == Follow::Strong && heap.maps.get(heap.objects.map(object)).kind == Kind::EphemeronTable {
             self.ephemerons(heap.objects.addr(object));
+        }
+    }
+
+    fn lose(&mut self, word: u64) {
+        let Some(addr) = strong(word) else { return };
+        if self.heap.pages.page(addr).is_none_or(|page| page.executable) {
+            return;
+        }
+        if is_moving(self.heap.pages, addr) {
+            self.lost.moving += 1;
+        } else {
+            self.lost.astray += 1;
         }
     }
 
@@ -89,11 +129,16 @@ impl<'a, 'm> Marker<'a, 'm> {
 
 /// Calls `each` for every object that an object refers to. Entries of ephemerons are no strong references: both halves must be known.
 pub fn references(heap: HeapView<'_, '_>, object: ObjIx, follow: Follow, each: &mut impl FnMut(ObjIx)) {
+    words(heap, object, follow, &mut |word| heap.object(word).into_iter().for_each(&mut *each));
+}
+
+/// Calls `each` for every word of an object that is a reference.
+fn words(heap: HeapView<'_, '_>, object: ObjIx, follow: Follow, each: &mut impl FnMut(u64)) {
     let map = heap.maps.get(heap.objects.map(object));
     let addr = heap.objects.addr(object);
     let size = heap.objects.size(object);
     let Some(page) = heap.pages.page(addr) else { return };
-    page.word(addr).and_then(|word| heap.object(word)).into_iter().for_each(&mut *each);
+    page.word(addr).into_iter().for_each(&mut *each);
     let any = follow == Follow::Any;
     if map.kind == Kind::EphemeronTable && !any {
         return;
@@ -101,7 +146,7 @@ pub fn references(heap: HeapView<'_, '_>, object: ObjIx, follow: Follow, each: &
     let weak = if any { [0; 3] } else { weak_fields(heap, map.kind, size) };
     for (offset, word) in page.words(addr, tagged_words(heap, map.kind, map.instance_type, size)) {
         if (word & 3 == 1 || any && word & 3 == 3) && !weak.contains(&offset) {
-            heap.object(word).into_iter().for_each(&mut *each);
+            each(word);
         }
     }
 }

@@ -5,9 +5,10 @@
 
 use heap::bitset::{Bitset, RankedBits};
 
-use crate::maps::MapIx;
+use crate::maps::{Map, MapIx};
+use crate::moved::Moved;
 use crate::pages::Pages;
-use crate::walk::{WalkStats, Walker};
+use crate::walk::{Met, WalkStats, Walker};
 
 /// The place of an object among all, by address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -57,6 +58,8 @@ pub struct Objects {
     maps: Vec<MapIx>,
     /// In words of eight bytes.
     sizes: Vec<u32>,
+    /// Where objects went that a collection was moving.
+    moved: Moved,
     /// What the walk met besides.
     pub stats: WalkStats,
 }
@@ -70,11 +73,15 @@ impl Objects {
         for page in walker.pages.all() {
             let first = objects.maps.len() as u32;
             let mut bits = Bitset::new(((page.area_end - page.base) / 8) as usize);
-            walker.page(page, &mut stats, &mut |met, _| {
+            let mut each = |met: Met, _: &Map| {
                 bits.set(((met.addr - page.base) / 8) as u32);
                 objects.maps.push(met.map);
                 objects.sizes.push((met.size / 8) as u32);
-            });
+            };
+            let mut moved = |from, to| {
+                objects.moved.insert(from, to);
+            };
+            walker.page(page, &mut stats, &mut each, &mut moved);
             // A page with one large object needs no bits behind its first few words.
             bits.trim();
             objects.pages.push(Starts { base: page.base, first, bits: RankedBits::of(bits) });
@@ -95,11 +102,22 @@ impl Objects {
         self.maps.is_empty()
     }
 
-    /// Returns the object that begins at an address.
+    /// Returns where objects went that a collection was moving.
+    #[must_use]
+    pub fn moved(&self) -> &Moved {
+        &self.moved
+    }
+
+    /// Returns the object that begins at an address, or began there before it was moved.
     #[inline]
     #[must_use]
     pub fn at(&self, pages: &Pages<'_>, addr: u64) -> Option<ObjIx> {
-        self.pages.get(pages.find_ix(addr)?)?.exact(addr)
+        let here = self.pages.get(pages.find_ix(addr)?)?.exact(addr);
+        if here.is_some() || self.moved.is_empty() {
+            return here;
+        }
+        let &copy = self.moved.get(&addr)?;
+        self.pages.get(pages.find_ix(copy)?)?.exact(copy)
     }
 
     /// Returns where an object begins.

@@ -3,7 +3,6 @@
 //! A page starts at a multiple of 256 KiB with a header that says how large it is and where its objects lie; where the header keeps that
 //! changed with V8 12 and again with 13. Every field is checked against the others before a page is believed.
 
-use std::borrow::Cow;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
@@ -11,6 +10,8 @@ use rustc_hash::FxHashMap;
 
 use crate::maps::END_OF_MEMORY;
 use crate::memory::{Memory, MemoryRange};
+use crate::moved::{LostMaps, Moved, finished};
+use crate::space::Space;
 use crate::version::V8Version;
 
 /// The unit of pages: 2 to this power bytes.
@@ -54,6 +55,10 @@ pub struct PageHeader {
     pub heap: u64,
     /// V8's flags of it.
     pub flags: u64,
+    /// Whether it is of the half of the young generation that holds nothing: what lies there was moved or is dead.
+    pub idle: bool,
+    /// The space that it belongs to.
+    pub space: Space,
     /// Whether it holds machine code.
     pub executable: bool,
 }
@@ -63,7 +68,28 @@ pub struct PageHeader {
 pub struct Page<'m> {
     header: PageHeader,
     /// The bytes from `base` to `area_end`.
-    bytes: Cow<'m, [u8]>,
+    bytes: Contents<'m>,
+}
+
+/// The bytes of a page.
+#[derive(Clone, Debug)]
+enum Contents<'m> {
+    /// Where they lie side by side.
+    There(&'m [u8]),
+    /// Where they had to be put together, or changed.
+    Copied(Arc<[u8]>),
+}
+
+impl Deref for Contents<'_> {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::There(bytes) => bytes,
+            Self::Copied(bytes) => bytes,
+        }
+    }
 }
 
 impl Deref for Page<'_> {
@@ -75,16 +101,10 @@ impl Deref for Page<'_> {
     }
 }
 
-/// Where a reader of V8's heap looks for pages first: the flags that semi-spaces have.
+/// The flag of pages from which objects are moved, or were.
 const FROM_PAGE: u64 = 1 << 3;
 
 impl PageHeader {
-    /// Says whether it is the half of the young generation that holds nothing: what lies there was moved or is dead.
-    #[must_use]
-    pub fn is_from_space(&self) -> bool {
-        self.flags & FROM_PAGE != 0 && self.heap != 0
-    }
-
     /// Says whether it holds one large object.
     #[must_use]
     pub fn is_large(&self) -> bool {
@@ -123,6 +143,9 @@ impl Page<'_> {
 pub struct PageTable {
     headers: Vec<PageHeader>,
     units: Arc<FxHashMap<u64, u32>>,
+    awake: bool,
+    /// The bytes of pages on which a collection was brought to its end, by the page's address.
+    finished: Arc<FxHashMap<u64, Arc<[u8]>>>,
     layout: HeaderLayout,
 }
 
@@ -149,8 +172,30 @@ impl PageTable {
     /// Takes the pages' bytes anew. O(pages), unless they must be copied.
     #[must_use]
     pub fn open<'m>(&self, memory: &'m dyn Memory) -> Pages<'m> {
-        let page = |header: &PageHeader| Page { header: *header, bytes: contents(memory, header).unwrap_or_default() };
+        let bytes = |header: &PageHeader| match self.finished.get(&header.base) {
+            Some(bytes) => Contents::Copied(Arc::clone(bytes)),
+            None => contents(memory, header).unwrap_or(Contents::There(&[])),
+        };
+        let page = |header: &PageHeader| Page { header: *header, bytes: bytes(header) };
         Pages { pages: self.headers.iter().map(page).collect(), units: Arc::clone(&self.units), layout: self.layout }
+    }
+
+    /// Makes no difference any more between the half of the young generation that is in use and the other.
+    pub(crate) fn wake(&mut self) {
+        self.awake = true;
+        self.headers.iter_mut().for_each(|header| header.idle = false);
+    }
+
+    /// Says whether `wake` was called.
+    pub(crate) fn is_awake(&self) -> bool {
+        self.awake
+    }
+
+    /// Brings a collection to its end. O(bytes of the heap).
+    pub(crate) fn finish(&mut self, memory: &dyn Memory, moved: &Moved, maps: &LostMaps) {
+        let pages = self.open(memory);
+        let changed = pages.all().iter().filter_map(|page| Some((page.base, finished(page, moved, maps)?.into())));
+        self.finished = Arc::new(changed.collect());
     }
 }
 
@@ -169,16 +214,16 @@ impl<'m> Pages<'m> {
     pub fn find(memory: &'m dyn Memory, version: V8Version) -> Self {
         let first = HeaderLayout::of(version);
         let others = [HeaderLayout::Apart, HeaderLayout::FlagsFirst, HeaderLayout::SizeFirst];
-        let mut found = Self::with(memory, first);
+        let mut found = Self::with(memory, first, version);
         for layout in others.into_iter().filter(|layout| *layout != first) {
             if found.pages.len() < 3 {
-                found = Self::with(memory, layout);
+                found = Self::with(memory, layout, version);
             }
         }
         found
     }
 
-    fn with(memory: &'m dyn Memory, layout: HeaderLayout) -> Self {
+    fn with(memory: &'m dyn Memory, layout: HeaderLayout, version: V8Version) -> Self {
         let mut pages: Vec<Page<'m>> = Vec::new();
         let mut behind = 0;
         for range in memory.ranges().iter().filter(|range| range.readable) {
@@ -188,7 +233,7 @@ impl<'m> Pages<'m> {
             while let Some((data, end)) = memory.next_data(base, end_of_range) {
                 base = data.max(base).next_multiple_of(PAGE);
                 while base < end {
-                    let page = header(memory, base, layout, range.executable).and_then(|header| load(memory, header));
+                    let page = header(memory, base, layout, version).and_then(|header| load(memory, header));
                     behind = page.as_ref().map_or(base + PAGE, |page| (base + page.size).next_multiple_of(PAGE));
                     pages.extend(page);
                     base = behind;
@@ -208,7 +253,13 @@ impl<'m> Pages<'m> {
     /// Returns where the pages are.
     #[must_use]
     pub fn table(&self) -> PageTable {
-        PageTable { headers: self.pages.iter().map(|page| page.header).collect(), units: Arc::clone(&self.units), layout: self.layout }
+        PageTable {
+            headers: self.pages.iter().map(|page| page.header).collect(),
+            units: Arc::clone(&self.units),
+            awake: false,
+            finished: Arc::default(),
+            layout: self.layout,
+        }
     }
 
     /// Returns every page, by address.
@@ -267,7 +318,7 @@ fn units<'a>(pages: impl Iterator<Item = &'a PageHeader>) -> Arc<FxHashMap<u64, 
 }
 
 /// Reads the header at `base` and checks it. What passes is a page in all likelihood; whether its heap is one is checked later.
-fn header(memory: &dyn Memory, base: u64, layout: HeaderLayout, executable: bool) -> Option<PageHeader> {
+fn header(memory: &dyn Memory, base: u64, layout: HeaderLayout, version: V8Version) -> Option<PageHeader> {
     let (at, [flags, size, heap, start, end, owner]) = match layout {
         HeaderLayout::SizeFirst => (base, [8, 0, 16, 24, 32, 64]),
         HeaderLayout::FlagsFirst => (base, [0, 16, 24, 32, 40, 72]),
@@ -280,7 +331,10 @@ fn header(memory: &dyn Memory, base: u64, layout: HeaderLayout, executable: bool
     let flags = if layout == HeaderLayout::Apart { memory.word(base).ok()? } else { field(flags)? };
     let owner = field(owner)?;
     let (size, heap, area_start, area_end) = (field(size)?, field(heap)?, field(start)?, field(end)?);
-    let header = PageHeader { base, size, area_start, area_end, heap, flags, executable };
+    let space = space(memory, version, heap, owner);
+    // Up to V8 12 only what lies behind a page's header can be run, and not while V8 writes there.
+    let executable = space.is_code() || memory.range_at(area_start).is_some_and(|range| range.executable);
+    let header = PageHeader { base, size, area_start, area_end, heap, flags, idle: flags & FROM_PAGE != 0 && heap != 0, space, executable };
     let size_plausible = header.size >= 4096 && header.size < 1 << 34 && header.size.is_multiple_of(4096);
     let start_plausible = header.area_start > base && header.area_start <= base + 0x8000;
     let end_plausible = header.area_end > header.area_start && header.area_end <= base.checked_add(header.size)?;
@@ -288,19 +342,29 @@ fn header(memory: &dyn Memory, base: u64, layout: HeaderLayout, executable: bool
     (size_plausible && start_plausible && end_plausible && aligned && header.heap < END_OF_MEMORY).then_some(header)
 }
 
+/// Returns the space that a page belongs to. Pages without a heap are nobody's to write, and their owner is gone.
+fn space(memory: &dyn Memory, version: V8Version, heap: u64, owner: u64) -> Space {
+    const NUMBER: u64 = 16;
+    if heap == 0 {
+        return Space::ReadOnly;
+    }
+    let number = owner.checked_add(NUMBER).and_then(|addr| memory.word(addr).ok());
+    number.map_or(Space::Unknown, |word| Space::of(version, word as u8))
+}
+
 fn load(memory: &dyn Memory, header: PageHeader) -> Option<Page<'_>> {
     Some(Page { header, bytes: contents(memory, &header)? })
 }
 
 /// Takes a page's bytes: as they are where they lie side by side, else copied, with zeros for what is not there.
-fn contents<'m>(memory: &'m dyn Memory, header: &PageHeader) -> Option<Cow<'m, [u8]>> {
+fn contents<'m>(memory: &'m dyn Memory, header: &PageHeader) -> Option<Contents<'m>> {
     let len = usize::try_from(header.area_end - header.base).ok()?;
     if let Some(bytes) = memory.slice(header.base, len) {
-        return Some(Cow::Borrowed(bytes));
+        return Some(Contents::There(bytes));
     }
     let known = known_bytes(memory, header.base, header.area_end);
     let plausible = known > 0 && len as u64 <= LARGE.max(64 * known);
-    plausible.then(|| Cow::Owned(gather(memory, header.base, len)))
+    plausible.then(|| Contents::Copied(gather(memory, header.base, len).into()))
 }
 
 /// A page larger than this is copied only if a fair part of it is there.

@@ -12,6 +12,7 @@ use crate::graph::{Parts, Scope, graph, natives};
 use crate::kind::Kind;
 use crate::liveness::{Liveness, Sums};
 use crate::maps::Maps;
+use crate::marking::Lost;
 use crate::memory::Memory;
 use crate::node_side::NodeSide;
 use crate::objects::Objects;
@@ -91,24 +92,50 @@ pub fn read_scopes<const N: usize>(core: &CoreFile, scopes: [Scope; N]) -> Resul
 /// When there are more objects than a graph can hold.
 pub fn read_anatomy<const N: usize>(
     core: &CoreFile,
-    anatomy: Anatomy,
+    mut anatomy: Anatomy,
     scopes: [Scope; N],
 ) -> Result<([HeapGraph; N], Problems, Found), HeapError> {
+    let (graphs, mut problems, basis, sums) = loop {
+        match attempt(core, &anatomy, scopes)? {
+            Attempt::Read(read) => break *read,
+            Attempt::Moving(unit) => anatomy.finish_collection(core, unit),
+        }
+    };
+    if let Some(missing) = core.missing() {
+        let what = format!("{} bytes that the core should hold are missing, from address {:#x} on", missing.bytes, missing.first);
+        problems.add(ProblemKind::Truncated, None, what);
+    }
+    basis.doubts().into_iter().for_each(|doubt| problems.add(ProblemKind::DoubtfulLayout, None, doubt));
+    Ok((graphs, problems, Found { basis, sums, anatomy }))
+}
+
+/// What an attempt to read a heap comes to.
+enum Attempt<const N: usize> {
+    /// The heap.
+    Read(Box<([HeapGraph; N], Problems, Basis, Sums)>),
+    /// A collection was moving objects, which must be brought to its end first.
+    Moving(FreeUnit),
+}
+
+fn attempt<const N: usize>(core: &CoreFile, anatomy: &Anatomy, scopes: [Scope; N]) -> Result<Attempt<N>, HeapError> {
     let memory: &dyn Memory = core;
     let (layout, isolates) = (&anatomy.layout, &anatomy.isolates);
-    let pages = anatomy.pages.open(memory);
+    let (pages, moving) = (anatomy.pages.open(memory), anatomy.pages.is_awake());
     let maps = Maps::default();
-    let walker = Walker { pages: &pages, layout, maps: &maps, unit: FreeUnit::Bytes };
-    let free_unit = walker.calibrate();
-    let objects = Objects::walk(&Walker { unit: free_unit.0, ..walker });
+    let walker = Walker { pages: &pages, layout, maps: &maps, unit: FreeUnit::Bytes, moving };
+    let free = walker.calibrate();
+    let objects = Objects::walk(&Walker { unit: free.0, ..walker });
     if objects.len() > MOST_OBJECTS {
         return Err(HeapError::TooLarge { objects: objects.len() as u64 });
     }
     let heap = HeapView { pages: &pages, layout, maps: &maps, objects: &objects };
     let roots = Sources { heap, memory, isolates, threads: &core.notes.threads, names: &anatomy.root_names }.find();
     let liveness = Liveness::of(heap, &roots);
+    if liveness.lost.moving > 0 && !moving {
+        return Ok(Attempt::Moving(free.0));
+    }
     let strings = Strings { heap, memory };
-    let side = NodeSide::of(memory, &anatomy, core.binary());
+    let side = NodeSide::of(memory, anatomy, core.binary());
     let natives = natives(side.with(heap));
     let mut problems = Problems::default();
     let graphs = scopes.map(|scope| {
@@ -116,24 +143,24 @@ pub fn read_anatomy<const N: usize>(
         problems.append(met);
         graph
     });
-    if let Some(missing) = core.missing() {
-        let what = format!("{} bytes that the core should hold are missing, from address {:#x} on", missing.bytes, missing.first);
-        problems.add(ProblemKind::Truncated, None, what);
-    }
-    let basis = Basis {
+    Ok(Attempt::Read(Box::new((graphs, problems, basis(anatomy, heap, free, liveness.lost), liveness.sums))))
+}
+
+fn basis(anatomy: &Anatomy, heap: HeapView<'_, '_>, free: (FreeUnit, u32, u32), lost: Lost) -> Basis {
+    let layout = &anatomy.layout;
+    Basis {
         v8: anatomy.versions.v8.clone().unwrap_or_default(),
         is_known: layout.is_known,
         contradictions: layout.types.contradictions.clone(),
         unknown: unknown_types(heap),
         told: layout.from_symbols(),
-        pages: pages.all().len(),
-        isolates: isolates.len(),
-        free: free_unit,
-        walk: objects.stats,
-    };
-    basis.doubts().into_iter().for_each(|doubt| problems.add(ProblemKind::DoubtfulLayout, None, doubt));
-    let found = Found { basis, sums: liveness.sums, anatomy };
-    Ok((graphs, problems, found))
+        pages: heap.pages.all().len(),
+        isolates: anatomy.isolates.len(),
+        free,
+        walk: heap.objects.stats,
+        moved: anatomy.pages.is_awake().then(|| heap.objects.moved().len() as u64),
+        lost,
+    }
 }
 
 /// Counts the objects of each type that is not certain, in the order of the types.

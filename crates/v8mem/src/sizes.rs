@@ -62,6 +62,8 @@ pub fn size_of(page: &Page<'_>, layout: &V8Layout, unit: FreeUnit, map: &Map, ad
         Kind::BytecodeArray => array(at.bytecode_start, 1),
         Kind::FeedbackVector => half(WORD).map(|slots| at.feedback_slots + WORD * slots),
         Kind::FeedbackMetadata => half(WORD).map(|slots| 16 + 4 * slots.div_ceil(6) + closure_parameters(layout, half(WORD + 4))),
+        // V8 11 has an object of one word, WasmNull, of which later versions make a page.
+        Kind::Struct => return Size::OneOf([WORD; 4]),
         Kind::PreparseData => half(WORD).and_then(|data| Some((16 + data).next_multiple_of(8) + 8 * half(WORD + 4)?)),
         _ => None,
     };

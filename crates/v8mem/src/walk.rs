@@ -26,6 +26,8 @@ pub struct WalkStats {
     pub skipped_bytes: u64,
     /// Bytes of pages that were left out: the idle half of the young generation.
     pub idle_bytes: u64,
+    /// Bytes of objects that have a copy elsewhere, where a collection was moving objects.
+    pub moved_bytes: u64,
     /// Bytes of machine code that were left out.
     pub code_bytes: u64,
 }
@@ -52,13 +54,32 @@ pub struct Walker<'a, 'm> {
     pub maps: &'a Maps,
     /// The unit of free memory.
     pub unit: FreeUnit,
+    /// Whether objects may have been moved: the address of the copy stands in place of the map.
+    pub moving: bool,
+}
+
+/// What begins at an address.
+enum Step {
+    /// An object.
+    Object(Met, Map),
+    /// So much free memory.
+    Free(u64),
+    /// What was an object, before it was moved.
+    Moved {
+        /// Where its copy is.
+        to: u64,
+        /// How many bytes it takes.
+        size: u64,
+    },
+    /// Nothing that is known, up to that address.
+    Nothing(u64),
 }
 
 impl Walker<'_, '_> {
-    /// Walks over one page.
-    pub fn page(&self, page: &Page<'_>, stats: &mut WalkStats, each: &mut impl FnMut(Met, &Map)) {
+    /// Walks over one page. Calls `each` for every object, and `moved` for what was one before it was moved, with the copy's address.
+    pub fn page(&self, page: &Page<'_>, stats: &mut WalkStats, each: &mut impl FnMut(Met, &Map), moved: &mut impl FnMut(u64, u64)) {
         let area = page.area_end - page.area_start;
-        if page.is_from_space() {
+        if page.idle {
             stats.idle_bytes += area;
             return;
         }
@@ -68,27 +89,50 @@ impl Walker<'_, '_> {
         }
         let mut addr = page.area_start;
         while addr + 8 <= page.area_end {
-            let found = page.word(addr).and_then(|word| self.maps.of_word(self.pages, self.layout, word));
-            let Some(ix) = found else {
-                let next = self.next_object(page, addr + 8);
-                Self::skip(page, addr, next, stats);
-                addr = next;
-                continue;
+            addr += match self.step(page, addr, stats) {
+                Step::Object(met, map) => {
+                    stats.objects += 1;
+                    stats.object_bytes += met.size;
+                    each(met, &map);
+                    met.size
+                }
+                Step::Free(size) => {
+                    stats.free_bytes += size;
+                    size
+                }
+                Step::Moved { to, size } => {
+                    stats.moved_bytes += size;
+                    moved(addr, to);
+                    size
+                }
+                Step::Nothing(next) => {
+                    Self::skip(page, addr, next, stats);
+                    next - addr
+                }
             };
-            let map = self.maps.get(ix);
-            let size = self.size(page, &map, addr).unwrap_or_else(|| {
-                stats.resyncs += 1;
-                self.next_object(page, addr + 16) - addr
-            });
-            if map.kind.is_free() {
-                stats.free_bytes += size;
-            } else {
-                stats.objects += 1;
-                stats.object_bytes += size;
-                each(Met { addr, size, map: ix }, &map);
-            }
-            addr += size;
         }
+    }
+
+    /// Finds out what begins at an address.
+    fn step(&self, page: &Page<'_>, addr: u64, stats: &mut WalkStats) -> Step {
+        let word = page.word(addr).unwrap_or(0);
+        let Some(ix) = self.maps.of_word(self.pages, self.layout, word) else {
+            let moved = self.copy(word).map(|(to, size)| Step::Moved { to, size: size.min(page.area_end - addr) });
+            return moved.unwrap_or_else(|| Step::Nothing(self.next_object(page, addr + 8)));
+        };
+        let map = self.maps.get(ix);
+        let size = self.size(page, &map, addr).unwrap_or_else(|| {
+            stats.resyncs += 1;
+            self.next_object(page, addr + 16) - addr
+        });
+        if map.kind.is_free() { Step::Free(size) } else { Step::Object(Met { addr, size, map: ix }, map) }
+    }
+
+    /// Returns where the copy of an object is in whose first word that stands, and its size.
+    fn copy(&self, word: u64) -> Option<(u64, u64)> {
+        let page = self.pages.page(word).filter(|_| self.moving && word.is_multiple_of(8))?;
+        let map = self.maps.of_word(self.pages, self.layout, page.word(word)?).map(|ix| self.maps.get(ix))?;
+        Some((word, self.size(page, &map, word)?))
     }
 
     /// Returns an object's size, when it is plausible: it ends in the page, before another object or at the end.
@@ -104,8 +148,8 @@ impl Walker<'_, '_> {
     }
 
     fn starts_object(&self, page: &Page<'_>, addr: u64) -> bool {
-        let word = page.word(addr);
-        addr == page.area_end || word.is_some_and(|word| self.maps.of_word(self.pages, self.layout, word).is_some())
+        let begins = |word| self.maps.of_word(self.pages, self.layout, word).is_some() || self.copy(word).is_some();
+        addr == page.area_end || page.word(addr).is_some_and(begins)
     }
 
     /// Returns where the next object begins, or the end of the page.

@@ -15,7 +15,7 @@ use v8mem::node_side::{Environment, HandleWrap, Hold, NodeSide, NodeView, ReqWra
 use v8mem::read::read_core;
 use v8mem::{Anatomy, CoreFile, Memory};
 
-use super::{gcore, wait};
+use super::dump::{gcore, wait};
 use crate::workspace::Workspace;
 
 /// Makes a core of the program, compares it with what the program wrote, and removes it.

@@ -8,7 +8,7 @@ use v8mem::maps::smi;
 use v8mem::stack::{JsFrame, Stack, Sure, stacks};
 use v8mem::{Anatomy, CoreFile};
 
-use super::How;
+use super::dump::How;
 
 /// The program, for the lines on which its functions stand.
 const PROGRAM: &str = include_str!("../../../tests/cores/known-heap.js");
@@ -28,21 +28,37 @@ pub(super) fn check(core: &CoreFile, anatomy: &Anatomy, how: How) -> Result<()> 
     ensure!(main.native().any(|name| name == "uv_run"), "the main thread is not in its loop: {main:#x?}");
     let command = command_line(core, &stacks).words;
     let is_whole = command.get(1).is_some_and(|word| word == "--expose-gc") && command.last().is_some_and(|word| word == "1000");
-    ensure!(command.len() == 5 && is_whole, "the command line is {command:?}");
+    ensure!(command.len() == 6 && is_whole, "the command line is {command:?}");
     let death = death(core, &stacks);
     // A stripped program does not name the function that ends it.
     let is_stripped = core.binary().is_some_and(|binary| binary.path().ends_with("node-stripped"));
     let expected = match how {
-        How::Abort if is_stripped => (Cause::Signal, Some(6)),
-        How::Abort => (Cause::Abort, Some(6)),
+        How::Abort if is_stripped => (Cause::Signal, Some(ABORTED)),
+        How::Abort => (Cause::Abort, Some(ABORTED)),
         How::Gcore => (Cause::Alive, None),
+        How::Throw => (Cause::UncaughtException, Some(TRAPPED)),
+        _ => (Cause::Signal, Some(ABORTED)),
     };
     ensure!((death.cause, death.signal.map(|signal| signal.number)) == expected, "died of {death:?}");
-    if how == How::Abort {
-        return aborting(main);
+    let running: Vec<&str> = main.javascript().map(|frame| frame.name.as_str()).collect();
+    match how {
+        How::Gcore => ensure!(running.is_empty(), "an idle process runs {main:#x?}"),
+        How::Abort => aborting(main)?,
+        How::Throw => ensure!(is_within(&["reviver", "throwB", "throwA"], &running), "who throws? {running:?}"),
+        How::Spin => ensure!(is_within(&["spinOuter"], &running), "who computes? {running:?}"),
+        How::Churn | How::Minor | How::Major => ensure!(is_within(&["listOnTimeout"], &running), "who makes garbage? {running:?}"),
     }
-    ensure!(main.javascript().next().is_none(), "an idle process runs {main:#x?}");
     Ok(())
+}
+
+/// Signals by their numbers.
+const ABORTED: i32 = 6;
+const TRAPPED: i32 = 5;
+
+/// Says whether functions are on a stack in this order, the innermost first, perhaps with others between them.
+fn is_within(functions: &[&str], stack: &[&str]) -> bool {
+    let mut left = stack.iter();
+    functions.iter().all(|function| left.any(|name| name == function))
 }
 
 fn aborting(main: &Stack) -> Result<()> {

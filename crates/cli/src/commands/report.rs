@@ -114,7 +114,7 @@ fn single(path: &Path, judge: &Judge, session: &Session) -> Result<Answer, Comma
 /// Starts a report: what the memory is made of, and of a core, how much of it is alive.
 fn about_memory(file: &Opened, session: &Session) -> Answer {
     let answer = file.answer(session).headed();
-    let answer = file.core.iter().fold(answer, |answer, kept| answer.section(process::section(&kept.core, &kept.anatomy, &kept.walk)));
+    let answer = file.core.iter().fold(answer, |answer, kept| answer.section(process::section(&kept.core, &kept.anatomy, &kept.basis)));
     let answer = answer.section(memory::section(&file.analysis));
     file.unreached.iter().fold(answer, |answer, unreached| answer.section(core::liveness(&unreached.sums)))
 }

@@ -1,0 +1,117 @@
+//! How a core comes about: the program is started, comes to the moment that is wanted, and is dumped there.
+
+use anyhow::{Context, Result, bail, ensure};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::Subject;
+use crate::workspace::{Workspace, run};
+
+/// How a core comes about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    /// `gcore` of the process while it waits.
+    Gcore,
+    /// `process.abort()`, and the kernel writes it.
+    Abort,
+    /// An exception that nobody catches.
+    Throw,
+    /// Killed from outside in a loop that allocates nothing.
+    Spin,
+    /// Killed from outside while it makes garbage.
+    Churn,
+    /// Killed from outside, again and again until that was inside a collection of the young generation.
+    Minor,
+    /// Killed from outside, again and again until that was inside a full collection.
+    Major,
+}
+
+/// All of them.
+pub(super) const ALL: [How; 7] = [How::Gcore, How::Abort, How::Throw, How::Spin, How::Churn, How::Minor, How::Major];
+
+impl How {
+    /// What the program is told to do after its snapshot.
+    fn mode(self) -> &'static str {
+        match self {
+            Self::Gcore => "",
+            Self::Abort => "abort",
+            Self::Throw => "throw",
+            Self::Spin => "spin",
+            Self::Churn => "churn",
+            Self::Minor => "minor",
+            Self::Major => "major",
+        }
+    }
+
+    /// Says whether it must be killed.
+    pub(super) fn is_killed(self) -> bool {
+        matches!(self, Self::Spin | Self::Churn | Self::Minor | Self::Major)
+    }
+
+    /// Says whether it makes garbage all the time.
+    pub(super) fn is_busy(self) -> bool {
+        matches!(self, Self::Churn | Self::Minor | Self::Major)
+    }
+}
+
+/// Longer than this no program takes.
+const LIMIT: Duration = Duration::from_secs(120);
+/// How long a program is in its loop before it is killed.
+const A_WHILE: Duration = Duration::from_millis(300);
+
+/// Makes a core in a folder that is empty.
+pub(super) fn dump(workspace: &Workspace, subject: &Subject, folder: &Path) -> Result<PathBuf> {
+    let mut command = Command::new("sh");
+    // The shell lifts the limit on core files for the program alone.
+    command.args(["-c", "ulimit -c unlimited && exec \"$0\" \"$@\""]).arg(&subject.node);
+    command.args(["--expose-gc", "--abort-on-uncaught-exception"]);
+    command.arg(workspace.root.join("tests/cores/known-heap.js")).args([folder, Path::new("1000")]).current_dir(folder);
+    command.env("WORKERS", "0").env("MODE", subject.how.mode());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().context("cannot start the program")?;
+    let made = match subject.how {
+        How::Gcore => gcore(&child, folder),
+        how if how.is_killed() => killed(&mut child, folder),
+        _ => kernel(&mut child, folder),
+    };
+    let _ = child.kill();
+    child.wait()?;
+    made
+}
+
+/// Dumps a process that says that it is ready.
+pub(super) fn gcore(child: &Child, folder: &Path) -> Result<PathBuf> {
+    wait(|| folder.join("ready").exists())?;
+    let pid = child.id().to_string();
+    run(Command::new("gcore").arg("-o").arg(folder.join("core")).arg(&pid).stdout(Stdio::null()).stderr(Stdio::null()))?;
+    Ok(folder.join(format!("core.{pid}")))
+}
+
+fn killed(child: &mut Child, folder: &Path) -> Result<PathBuf> {
+    wait(|| folder.join("ready").exists())?;
+    std::thread::sleep(A_WHILE);
+    run(Command::new("kill").args(["-ABRT", &child.id().to_string()]))?;
+    kernel(child, folder)
+}
+
+fn kernel(child: &mut Child, folder: &Path) -> Result<PathBuf> {
+    let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern")?;
+    if pattern.starts_with('|') || pattern.starts_with('/') {
+        bail!("this machine sends cores elsewhere (core_pattern {}): sysctl -w kernel.core_pattern=core", pattern.trim());
+    }
+    wait(|| child.try_wait().is_ok_and(|status| status.is_some()))?;
+    let is_core = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("core"));
+    fs::read_dir(folder)?.flatten().map(|entry| entry.path()).find(is_core).context("the kernel wrote no core")
+}
+
+/// Waits, a limited time.
+pub(super) fn wait(mut done: impl FnMut() -> bool) -> Result<()> {
+    let started = Instant::now();
+    while !done() {
+        ensure!(started.elapsed() < LIMIT, "the program was not ready after {} s", LIMIT.as_secs());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
