@@ -4,7 +4,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::column::{Column, WideColumn};
+use crate::column::Column;
 use crate::graph::{Columns, Detachedness, Extras, HeapGraph, MAX_NODES, NodeId, NodeIx, TARGET_BITS};
 use crate::interner::Interner;
 use crate::kinds::{EdgeKind, NodeKind};
@@ -135,7 +135,7 @@ impl GraphBuilder {
         let columns = Columns {
             kinds: self.kinds.into(),
             names: self.names.into(),
-            ids: self.ids.into_iter().collect::<WideColumn>(),
+            ids: self.ids.into_iter().collect(),
             self_sizes: self.sizes.into_iter().collect(),
             first_edges: first_edges.into(),
             edges: words.into(),

@@ -174,15 +174,37 @@ pub(crate) fn narrow<N: Narrow>(value: u64) -> N {
 
 impl<N: Narrow> FromIterator<u64> for WideColumn<N> {
     fn from_iter<I: IntoIterator<Item = u64>>(values: I) -> Self {
-        let mut wide = Vec::new();
-        let values = values.into_iter().enumerate().map(|(at, value)| {
-            let small = narrow(value);
-            if small == N::WIDE {
-                wide.push((at as u32, value));
-            }
-            small
-        });
-        let narrow: Vec<N> = values.collect();
-        Self { narrow: narrow.into(), wide }
+        let mut widening = Widening::default();
+        values.into_iter().for_each(|value| widening.push(value));
+        widening.finish()
+    }
+}
+
+/// The values of a `WideColumn` as they come.
+pub(crate) struct Widening<N: Narrow> {
+    narrow: Vec<N>,
+    wide: Vec<(u32, u64)>,
+}
+
+impl<N: Narrow> Default for Widening<N> {
+    fn default() -> Self {
+        Self { narrow: Vec::new(), wide: Vec::new() }
+    }
+}
+
+impl<N: Narrow> Widening<N> {
+    /// Adds a value.
+    #[inline]
+    pub(crate) fn push(&mut self, value: u64) {
+        let small = narrow(value);
+        if small == N::WIDE {
+            self.wide.push((self.narrow.len() as u32, value));
+        }
+        self.narrow.push(small);
+    }
+
+    /// Returns all values.
+    pub(crate) fn finish(self) -> WideColumn<N> {
+        WideColumn { narrow: self.narrow.into(), wide: self.wide }
     }
 }

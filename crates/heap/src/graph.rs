@@ -13,6 +13,7 @@ use crate::allocations::Allocations;
 use crate::column::{Column, WideColumn};
 use crate::facts::EdgeFacts;
 use crate::held::{Held, Holder};
+use crate::ids::Ids;
 use crate::kinds::{EdgeKind, NodeKind};
 use crate::source::{Location, Locations};
 use crate::strings::{StrIx, StringTable};
@@ -109,7 +110,7 @@ pub(crate) struct Columns {
     /// Node kind in the low 6 bits, detachedness in the high 2.
     pub(crate) kinds: Column<u8>,
     pub(crate) names: Column<u32>,
-    pub(crate) ids: WideColumn,
+    pub(crate) ids: Ids,
     pub(crate) self_sizes: SizeColumn,
     /// Position of each node's first edge, and one more for the end of the last.
     pub(crate) first_edges: Column<u32>,

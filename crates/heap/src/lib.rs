@@ -40,6 +40,7 @@ pub mod filters;
 pub mod graph;
 pub mod growth;
 pub mod held;
+mod ids;
 pub mod index;
 pub mod inspectors;
 mod interner;

@@ -2,12 +2,13 @@
 //!
 //! Costs one column entry per node and per edge and no more. A source that does not know targets beforehand uses `GraphBuilder`.
 
-use crate::column::{Column, WideColumn};
+use crate::column::{Column, Widening};
 use crate::graph::{Columns, Detachedness, Extras, HeapGraph, MAX_NODES, NodeId, NodeIx, TARGET_BITS};
+use crate::ids::IdsBuilder;
 use crate::interner::Interner;
 use crate::kinds::{EdgeKind, NodeKind};
 use crate::problems::{ProblemKind, Problems};
-use crate::source::Location;
+use crate::source::{Location, LocationsBuilder};
 use crate::strings::StrIx;
 
 /// Collects rows. The first node is the root.
@@ -15,13 +16,13 @@ use crate::strings::StrIx;
 pub struct Rows {
     kinds: Vec<u8>,
     names: Vec<u32>,
-    ids: Vec<u64>,
-    sizes: Vec<u64>,
+    ids: IdsBuilder,
+    sizes: Widening<u16>,
     first_edges: Vec<u32>,
     edges: Vec<u32>,
     edge_names: Vec<u32>,
     strings: Interner,
-    locations: Vec<Location>,
+    locations: LocationsBuilder,
     dropped: u64,
 }
 
@@ -35,6 +36,11 @@ impl Rows {
     /// Keeps a text, and returns where: for names of nodes and edges.
     pub fn text(&mut self, text: &str) -> StrIx {
         self.strings.text(text)
+    }
+
+    /// Keeps a text of Latin-1 characters.
+    pub fn latin1(&mut self, bytes: &[u8]) -> StrIx {
+        self.strings.latin1(bytes)
     }
 
     /// Keeps a text of UTF-16 units, which may hold lone surrogates.
@@ -123,12 +129,12 @@ impl Rows {
         let columns = Columns {
             kinds: self.kinds.into(),
             names: self.names.into(),
-            ids: self.ids.into_iter().collect::<WideColumn>(),
-            self_sizes: self.sizes.into_iter().collect(),
+            ids: self.ids.finish(),
+            self_sizes: self.sizes.finish(),
             first_edges: self.first_edges.into(),
             edges: self.edges.into(),
         };
-        let extras = Extras { locations: self.locations.into_iter().collect(), ..Extras::default() };
+        let extras = Extras { locations: self.locations.finish(), ..Extras::default() };
         (HeapGraph::from_columns(columns, NodeIx(0), self.strings.finish(), Ok(Column::from(self.edge_names)), extras), problems)
     }
 }

@@ -51,7 +51,7 @@ impl Anatomy {
     /// As `find`.
     pub fn find_with(core: &CoreFile, tables: Tables) -> Result<Self, HeapError> {
         let memory: &dyn Memory = core;
-        let versions = Versions::find(memory);
+        let versions = Versions::find_confirmed(memory, |text| core.binary().is_some_and(|binary| binary.mentions(text)));
         let version = versions.v8_version().ok_or(HeapError::NoVersion)?;
         let constants = core.binary().map(|binary| Constants::read(binary, memory)).unwrap_or_default();
         let names = core.binary().map(|binary| RootNames::read(memory, binary)).unwrap_or_default();

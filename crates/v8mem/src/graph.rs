@@ -9,6 +9,8 @@ mod emitter;
 mod internals;
 mod objects;
 mod places;
+mod recipes;
+mod survey;
 mod tags;
 mod words;
 
@@ -16,9 +18,11 @@ use heap::bitset::{Bitset, RankedBits};
 use heap::{EdgeKind, HeapGraph, NodeId, NodeIx, NodeKind, Problems};
 
 pub use base_objects::{Native, natives};
+pub use survey::Survey;
 
 use crate::liveness::{Liveness, tops};
 use crate::names::Names;
+use crate::pages::PAGE_BITS;
 use crate::roots::{Group, Root};
 use crate::text::Strings;
 use crate::view::HeapView;
@@ -57,6 +61,8 @@ pub struct Parts<'a, 'm> {
     pub roots: &'a [Root],
     /// What is alive and what is not.
     pub liveness: &'a Liveness,
+    /// What was seen of all objects.
+    pub survey: &'a Survey,
     /// Node's objects of C++.
     pub natives: &'a [Native],
 }
@@ -75,7 +81,13 @@ pub fn graph(parts: Parts<'_, '_>, scope: Scope) -> (HeapGraph, Problems) {
     emitter.prepare();
     emitter.base_objects(parts.natives);
     roots(&parts, scope, &groups, &mut emitter);
+    let mut page = 0;
     for (object, addr) in parts.heap.objects.iter().filter(|&(object, _)| chosen.get(object.0)) {
+        if addr >> PAGE_BITS != page {
+            // Objects come by address, and few look far: what lies behind need not stay in memory.
+            parts.heap.pages.forget(parts.strings.memory, page << PAGE_BITS);
+            page = addr >> PAGE_BITS;
+        }
         emitter.object(object, addr);
     }
     emitter.natives();

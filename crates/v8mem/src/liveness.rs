@@ -2,7 +2,7 @@
 
 use heap::bitset::Bitset;
 
-use crate::marking::{Follow, Lost, Marker, references};
+use crate::marking::{Lost, Marker, references};
 use crate::objects::ObjIx;
 use crate::roots::{Group, Root};
 use crate::view::HeapView;
@@ -46,17 +46,14 @@ impl Liveness {
     /// Finds out. O(bytes of objects).
     #[must_use]
     pub fn of(heap: HeapView<'_, '_>, roots: &[Root]) -> Self {
-        let mut marker = Marker::new(heap, Follow::Strong);
+        let mut marker = Marker::new(heap);
         // A stack may hold what was left there: only what all other roots lead to tells whether references are lost.
         let (stacks, exact): (Vec<&Root>, Vec<&Root>) =
             roots.iter().filter(|root| root.strong).partition(|root| matches!(root.group, Group::Stack(_)));
         exact.into_iter().for_each(|root| marker.mark(root.object));
         let lost = marker.lost();
         stacks.into_iter().for_each(|root| marker.mark(root.object));
-        let alive = marker.finish();
-        let mut marker = Marker::new(heap, Follow::Any);
-        roots.iter().for_each(|root| marker.mark(root.object));
-        let reached = marker.finish();
+        let (alive, reached) = marker.finish(roots.iter().map(|root| root.object));
         let empty = || Bitset::new(heap.objects.len());
         let mut found = Self { alive, weakly: empty(), garbage: empty(), sums: Sums::default(), lost };
         for (object, addr) in heap.objects.iter() {
@@ -85,7 +82,7 @@ pub fn tops(heap: HeapView<'_, '_>, set: &Bitset) -> Vec<ObjIx> {
     let members = || (0..heap.objects.len() as u32).filter(|&nth| set.get(nth)).map(ObjIx);
     let mut referred = Bitset::new(heap.objects.len());
     for from in members() {
-        references(heap, from, Follow::Strong, &mut |to| {
+        references(heap, from, &mut |to| {
             if to != from {
                 referred.set(to.0);
             }
@@ -100,7 +97,7 @@ pub fn tops(heap: HeapView<'_, '_>, set: &Bitset) -> Vec<ObjIx> {
             stack.push(top);
         }
         while let Some(object) = stack.pop() {
-            references(heap, object, Follow::Strong, &mut |to| {
+            references(heap, object, &mut |to| {
                 if set.get(to.0) && seen.insert(to.0) {
                     stack.push(to);
                 }

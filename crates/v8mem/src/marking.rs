@@ -8,20 +8,11 @@ use heap::bitset::Bitset;
 use rustc_hash::FxHashMap;
 
 use crate::kind::Kind;
-use crate::maps::strong;
+use crate::maps::{pointer, strong};
 use crate::moved::is_moving;
 use crate::objects::ObjIx;
 use crate::version::V8Version;
 use crate::view::HeapView;
-
-/// Which references count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Follow {
-    /// Those that keep their target alive.
-    Strong,
-    /// All.
-    Any,
-}
 
 /// Strong references of objects that are alive which lead into a page, but to no object. Into machine code, which is not walked, they do not count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,40 +26,45 @@ pub struct Lost {
 /// Marks what is alive.
 pub struct Marker<'a, 'm> {
     heap: HeapView<'a, 'm>,
-    follow: Follow,
     alive: Bitset,
-    stack: Vec<ObjIx>,
+    /// What is marked and not looked at yet.
+    stack: Vec<(ObjIx, u64)>,
+    /// Values of ephemerons whose keys are not alive so far.
+    waiting: FxHashMap<ObjIx, Vec<u64>>,
+    /// Words that lead weakly to something, of what is alive.
+    weak: Vec<u64>,
     /// Strong references to no object.
     lost: Lost,
-    /// Values of ephemerons whose keys are not alive so far.
-    waiting: FxHashMap<ObjIx, Vec<ObjIx>>,
+}
+
+/// So many objects are fetched at once: one waits for memory while the others arrive.
+const BATCH: usize = 16;
+
+/// An object that is looked at.
+#[derive(Clone, Copy)]
+struct Subject {
+    object: ObjIx,
+    addr: u64,
+    map_word: u64,
+    kind: Kind,
+    instance_type: u16,
+    size: u64,
 }
 
 impl<'a, 'm> Marker<'a, 'm> {
     /// Starts with nothing alive.
     #[must_use]
-    pub fn new(heap: HeapView<'a, 'm>, follow: Follow) -> Self {
-        Self {
-            heap,
-            follow,
-            alive: Bitset::new(heap.objects.len()),
-            stack: Vec::new(),
-            lost: Lost::default(),
-            waiting: FxHashMap::default(),
-        }
+    pub fn new(heap: HeapView<'a, 'm>) -> Self {
+        let alive = Bitset::new(heap.objects.len());
+        Self { heap, alive, stack: Vec::new(), waiting: FxHashMap::default(), weak: Vec::new(), lost: Lost::default() }
     }
 
     /// Marks an object and all that it keeps alive. O(what it reaches).
     pub fn mark(&mut self, object: ObjIx) {
-        self.push(object);
-        while let Some(object) = self.stack.pop() {
-            self.visit(object);
-            if !self.waiting.is_empty()
-                && let Some(values) = self.waiting.remove(&object)
-            {
-                values.into_iter().for_each(|value| self.push(value));
-            }
+        if self.alive.insert(object.0) {
+            self.stack.push((object, self.heap.objects.addr(object)));
         }
+        self.drain(Self::visit);
     }
 
     /// Returns how many references led to no object so far.
@@ -77,26 +73,39 @@ impl<'a, 'm> Marker<'a, 'm> {
         self.lost
     }
 
-    /// Returns what is alive.
+    /// Returns what is alive, and what can be reached from it and from `roots` when weak references count too.
     #[must_use]
-    pub fn finish(self) -> Bitset {
-        self.alive
+    pub fn finish(mut self, roots: impl Iterator<Item = ObjIx>) -> (Bitset, Bitset) {
+        let alive = self.alive.clone();
+        std::mem::take(&mut self.weak).into_iter().for_each(|word| self.push(word));
+        for object in roots {
+            if self.alive.insert(object.0) {
+                self.stack.push((object, self.heap.objects.addr(object)));
+            }
+        }
+        self.drain(Self::visit_all);
+        (alive, self.alive)
     }
 
-    fn push(&mut self, object: ObjIx) {
-        if self.alive.insert(object.0) {
-            self.stack.push(object);
+    fn drain(&mut self, visit: impl Fn(&mut Self, Subject)) {
+        while !self.stack.is_empty() {
+            let from = self.stack.len().saturating_sub(BATCH);
+            let mut batch = [None; BATCH];
+            for (slot, (object, addr)) in batch.iter_mut().zip(self.stack.drain(from..)) {
+                *slot = subject(self.heap, object, addr);
+            }
+            batch.into_iter().flatten().for_each(|subject| visit(self, subject));
         }
     }
 
-    fn visit(&mut self, object: ObjIx) {
-        let heap = self.heap;
-        words(heap, object, self.follow, &mut |word| match heap.object(word) {
-            Some(to) => self.push(to),
+    /// Marks what a word leads to.
+    #[inline]
+    fn push(&mut self, word: u64) {
+        let Some(addr) = pointer(word) else { return };
+        match self.heap.objects.find(self.heap.pages, addr) {
+            Some((object, addr)) if self.alive.insert(object.0) => self.stack.push((object, addr)),
+            Some(_) => {}
             None => self.lose(word),
-        });
-        if self.follow == Follow::Strong && heap.maps.get(heap.objects.map(object)).kind == Kind::EphemeronTable {
-            self.ephemerons(heap.objects.addr(object));
         }
     }
 
@@ -112,12 +121,39 @@ impl<'a, 'm> Marker<'a, 'm> {
         }
     }
 
+    fn visit(&mut self, subject: Subject) {
+        let heap = self.heap;
+        self.push(subject.map_word);
+        if subject.kind == Kind::EphemeronTable {
+            self.weak.extend(subject.words(heap).map(|(_, word)| word).filter(|word| word & 1 == 1));
+            self.ephemerons(subject.addr);
+        } else {
+            let weak = weak_fields(heap, subject.kind, subject.size);
+            for (offset, word) in subject.words(heap) {
+                match word & 3 {
+                    1 if !weak.contains(&offset) => self.push(word),
+                    1 | 3 => self.weak.push(word),
+                    _ => {}
+                }
+            }
+        }
+        if !self.waiting.is_empty()
+            && let Some(values) = self.waiting.remove(&subject.object)
+        {
+            values.into_iter().for_each(|value| self.push(value));
+        }
+    }
+
+    fn visit_all(&mut self, subject: Subject) {
+        self.push(subject.map_word);
+        subject.words(self.heap).for_each(|(_, word)| self.push(word));
+    }
+
     /// Visits the table of a WeakMap or WeakSet.
     fn ephemerons(&mut self, table: u64) {
         for (_, key, value) in self.heap.ephemerons(table) {
             let key = strong(key).and_then(|key| self.heap.objects.at(self.heap.pages, key));
-            let value = strong(value).and_then(|value| self.heap.objects.at(self.heap.pages, value));
-            let (Some(key), Some(value)) = (key, value) else { continue };
+            let (Some(key), Some(_)) = (key, strong(value)) else { continue };
             if self.alive.get(key.0) {
                 self.push(value);
             } else {
@@ -127,26 +163,32 @@ impl<'a, 'm> Marker<'a, 'm> {
     }
 }
 
-/// Calls `each` for every object that an object refers to. Entries of ephemerons are no strong references: both halves must be known.
-pub fn references(heap: HeapView<'_, '_>, object: ObjIx, follow: Follow, each: &mut impl FnMut(ObjIx)) {
-    words(heap, object, follow, &mut |word| heap.object(word).into_iter().for_each(&mut *each));
+impl Subject {
+    /// Returns the words that may be references, each with its offset; the map is not among them.
+    #[inline]
+    fn words<'h>(&self, heap: HeapView<'h, '_>) -> impl Iterator<Item = (u64, u64)> + use<'h> {
+        let range = tagged_words(heap, self.kind, self.instance_type, self.size);
+        heap.pages.words(self.addr, range)
+    }
 }
 
-/// Calls `each` for every word of an object that is a reference.
-fn words(heap: HeapView<'_, '_>, object: ObjIx, follow: Follow, each: &mut impl FnMut(u64)) {
+fn subject(heap: HeapView<'_, '_>, object: ObjIx, addr: u64) -> Option<Subject> {
     let map = heap.maps.get(heap.objects.map(object));
-    let addr = heap.objects.addr(object);
-    let size = heap.objects.size(object);
-    let Some(page) = heap.pages.page(addr) else { return };
-    page.word(addr).into_iter().for_each(&mut *each);
-    let any = follow == Follow::Any;
-    if map.kind == Kind::EphemeronTable && !any {
+    let (map_word, size) = (heap.pages.word(addr)?, heap.objects.size(object));
+    Some(Subject { object, addr, map_word, kind: map.kind, instance_type: map.instance_type, size })
+}
+
+/// Calls `each` for every object that an object refers to strongly. Entries of ephemerons are no strong references: both halves must be known.
+pub fn references(heap: HeapView<'_, '_>, object: ObjIx, each: &mut impl FnMut(ObjIx)) {
+    let Some(subject) = subject(heap, object, heap.objects.addr(object)) else { return };
+    heap.object(subject.map_word).into_iter().for_each(&mut *each);
+    if subject.kind == Kind::EphemeronTable {
         return;
     }
-    let weak = if any { [0; 3] } else { weak_fields(heap, map.kind, size) };
-    for (offset, word) in page.words(addr, tagged_words(heap, map.kind, map.instance_type, size)) {
-        if (word & 3 == 1 || any && word & 3 == 3) && !weak.contains(&offset) {
-            each(word);
+    let weak = weak_fields(heap, subject.kind, subject.size);
+    for (offset, word) in subject.words(heap) {
+        if word & 3 == 1 && !weak.contains(&offset) {
+            heap.object(word).into_iter().for_each(&mut *each);
         }
     }
 }

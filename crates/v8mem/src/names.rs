@@ -97,8 +97,14 @@ impl<'a, 'm> Names<'a, 'm> {
     /// Returns an object's class.
     #[must_use]
     pub fn class(&self, object: u64, map: &Map) -> Class {
+        self.class_and_scope(object, map).0
+    }
+
+    /// Returns an object's class, and whether it is that of every object of the map.
+    #[must_use]
+    pub fn class_and_scope(&self, object: u64, map: &Map) -> (Class, bool) {
         if let Some(class) = self.by_map.borrow().get(&map.addr) {
-            return class.clone();
+            return (class.clone(), true);
         }
         let (class, of_map) = match self.by_constructor(map) {
             Some(class) => (class, true),
@@ -108,7 +114,7 @@ impl<'a, 'm> Names<'a, 'm> {
         if of_map {
             self.by_map.borrow_mut().insert(map.addr, class.clone());
         }
-        class
+        (class, of_map)
     }
 
     /// Returns the function that made the objects of a map.

@@ -1,9 +1,7 @@
 //! The table of all objects, by address: what lies at an address, and at which address an object lies.
 //!
-//! One bit for each word of the heap says where an object begins; counts along the way turn an address into a position in constant time.
-//! Costs 1/64 of the heap, and eight bytes per object for map and size.
-
-use heap::bitset::{Bitset, RankedBits};
+//! One bit for each word of the heap says where an object begins; counts beside the bits turn an address into a position in constant time.
+//! Costs 1/32 of the heap, and eight bytes per object for map and size.
 
 use crate::maps::{Map, MapIx};
 use crate::moved::Moved;
@@ -24,30 +22,38 @@ impl ObjIx {
 }
 
 /// Where objects begin in one page.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Starts {
     base: u64,
-    /// The first object of the page.
-    first: u32,
-    /// One bit a word.
-    bits: RankedBits,
+    /// The first of its cells, and how many it has: none behind the last object.
+    cells: (u32, u32),
 }
 
-impl Starts {
-    /// Returns the word of the page that an address is, if it lies behind the page's start.
-    fn word(&self, addr: u64) -> Option<u32> {
-        let distance = addr.checked_sub(self.base).filter(|distance| distance.is_multiple_of(8))?;
-        u32::try_from(distance / 8).ok()
-    }
+/// 64 words of the heap.
+#[derive(Clone, Copy, Debug)]
+struct Cell {
+    /// Where objects begin, one bit a word.
+    starts: u64,
+    /// The objects before them.
+    before: u32,
+}
 
-    fn exact(&self, addr: u64) -> Option<ObjIx> {
-        Some(ObjIx(self.first + self.bits.place(self.word(addr)?)? as u32))
-    }
+impl Cell {
+    const WORDS: u64 = 64;
 
-    /// Returns where the `nth` object of the page begins.
-    fn select(&self, nth: u32) -> u64 {
-        self.base + 8 * u64::from(self.bits.nth(nth as usize))
+    /// Returns the words at which objects begin.
+    fn words(self) -> impl Iterator<Item = u64> {
+        let next = |bits: &u64| Some(bits & (bits - 1)).filter(|&bits| bits != 0);
+        std::iter::successors(Some(self.starts).filter(|&bits| bits != 0), next).map(|bits| u64::from(bits.trailing_zeros()))
     }
+}
+
+/// What is known of an object besides its address.
+#[derive(Clone, Copy, Debug)]
+struct Object {
+    map: MapIx,
+    /// In words of eight bytes.
+    words: u32,
 }
 
 /// All objects.
@@ -55,9 +61,8 @@ impl Starts {
 pub struct Objects {
     /// In the order of `Pages::all`.
     pages: Vec<Starts>,
-    maps: Vec<MapIx>,
-    /// In words of eight bytes.
-    sizes: Vec<u32>,
+    cells: Vec<Cell>,
+    objects: Vec<Object>,
     /// Where objects went that a collection was moving.
     moved: Moved,
     /// What the walk met besides.
@@ -71,35 +76,49 @@ impl Objects {
         let mut objects = Self::default();
         let mut stats = WalkStats::default();
         for page in walker.pages.all() {
-            let first = objects.maps.len() as u32;
-            let mut bits = Bitset::new(((page.area_end - page.base) / 8) as usize);
-            let mut each = |met: Met, _: &Map| {
-                bits.set(((met.addr - page.base) / 8) as u32);
-                objects.maps.push(met.map);
-                objects.sizes.push((met.size / 8) as u32);
-            };
-            let mut moved = |from, to| {
-                objects.moved.insert(from, to);
-            };
-            walker.page(page, &mut stats, &mut each, &mut moved);
-            // A page with one large object needs no bits behind its first few words.
-            bits.trim();
-            objects.pages.push(Starts { base: page.base, first, bits: RankedBits::of(bits) });
+            objects.begin(page.base);
+            let mut moved = Moved::default();
+            walker.page(page, &mut stats, &mut |met, _: &Map| objects.add(met), &mut |from, to| {
+                moved.insert(from, to);
+            });
+            objects.moved.extend(moved);
         }
         objects.stats = stats;
         objects
     }
 
+    /// Begins a page: objects are added to the last one.
+    fn begin(&mut self, base: u64) {
+        self.pages.push(Starts { base, cells: (self.cells.len() as u32, 0) });
+    }
+
+    /// Adds an object, which lies behind all others of the page.
+    fn add(&mut self, met: Met) {
+        let Some(page) = self.pages.last_mut() else { return };
+        let word = (met.addr - page.base) / 8;
+        let cell = (word / Cell::WORDS) as u32;
+        let before = self.objects.len() as u32;
+        if cell >= page.cells.1 {
+            // A page with one large object has no cells behind its first few words.
+            page.cells.1 = cell + 1;
+            self.cells.resize((page.cells.0 + page.cells.1) as usize, Cell { starts: 0, before });
+        }
+        if let Some(cell) = self.cells.last_mut() {
+            cell.starts |= 1 << (word % Cell::WORDS);
+        }
+        self.objects.push(Object { map: met.map, words: (met.size / 8) as u32 });
+    }
+
     /// Returns how many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.maps.len()
+        self.objects.len()
     }
 
     /// Says whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.maps.is_empty()
+        self.objects.is_empty()
     }
 
     /// Returns where objects went that a collection was moving.
@@ -108,47 +127,69 @@ impl Objects {
         &self.moved
     }
 
-    /// Returns the object that begins at an address, or began there before it was moved.
+    /// Returns the object that begins at an address, or began there before it was moved. O(1).
     #[inline]
     #[must_use]
     pub fn at(&self, pages: &Pages<'_>, addr: u64) -> Option<ObjIx> {
-        let here = self.pages.get(pages.find_ix(addr)?)?.exact(addr);
-        if here.is_some() || self.moved.is_empty() {
-            return here;
-        }
-        let &copy = self.moved.get(&addr)?;
-        self.pages.get(pages.find_ix(copy)?)?.exact(copy)
+        Some(self.find(pages, addr)?.0)
     }
 
-    /// Returns where an object begins.
+    /// As `at`, with the address where the object is.
+    #[inline]
+    #[must_use]
+    pub fn find(&self, pages: &Pages<'_>, addr: u64) -> Option<(ObjIx, u64)> {
+        let here = self.in_page(self.pages.get(pages.find_ix(addr)?)?, addr);
+        if here.is_some() || self.moved.is_empty() {
+            return Some((here?, addr));
+        }
+        let &copy = self.moved.get(&addr)?;
+        Some((self.in_page(self.pages.get(pages.find_ix(copy)?)?, copy)?, copy))
+    }
+
+    #[inline]
+    fn in_page(&self, page: &Starts, addr: u64) -> Option<ObjIx> {
+        let distance = addr.checked_sub(page.base)?;
+        let (cell, bit) = (distance / 8 / Cell::WORDS, distance / 8 % Cell::WORDS);
+        if !distance.is_multiple_of(8) || cell >= u64::from(page.cells.1) {
+            return None;
+        }
+        let cell = self.cells.get(page.cells.0 as usize + cell as usize)?;
+        let below = cell.starts & ((1 << bit) - 1);
+        (cell.starts >> bit & 1 == 1).then(|| ObjIx(cell.before + below.count_ones()))
+    }
+
+    /// Returns where an object begins. O(log objects).
     #[must_use]
     pub fn addr(&self, object: ObjIx) -> u64 {
-        let page = self.pages.partition_point(|starts| starts.first <= object.0) - 1;
-        // Pages without an object share their first one with the next page.
-        let starts = &self.pages[page];
-        starts.select(object.0 - starts.first)
+        let found = self.cells.partition_point(|cell| cell.before <= object.0).saturating_sub(1);
+        let Some(cell) = self.cells.get(found) else { return 0 };
+        let page = self.pages.partition_point(|page| page.cells.0 as usize <= found).saturating_sub(1);
+        let page = &self.pages[page];
+        let word = cell.words().nth((object.0 - cell.before) as usize).unwrap_or(0);
+        page.base + 8 * ((found as u64 - u64::from(page.cells.0)) * Cell::WORDS + word)
     }
 
     /// Returns an object's size in bytes.
     #[inline]
     #[must_use]
     pub fn size(&self, object: ObjIx) -> u64 {
-        u64::from(self.sizes[object.at()]) * 8
+        u64::from(self.objects[object.at()].words) * 8
     }
 
     /// Returns an object's map.
     #[inline]
     #[must_use]
     pub fn map(&self, object: ObjIx) -> MapIx {
-        self.maps[object.at()]
+        self.objects[object.at()].map
     }
 
     /// Returns every object with its address, in order.
     pub fn iter(&self) -> impl Iterator<Item = (ObjIx, u64)> + '_ {
-        self.pages.iter().flat_map(|starts| {
-            let addresses = starts.bits.iter().map(|word| starts.base + 8 * u64::from(word));
-            (starts.first..).map(ObjIx).zip(addresses)
-        })
+        let cells = self.pages.iter().flat_map(|page| {
+            let cells = &self.cells[page.cells.0 as usize..][..page.cells.1 as usize];
+            (page.base..).step_by(8 * Cell::WORDS as usize).zip(cells)
+        });
+        cells.flat_map(|(base, cell)| (cell.before..).map(ObjIx).zip(cell.words().map(move |word| base + 8 * word)))
     }
 }
 
@@ -157,17 +198,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn starts_find_and_select() {
-        let addresses = [0x4_0100, 0x4_0108, 0x4_0300, 0x5_0000, 0x7_fff8];
-        let mut bits = Bitset::new(0x8000);
-        addresses.iter().for_each(|&addr| bits.set((addr as u32 - 0x4_0000) / 8));
-        let starts = Starts { base: 0x4_0000, first: 10, bits: RankedBits::of(bits) };
-        for (nth, &addr) in (0..).zip(&addresses) {
-            assert_eq!(starts.exact(addr), Some(ObjIx(10 + nth)));
-            assert_eq!(starts.exact(addr + 1), None);
-            assert_eq!(starts.select(nth), addr);
+    fn objects_are_found_by_address_and_address_by_object() {
+        let addresses = [0x4_0100, 0x4_0108, 0x4_0300, 0x5_0000, 0x7_fff8, 0x10_0040, 0x10_0048];
+        let mut objects = Objects::default();
+        for base in [0x4_0000, 0x8_0000, 0x10_0000, 0x20_0000] {
+            objects.begin(base);
+            let inside = addresses.iter().filter(|&addr| (base..base + 0x4_0000).contains(addr));
+            inside.for_each(|&addr| objects.add(Met { addr, size: addr % 128, map: MapIx(addr as u32) }));
         }
-        let nothing = [0, 0x3_fff8, 0x4_0000, 0x4_fff8, 0x8_0000, 0x4_0000 + (8 << 32), u64::MAX - 7];
-        assert_eq!(nothing.map(|addr| starts.exact(addr)), [None; 7]);
+        let at = |addr| objects.pages.iter().find_map(|page| objects.in_page(page, addr));
+        for (nth, &addr) in (0..).zip(&addresses) {
+            assert_eq!((at(addr), at(addr + 1)), (Some(ObjIx(nth)), None));
+            assert_eq!((objects.addr(ObjIx(nth)), objects.map(ObjIx(nth))), (addr, MapIx(addr as u32)));
+            assert_eq!(objects.size(ObjIx(nth)), addr % 128);
+        }
+        assert_eq!(objects.iter().map(|(_, addr)| addr).collect::<Vec<_>>(), addresses);
+        let nothing = [0, 0x3_fff8, 0x4_0000, 0x4_fff8, 0x8_0000, 0x10_0000, 0x20_0000, 0x4_0000 + (8 << 32), u64::MAX - 7];
+        assert_eq!(nothing.map(at), [None; 9]);
     }
 }

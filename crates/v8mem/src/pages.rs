@@ -3,6 +3,8 @@
 //! A page starts at a multiple of 256 KiB with a header that says how large it is and where its objects lie; where the header keeps that
 //! changed with V8 12 and again with 13. Every field is checked against the others before a page is believed.
 
+mod units;
+
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
@@ -13,6 +15,7 @@ use crate::memory::{Memory, MemoryRange};
 use crate::moved::{LostMaps, Moved, finished};
 use crate::space::Space;
 use crate::version::V8Version;
+use units::Units;
 
 /// The unit of pages: 2 to this power bytes.
 pub(crate) const PAGE_BITS: u32 = 18;
@@ -122,11 +125,9 @@ impl Page<'_> {
     }
 
     /// Returns the words from one address to another, each with its offset from the start of the object at `addr`.
-    pub fn words(&self, addr: u64, offsets: Range<u64>) -> impl Iterator<Item = (u64, u64)> + '_ {
+    pub fn words(&self, addr: u64, offsets: Range<u64>) -> impl Iterator<Item = (u64, u64)> + use<'_> {
         let len = offsets.end.saturating_sub(offsets.start) as usize;
-        let bytes = self.bytes(addr + offsets.start, len).unwrap_or_default();
-        let word = |word: &[u8]| word.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
-        (offsets.start..).step_by(8).zip(bytes.chunks_exact(8).map(word))
+        words(self.bytes(addr + offsets.start, len).unwrap_or_default(), offsets.start)
     }
 
     /// Returns a word.
@@ -138,11 +139,17 @@ impl Page<'_> {
     }
 }
 
+/// Returns the words of some bytes, with offsets from `first` on.
+fn words(bytes: &[u8], first: u64) -> impl Iterator<Item = (u64, u64)> + use<'_> {
+    let word = |word: &[u8]| word.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
+    (first..).step_by(8).zip(bytes.chunks_exact(8).map(word))
+}
+
 /// Where the pages of a process are: enough to read them again.
 #[derive(Clone, Debug)]
 pub struct PageTable {
     headers: Vec<PageHeader>,
-    units: Arc<FxHashMap<u64, u32>>,
+    units: Arc<Units>,
     awake: bool,
     /// The bytes of pages on which a collection was brought to its end, by the page's address.
     finished: Arc<FxHashMap<u64, Arc<[u8]>>>,
@@ -153,7 +160,7 @@ impl PageTable {
     /// Keeps the pages of which `keep` holds.
     pub fn retain(&mut self, keep: impl Fn(&PageHeader) -> bool) {
         self.headers.retain(keep);
-        self.units = units(self.headers.iter());
+        self.units = Arc::new(Units::of(self.headers.iter()));
     }
 
     /// Returns every page's header, by address.
@@ -165,7 +172,7 @@ impl PageTable {
     /// Returns the header of the page that an address lies in.
     #[must_use]
     pub fn header(&self, addr: u64) -> Option<&PageHeader> {
-        let header = self.headers.get(*self.units.get(&(addr >> PAGE_BITS))? as usize)?;
+        let header = self.headers.get(self.units.page(addr)?)?;
         (header.base..header.area_end).contains(&addr).then_some(header)
     }
 
@@ -203,7 +210,7 @@ impl PageTable {
 pub struct Pages<'m> {
     pages: Vec<Page<'m>>,
     /// Which page a unit of 256 KiB belongs to.
-    units: Arc<FxHashMap<u64, u32>>,
+    units: Arc<Units>,
     /// How headers are laid out.
     pub layout: HeaderLayout,
 }
@@ -241,13 +248,13 @@ impl<'m> Pages<'m> {
                 base = base.max(end);
             }
         }
-        Self { units: units(pages.iter().map(|page| &page.header)), pages, layout }
+        Self { units: Arc::new(Units::of(pages.iter().map(Deref::deref))), pages, layout }
     }
 
     /// Keeps the pages of which `keep` holds.
     pub fn retain(&mut self, keep: impl Fn(&Page<'_>) -> bool) {
         self.pages.retain(keep);
-        self.units = units(self.pages.iter().map(|page| &page.header));
+        self.units = Arc::new(Units::of(self.pages.iter().map(Deref::deref)));
     }
 
     /// Returns where the pages are.
@@ -262,6 +269,18 @@ impl<'m> Pages<'m> {
         }
     }
 
+    /// Says that the page of an address need not stay in memory: it is read again if somebody looks.
+    pub fn forget(&self, memory: &dyn Memory, addr: u64) {
+        if let Some(page) = self.page(addr) {
+            memory.forget(page.base, (page.area_end - page.base) as usize);
+        }
+    }
+
+    /// As `forget`, for all pages.
+    pub fn forget_all(&self, memory: &dyn Memory) {
+        self.pages.iter().for_each(|page| memory.forget(page.base, (page.area_end - page.base) as usize));
+    }
+
     /// Returns every page, by address.
     #[must_use]
     pub fn all(&self) -> &[Page<'m>] {
@@ -272,7 +291,7 @@ impl<'m> Pages<'m> {
     #[inline]
     #[must_use]
     pub fn find_ix(&self, addr: u64) -> Option<usize> {
-        self.units.get(&(addr >> PAGE_BITS)).map(|&ix| ix as usize)
+        self.units.page(addr)
     }
 
     /// Returns the page that an address lies in.
@@ -287,6 +306,14 @@ impl<'m> Pages<'m> {
     #[must_use]
     pub fn word(&self, addr: u64) -> Option<u64> {
         self.page(addr)?.word(addr)
+    }
+
+    /// Returns the words from one address to another of one page, each with its offset from the start of the object at `addr`.
+    #[inline]
+    pub fn words(&self, addr: u64, offsets: Range<u64>) -> impl Iterator<Item = (u64, u64)> + use<'_> {
+        let len = offsets.end.saturating_sub(offsets.start) as usize;
+        let bytes = self.page(addr).and_then(|page| page.bytes(addr + offsets.start, len));
+        words(bytes.unwrap_or_default(), offsets.start)
     }
 
     /// Returns four bytes of the heap.
@@ -309,12 +336,6 @@ impl<'m> Pages<'m> {
     pub fn byte(&self, addr: u64) -> Option<u8> {
         self.page(addr)?.bytes(addr, 1)?.first().copied()
     }
-}
-
-/// Says which page each unit of 256 KiB belongs to.
-fn units<'a>(pages: impl Iterator<Item = &'a PageHeader>) -> Arc<FxHashMap<u64, u32>> {
-    let of_page = |(ix, page): (u32, &PageHeader)| (page.base >> PAGE_BITS..=(page.area_end - 1) >> PAGE_BITS).map(move |unit| (unit, ix));
-    Arc::new((0..).zip(pages).flat_map(of_page).collect())
 }
 
 /// Reads the header at `base` and checks it. What passes is a page in all likelihood; whether its heap is one is checked later.

@@ -19,6 +19,30 @@ pub struct Property {
     pub representation: Representation,
 }
 
+/// A property as a map describes it, for all its objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Described {
+    /// Its name: a word that leads to a string or a symbol.
+    pub key: u64,
+    /// Where its value is.
+    pub at: At,
+    /// Whether the value is a pair of accessors.
+    pub accessor: bool,
+    /// What V8 knows of the values in this field.
+    pub representation: Representation,
+}
+
+/// Where the value of a property is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// In the object, so many bytes from its start.
+    Inside(u64),
+    /// An element of the array of properties that have no room in the object.
+    Outside(u64),
+    /// This word, for all objects of the map.
+    Map(u64),
+}
+
 /// What V8 knows of the values in a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Representation {
@@ -62,47 +86,57 @@ impl HeapView<'_, '_> {
 
     /// Properties that the map describes.
     fn fast(self, addr: u64, map: &Map, each: &mut impl FnMut(Property) -> bool) -> bool {
-        let at = &self.layout.at;
-        let Some(descriptors) = self.target(map.addr, at.map_descriptors) else { return true };
-        let outside = self.target(addr, at.object_properties).filter(|&outside| self.kind(outside) == Some(Kind::PropertyArray));
-        for nth in 0..map.own_descriptors(self.layout) as u64 {
-            let entry = at.descriptors_start + 24 * nth;
-            let (Some(key), Some(details)) = (self.field(descriptors, entry), self.smi(descriptors, entry + 8)) else { return true };
-            let details = details as u64;
-            let property = if details & at.location_mask == 0 {
-                let index = (details & at.field_index_mask) >> at.field_index_shift;
-                self.field_property(addr, map, outside, index, key, details)
-            } else {
-                let value = self.field(descriptors, entry + 16);
-                value.map(|value| Property {
-                    key,
-                    value,
-                    accessor: details & 1 == 1,
-                    offset: None,
-                    representation: Representation::Constant,
-                })
-            };
-            if property.is_some_and(|property| !each(property)) {
-                return false;
-            }
-        }
-        true
+        let outside = self.outside(addr);
+        let property = |described: Described| {
+            let Described { key, at, accessor, representation } = described;
+            let (value, offset) = self.value(addr, outside, at)?;
+            Some(Property { key, value, accessor, offset, representation })
+        };
+        self.described(map).filter_map(property).all(each)
     }
 
-    fn field_property(self, addr: u64, map: &Map, outside: Option<u64>, index: u64, key: u64, details: u64) -> Option<Property> {
+    /// Returns the array of properties that have no room in an object.
+    #[must_use]
+    pub fn outside(self, addr: u64) -> Option<u64> {
+        self.target(addr, self.layout.at.object_properties).filter(|&outside| self.kind(outside) == Some(Kind::PropertyArray))
+    }
+
+    /// Returns the value of a property that a map describes, and where in the object it lies.
+    #[inline]
+    #[must_use]
+    pub fn value(self, addr: u64, outside: Option<u64>, at: At) -> Option<(u64, Option<u64>)> {
+        match at {
+            At::Inside(offset) => Some((self.field(addr, offset)?, Some(offset))),
+            At::Outside(index) => Some((self.element(outside?, index)?, None)),
+            At::Map(word) => Some((word, None)),
+        }
+    }
+
+    /// Returns the properties that a map describes, in its order.
+    pub fn described(self, map: &Map) -> impl Iterator<Item = Described> {
         let at = &self.layout.at;
+        let descriptors = self.target(map.addr, at.map_descriptors);
         let inside = map.inobject_properties() as u64;
-        let offset = (index < inside).then(|| 8 * (u64::from(map.inobject_start) + index));
-        let value = match offset {
-            Some(offset) => self.field(addr, offset),
-            None => self.element(outside?, index - inside),
-        }?;
-        let representation = match (details & at.representation_mask) >> at.representation_shift {
-            1 => Representation::Smi,
-            2 => Representation::Double,
-            _ => Representation::Tagged,
+        let start = u64::from(map.inobject_start);
+        let describe = move |nth: u64| {
+            let (table, entry) = (descriptors?, at.descriptors_start + 24 * nth);
+            let (key, details) = (self.field(table, entry)?, self.smi(table, entry + 8)? as u64);
+            let accessor = details & 1 == 1;
+            if details & at.location_mask != 0 {
+                // Where the value itself is cut off, the property is left out.
+                let value = self.field(table, entry + 16).map(At::Map);
+                return Some(value.map(|at| Described { key, at, accessor, representation: Representation::Constant }));
+            }
+            let index = (details & at.field_index_mask) >> at.field_index_shift;
+            let place = if index < inside { At::Inside(8 * (start + index)) } else { At::Outside(index - inside) };
+            let representation = match (details & at.representation_mask) >> at.representation_shift {
+                1 => Representation::Smi,
+                2 => Representation::Double,
+                _ => Representation::Tagged,
+            };
+            Some(Some(Described { key, at: place, accessor, representation }))
         };
-        Some(Property { key, value, accessor: details & 1 == 1, offset, representation })
+        (0..map.own_descriptors(self.layout) as u64).map_while(describe).flatten()
     }
 
     /// Properties in a dictionary: three words of every table, a prefix, then entries of name, value and details.

@@ -8,7 +8,7 @@ use heap::{HeapGraph, ProblemKind, Problems};
 use crate::anatomy::Anatomy;
 use crate::basis::Basis;
 use crate::core_file::CoreFile;
-use crate::graph::{Parts, Scope, graph, natives};
+use crate::graph::{Parts, Scope, Survey, graph, natives};
 use crate::kind::Kind;
 use crate::liveness::{Liveness, Sums};
 use crate::maps::Maps;
@@ -134,15 +134,17 @@ fn attempt<const N: usize>(core: &CoreFile, anatomy: &Anatomy, scopes: [Scope; N
     if liveness.lost.moving > 0 && !moving {
         return Ok(Attempt::Moving(free.0));
     }
-    let strings = Strings { heap, memory };
+    pages.forget_all(memory);
+    let (strings, survey) = (Strings { heap, memory }, Survey::of(heap, &roots));
     let side = NodeSide::of(memory, anatomy, core.binary());
     let natives = natives(side.with(heap));
     let mut problems = Problems::default();
     let graphs = scopes.map(|scope| {
-        let (graph, met) = graph(Parts { heap, strings, roots: &roots, liveness: &liveness, natives: &natives }, scope);
+        let (graph, met) = graph(Parts { heap, strings, roots: &roots, liveness: &liveness, survey: &survey, natives: &natives }, scope);
         problems.append(met);
         graph
     });
+    pages.forget_all(memory);
     Ok(Attempt::Read(Box::new((graphs, problems, basis(anatomy, heap, free, liveness.lost), liveness.sums))))
 }
 

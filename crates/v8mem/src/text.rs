@@ -41,7 +41,7 @@ pub struct Strings<'a, 'm> {
     pub memory: &'m dyn Memory,
 }
 
-impl Strings<'_, '_> {
+impl<'a> Strings<'a, '_> {
     /// Appends the UTF-16 units of the string at an address, until `into` holds `limit`. Returns whether it is a string that could be read.
     pub fn read(self, addr: u64, limit: usize, into: &mut Vec<u16>) -> bool {
         let at = &self.heap.layout.at;
@@ -78,6 +78,17 @@ impl Strings<'_, '_> {
     pub fn text(self, addr: u64, limit: usize) -> Option<String> {
         let mut units = Vec::new();
         self.read(addr, limit, &mut units).then(|| String::from_utf16_lossy(&units[..units.len().min(limit)]))
+    }
+
+    /// Returns the characters of the string at an address, at most `limit`, where they lie in the heap one byte each.
+    #[inline]
+    #[must_use]
+    pub fn latin1(self, addr: u64, limit: usize) -> Option<&'a [u8]> {
+        let (map, length) = self.header(addr)?;
+        let flat = representation(map.instance_type) == Representation::Flat && width(map.instance_type) == 1;
+        let length = usize::try_from(length).ok()?.min(limit);
+        let page = self.heap.pages.page(addr).filter(|_| flat)?;
+        page.bytes(addr + self.heap.layout.at.string_chars, length)
     }
 
     /// Returns the length of the string at an address, in UTF-16 units.

@@ -43,14 +43,21 @@ impl Versions {
     /// Looks for both in what the process could write, then in the rest. O(bytes) at worst, but stops as soon as both were seen often enough.
     #[must_use]
     pub fn find(memory: &dyn Memory) -> Self {
+        Self::find_confirmed(memory, |_| false)
+    }
+
+    /// As `find`, and stops as soon as somebody who must know, such as the program itself, confirms what was seen.
+    #[must_use]
+    pub fn find_confirmed(memory: &dyn Memory, confirmed: impl Fn(&str) -> bool) -> Self {
         let mut v8 = FxHashMap::default();
         let mut node = FxHashMap::default();
         for writable in [true, false] {
             for range in memory.ranges().iter().filter(|range| range.writable == writable) {
                 let mut at = range.start;
                 while let Some((start, end)) = memory.next_data(at, range.end) {
-                    scan(memory, start, end, &mut v8, &mut node);
-                    if most(&v8).is_some_and(|(_, times)| times >= ENOUGH) && most(&node).is_some_and(|(_, times)| times >= ENOUGH) {
+                    let news = scan(memory, start, end, &mut v8, &mut node);
+                    let enough = |seen| most(seen).is_some_and(|(text, times)| times >= ENOUGH || news && confirmed(text));
+                    if enough(&v8) && enough(&node) {
                         return Self::of(&v8, &node);
                     }
                     at = end;
@@ -83,7 +90,9 @@ fn most(seen: &FxHashMap<String, u32>) -> Option<(&str, u32)> {
 
 const PIECE: u64 = 1 << 20;
 
-fn scan(memory: &dyn Memory, start: u64, end: u64, v8: &mut FxHashMap<String, u32>, node: &mut FxHashMap<String, u32>) {
+/// Counts the versions in a stretch of memory. Says whether one was seen that had not been seen before.
+fn scan(memory: &dyn Memory, start: u64, end: u64, v8: &mut FxHashMap<String, u32>, node: &mut FxHashMap<String, u32>) -> bool {
+    let before = v8.len() + node.len();
     let mut at = start;
     while at < end {
         let len = PIECE.min(end - at);
@@ -98,6 +107,7 @@ fn scan(memory: &dyn Memory, start: u64, end: u64, v8: &mut FxHashMap<String, u3
         }
         at += len;
     }
+    v8.len() + node.len() > before
 }
 
 fn count(seen: &mut FxHashMap<String, u32>, text: Option<String>) {

@@ -67,6 +67,10 @@ impl HeapView<'_, '_> {
     #[inline]
     #[must_use]
     pub fn map_ix(self, addr: u64) -> Option<MapIx> {
+        // The table, where there is one, spares a look at memory that may be far away.
+        if let Some(object) = self.objects.at(self.pages, addr) {
+            return Some(self.objects.map(object));
+        }
         self.maps.of_word(self.pages, self.layout, self.pages.word(addr)?)
     }
 
@@ -87,6 +91,12 @@ impl HeapView<'_, '_> {
     #[must_use]
     pub fn element(self, array: u64, index: u64) -> Option<u64> {
         self.field(array, index.checked_mul(8)?.checked_add(16)?)
+    }
+
+    /// Returns the first words of an array of tagged words, as many as there are.
+    pub fn elements(self, array: u64, count: u64) -> impl Iterator<Item = u64> {
+        let room = self.pages.page(array).map_or(0, |page| page.area_end.saturating_sub(array));
+        self.pages.words(array, 16..count.saturating_mul(8).saturating_add(16).min(room)).map(|(_, word)| word)
     }
 
     /// Returns the entries of a WeakMap's or WeakSet's table: the key's place in it, the key and the value.

@@ -108,7 +108,7 @@ sections! {
     Kinds = 1 "kinds of nodes";
     Names = 2 "names of nodes";
     Ids = 3 "identities";
-    WideIds = 4 "wide identities";
+    IdBases = 4 "bases of identities";
     SelfSizes = 5 "self sizes";
     WideSelfSizes = 6 "wide self sizes";
     FirstEdges = 7 "first edges";

@@ -15,6 +15,7 @@ use super::{Glance, IndexError, Key, Opened, VERSION};
 use crate::analysis::HeapAnalysis;
 use crate::column::{Column, WideColumn};
 use crate::graph::{Columns, Extras, HeapGraph, MAX_NODES, NodeIx, TARGET_MASK};
+use crate::ids::Ids;
 use crate::mapped::MappedFile;
 use crate::problems::Problems;
 use crate::strings::{Bytes, StrIx, StringTable};
@@ -169,7 +170,7 @@ impl Mapped {
             self.checked(Tag::Kinds, None),
             self.checked(Tag::Names, Some(check::below(&names, self.header.strings))),
             self.checked(Tag::Ids, None),
-            self.checked(Tag::WideIds, None),
+            self.checked(Tag::IdBases, None),
             self.checked(Tag::SelfSizes, None),
             self.checked(Tag::WideSelfSizes, None),
             self.checked(Tag::FirstEdges, Some(check::rising(&first_edges, self.header.edges))),
@@ -179,7 +180,7 @@ impl Mapped {
             self.checked(Tag::StringBytes, None),
         ])?;
         let wide = |tag| self.bytes(tag).and_then(blob::read_wide).ok_or_else(missing(tag));
-        let ids = WideColumn::new(ids, wide(Tag::WideIds)?);
+        let ids = Ids::of_parts(ids, wide(Tag::IdBases)?).ok_or_else(missing(Tag::IdBases))?;
         let self_sizes = WideColumn::new(sizes, wide(Tag::WideSelfSizes)?);
         let ReadExtras { extras, wraps } = self.extras().ok_or_else(missing(Tag::Extras))?;
         let problems = self.bytes(Tag::Problems).and_then(|bytes| blob::read_problems(&mut BlobReader(bytes)));

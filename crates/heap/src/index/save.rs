@@ -86,7 +86,8 @@ impl<W: Write + Seek> Saver<'_, W> {
         let columns = graph.columns();
         self.column(Tag::Kinds, &columns.kinds)?;
         self.column(Tag::Names, &columns.names)?;
-        self.wide(Tag::Ids, Tag::WideIds, &columns.ids)?;
+        self.column(Tag::Ids, columns.ids.offsets())?;
+        self.section(Tag::IdBases, &blob::write_wide(columns.ids.bases()))?;
         self.wide(Tag::SelfSizes, Tag::WideSelfSizes, &columns.self_sizes)?;
         self.column(Tag::FirstEdges, &columns.first_edges)?;
         self.column(Tag::Edges, &columns.edges)?;

@@ -379,7 +379,7 @@ impl Reader<'_> {
         let columns = Columns {
             kinds: kinds.into(),
             names: names.into(),
-            ids: crate::column::WideColumn::new(ids.into(), wide_ids),
+            ids: crate::ids::Ids::of_narrow(ids.into(), wide_ids),
             self_sizes: crate::column::WideColumn::new(sizes.into(), wide_sizes),
             first_edges: first_edges.into(),
             edges: edges.words.into(),

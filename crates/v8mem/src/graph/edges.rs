@@ -1,6 +1,7 @@
 //! Which references of an object have names, by kind: what V8 extracts before it numbers the rest.
 
 use super::emitter::Emitter;
+use super::recipes::Recipe;
 use super::tags::Tag;
 use crate::kind::Kind;
 use crate::maps::Map;
@@ -8,13 +9,13 @@ use crate::text::{Representation, representation};
 
 impl Emitter<'_, '_, '_> {
     /// Writes the references of an object that have a name.
-    pub(super) fn references(&mut self, addr: u64, map: &Map) {
+    pub(super) fn references(&mut self, addr: u64, map: &Map, recipe: Option<&Recipe>) {
         let at = self.heap.layout.at;
         let w = self.words;
         match map.kind {
             Kind::JsGlobalProxy => {}
             Kind::JsArrayBuffer => self.backing_store(addr),
-            kind if kind.is_js_object() => self.js_object(addr, map),
+            _ if let Some(recipe) = recipe => self.js_object(addr, map, recipe),
             Kind::String => self.parts_of_string(addr, map),
             Kind::Symbol => self.internal_field(w.name, addr, at.symbol_name),
             Kind::Map => self.map(addr, map),

@@ -5,15 +5,17 @@ use std::rc::Rc;
 use heap::bitset::RankedBits;
 use heap::rows::Rows;
 use heap::{EdgeKind, HeapGraph, NodeId, NodeIx, NodeKind, Problems, StrIx};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use super::Parts;
 use super::internals::Pair;
 use super::places::Places;
+use super::recipes::Recipe;
+use super::survey::Survey;
 use super::tags::Tag;
 use super::words::Words;
 use crate::kind::Kind;
-use crate::maps::{Map, pointer, strong};
+use crate::maps::{Map, strong};
 use crate::marking::{tagged_words, weak_fields};
 use crate::names::{NAME_LIMIT, Names};
 use crate::objects::ObjIx;
@@ -44,8 +46,7 @@ pub(super) struct Emitter<'a, 'm, 'e> {
     pub(super) words: Words,
     chosen: &'e RankedBits,
     first_object: u32,
-    /// Objects that V8 leaves out as targets, by address.
-    everywhere: FxHashSet<u64>,
+    survey: &'a Survey,
     /// Which fields of the present object have an edge already, one bit a word.
     visited: Vec<u64>,
     /// What each node is used for, by position among objects.
@@ -58,11 +59,12 @@ pub(super) struct Emitter<'a, 'm, 'e> {
     pub(super) open_natives: Vec<NodeIx>,
     pub(super) to_native: StrIx,
     keys: FxHashMap<u64, StrIx>,
-    classes: FxHashMap<u64, (Rc<str>, StrIx)>,
+    /// By the functions' common part.
+    functions: FxHashMap<u64, StrIx>,
+    /// By the map's place.
+    pub(super) recipes: Vec<Option<Rc<Recipe>>>,
     types: FxHashMap<u16, (NodeKind, StrIx)>,
     pub(super) indexes: Vec<StrIx>,
-    sources: FxHashSet<u64>,
-    globals: Vec<ObjIx>,
     pub(super) pairs: FxHashMap<u64, Vec<Pair>>,
     pub(super) places: Places<'a, 'm>,
     units: Vec<u16>,
@@ -79,7 +81,7 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
             words,
             chosen,
             first_object,
-            everywhere: everywhere(parts),
+            survey: parts.survey,
             visited: Vec::new(),
             tags: vec![Tag::None; chosen.count()],
             natives: Vec::new(),
@@ -88,35 +90,29 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
             open_natives: Vec::new(),
             to_native: words.empty,
             keys: FxHashMap::default(),
-            classes: FxHashMap::default(),
+            functions: FxHashMap::default(),
+            recipes: Vec::new(),
             types: FxHashMap::default(),
             indexes: Vec::new(),
-            sources: FxHashSet::default(),
-            globals: Vec::new(),
             pairs: FxHashMap::default(),
             places: Places::new(Scripts::new(parts.heap, parts.strings)),
             units: Vec::new(),
         }
     }
 
-    /// Looks once over all objects for what must be known before the first is written.
+    /// Finds the pairs of WeakMaps, which are written with their keys too.
     pub(super) fn prepare(&mut self) {
-        for (object, addr) in self.heap.objects.iter() {
-            let map = self.heap.maps.get(self.heap.objects.map(object));
-            if map.kind == Kind::Script {
-                self.sources.extend(self.heap.target(addr, self.heap.layout.at.script_source));
-            }
-            match map.kind {
-                Kind::JsGlobalObject => self.globals.push(object),
-                Kind::EphemeronTable if self.chosen.get(object.0) => self.note_pairs(addr),
-                _ => {}
+        let survey = self.survey;
+        for &(object, addr) in &survey.tables {
+            if self.chosen.get(object.0) {
+                self.note_pairs(addr);
             }
         }
     }
 
     /// Returns the nodes of global objects.
     pub(super) fn global_objects(&self) -> Vec<NodeIx> {
-        self.globals.iter().filter_map(|&object| self.node_of(object)).collect()
+        self.survey.globals.iter().filter_map(|&object| self.node_of(object)).collect()
     }
 
     /// Returns an object's node.
@@ -131,31 +127,45 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
         self.node_of(self.heap.object(word)?)
     }
 
-    /// Says whether V8 shows references to what a word leads to.
+    /// Returns the node that a word leads to, if V8 shows references to it.
     #[inline]
-    fn is_essential(&self, word: u64) -> bool {
-        pointer(word).is_some_and(|addr| !self.everywhere.contains(&addr))
+    fn essential(&self, word: u64) -> Option<NodeIx> {
+        let object = self.heap.object(word)?;
+        if self.survey.everywhere.get(object.0) { None } else { self.node_of(object) }
+    }
+
+    /// Says whether a word is the hole: what stands where there is no element.
+    pub(super) fn is_hole(&self, word: u64) -> bool {
+        self.heap.object(word).is_some_and(|object| self.survey.everywhere.get(object.0)) && self.heap.is_hole(word)
     }
 
     /// Writes one object with all its edges.
     pub(super) fn object(&mut self, object: ObjIx, addr: u64) {
-        let map = self.heap.maps.get(self.heap.objects.map(object));
+        let ix = self.heap.objects.map(object);
+        let map = self.heap.maps.get(ix);
         let size = self.heap.objects.size(object);
-        let (kind, name) = self.describe(addr, &map);
+        let recipe = map.kind.is_js_object().then(|| self.recipe(ix, addr, &map));
+        let recipe = recipe.as_deref();
+        let (kind, name) = match recipe {
+            Some(recipe) => self.describe_js(addr, &map, recipe),
+            None => self.describe(addr, &map),
+        };
         let node = self.rows.node(kind, name, NodeId(addr), self.shown_size(addr, &map, size));
         self.visited.clear();
         self.visited.resize((size / 8).div_ceil(64) as usize + 1, 0);
-        self.references(addr, &map);
+        self.references(addr, &map, recipe);
         if let Some(pairs) = self.pairs.remove(&addr) {
             pairs.into_iter().for_each(|pair| self.pair(pair));
         }
         let map_word = self.heap.field(addr, 0).unwrap_or(0);
         self.internal(self.words.map, map_word, Some(0));
         self.others(addr, &map, size);
-        if let Some(&native) = self.native_of_wrapper.get(&addr) {
-            self.rows.edge(EdgeKind::INTERNAL, self.to_native, native);
+        if let Some(recipe) = recipe {
+            if let Some(&native) = self.native_of_wrapper.get(&addr) {
+                self.rows.edge(EdgeKind::INTERNAL, self.to_native, native);
+            }
+            self.place(node, addr, &map, recipe);
         }
-        self.place(node, addr, &map);
     }
 
     /// Since V8 13 objects that nobody writes count as nothing, for isolates share them, and external strings count their characters.
@@ -181,9 +191,10 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
             if word & 1 == 0 || self.is_visited(offset) {
                 continue;
             }
-            let Some(to) = self.node(word) else { continue };
+            let Some(object) = heap.object(word) else { continue };
+            let Some(to) = self.node_of(object) else { continue };
             index += 1;
-            if !self.is_essential(word) || weak.contains(&offset) {
+            if self.survey.everywhere.get(object.0) || weak.contains(&offset) {
                 continue;
             }
             if word & 3 == 3 {
@@ -210,9 +221,7 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
 
     /// Writes a field that V8 names, unless every heap has its target.
     pub(super) fn internal(&mut self, name: StrIx, word: u64, offset: Option<u64>) {
-        if self.is_essential(word)
-            && let Some(to) = self.node(word)
-        {
+        if let Some(to) = self.essential(word) {
             self.rows.edge(EdgeKind::INTERNAL, name, to);
             self.mark(offset);
         }
@@ -227,9 +236,7 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
 
     /// Writes a reference that keeps nothing alive.
     pub(super) fn weak(&mut self, name: StrIx, word: u64, offset: Option<u64>) {
-        if self.is_essential(word)
-            && let Some(to) = self.node(word)
-        {
+        if let Some(to) = self.essential(word) {
             self.rows.edge(EdgeKind::WEAK, name, to);
             self.mark(offset);
         }
@@ -245,10 +252,7 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
 
     /// Says what an array is used for.
     pub(super) fn tag(&mut self, word: u64, tag: Tag) {
-        if !self.is_essential(word) {
-            return;
-        }
-        if let Some(node) = self.node(word) {
+        if let Some(node) = self.essential(word) {
             let slot = &mut self.tags[(node.0 - self.first_object) as usize];
             if *slot == Tag::None {
                 *slot = tag;
@@ -258,14 +262,11 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
 
     /// Returns the position of a number as a name.
     pub(super) fn index_name(&mut self, index: usize) -> StrIx {
-        while self.indexes.len() <= index.min(4095) {
+        while self.indexes.len() <= index {
             let text = self.rows.text(&self.indexes.len().to_string());
             self.indexes.push(text);
         }
-        match self.indexes.get(index) {
-            Some(&name) => name,
-            None => self.rows.text(&index.to_string()),
-        }
+        self.indexes[index]
     }
 
     /// Returns the position of a property's name: the address of a string or a symbol.
@@ -285,6 +286,9 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
 
     /// Keeps the text of the string at an address.
     pub(super) fn string(&mut self, addr: u64, limit: usize) -> StrIx {
+        if let Some(bytes) = self.names.strings().latin1(addr, limit) {
+            return self.rows.latin1(bytes);
+        }
         let mut units = std::mem::take(&mut self.units);
         units.clear();
         self.names.strings().read(addr, limit, &mut units);
@@ -298,27 +302,17 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
     fn describe(&mut self, addr: u64, map: &Map) -> (NodeKind, StrIx) {
         let at = &self.heap.layout.at;
         match map.kind {
-            Kind::JsFunction => (NodeKind::CLOSURE, {
-                let name = self.names.function(addr);
-                self.rows.text(&name)
-            }),
-            Kind::JsBoundFunction => (NodeKind::CLOSURE, self.rows.text("native_bind")),
-            Kind::JsRegExp => (NodeKind::REGEXP, self.text_field(addr, at.regexp_source)),
-            kind if kind.is_js_object() => (NodeKind::OBJECT, self.class_name(addr, map)),
             Kind::String => match representation(map.instance_type) {
                 Representation::Cons => (NodeKind::CONS_STRING, self.rows.text("(concatenated string)")),
                 Representation::Sliced => (NodeKind::SLICED_STRING, self.rows.text("(sliced string)")),
-                _ => (NodeKind::STRING, self.string(addr, if self.sources.contains(&addr) { SOURCE_LIMIT } else { NAME_LIMIT })),
+                _ => (NodeKind::STRING, self.string(addr, if self.survey.sources.contains(&addr) { SOURCE_LIMIT } else { NAME_LIMIT })),
             },
             Kind::Symbol if self.heap.is_private(addr) => (NodeKind::HIDDEN, self.rows.text("private symbol")),
             Kind::Symbol => (NodeKind::SYMBOL, self.rows.text("symbol")),
             Kind::BigInt => (NodeKind::BIGINT, self.rows.text("bigint")),
             Kind::HeapNumber => (NodeKind::NUMBER, self.rows.text("heap number")),
             Kind::Code | Kind::InstructionStream => (NodeKind::CODE, self.words.empty),
-            Kind::SharedFunctionInfo => (NodeKind::CODE, {
-                let name = self.names.shared(addr);
-                self.rows.text(&name)
-            }),
+            Kind::SharedFunctionInfo => (NodeKind::CODE, self.shared_name(addr)),
             Kind::Script => (NodeKind::CODE, self.text_field(addr, at.script_name)),
             Kind::NativeContext => (NodeKind::HIDDEN, self.rows.text("system / NativeContext")),
             Kind::Context => (NodeKind::OBJECT, self.rows.text("system / Context")),
@@ -328,23 +322,28 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
         }
     }
 
-    fn text_field(&mut self, addr: u64, offset: u64) -> StrIx {
+    pub(super) fn text_field(&mut self, addr: u64, offset: u64) -> StrIx {
         match self.heap.target(addr, offset).filter(|&text| self.heap.kind(text) == Some(Kind::String)) {
             Some(text) => self.string(text, NAME_LIMIT),
             None => self.words.empty,
         }
     }
 
-    fn class_name(&mut self, addr: u64, map: &Map) -> StrIx {
-        let class = self.names.class(addr, map);
-        match self.classes.get(&map.addr) {
-            Some((name, text)) if Rc::ptr_eq(name, &class.name) => *text,
-            _ => {
-                let text = self.rows.text(&class.name);
-                self.classes.insert(map.addr, (class.name, text));
-                text
-            }
+    /// Returns a function's name.
+    pub(super) fn function_name(&mut self, function: u64) -> StrIx {
+        match self.heap.target(function, self.heap.layout.at.function_shared) {
+            Some(shared) => self.shared_name(shared),
+            None => self.words.empty,
         }
+    }
+
+    fn shared_name(&mut self, shared: u64) -> StrIx {
+        if let Some(&known) = self.functions.get(&shared) {
+            return known;
+        }
+        let name = self.rows.text(&self.names.shared(shared));
+        self.functions.insert(shared, name);
+        name
     }
 
     /// The kind and name of an internal object, which its type decides.
@@ -464,33 +463,6 @@ fn system_kind(type_name: &str, version: V8Version) -> NodeKind {
         _ if shapes && SHAPES.contains(&type_name) => NodeKind::OBJECT_SHAPE,
         _ => NodeKind::HIDDEN,
     }
-}
-
-/// Finds the objects that every heap has and V8 shows no references to.
-fn everywhere(parts: &Parts<'_, '_>) -> FxHashSet<u64> {
-    const NAMES: [&str; 11] = [
-        "empty_byte_array",
-        "empty_fixed_array",
-        "empty_weak_fixed_array",
-        "empty_descriptor_array",
-        "fixed_array_map",
-        "cell_map",
-        "global_property_cell_map",
-        "shared_function_info_map",
-        "free_space_map",
-        "one_pointer_filler_map",
-        "two_pointer_filler_map",
-    ];
-    let heap = parts.heap;
-    let named = parts.roots.iter().filter(|root| NAMES.contains(&root.name.as_str())).map(|root| heap.objects.addr(root.object));
-    let mut found: FxHashSet<u64> = named.collect();
-    for (object, addr) in heap.objects.iter() {
-        let kind = heap.maps.get(heap.objects.map(object)).kind;
-        if kind == Kind::Oddball || kind == Kind::Hole {
-            found.insert(addr);
-        }
-    }
-    found
 }
 
 /// Returns the address that a field of an object leads to, if it leads to an object of that kind.

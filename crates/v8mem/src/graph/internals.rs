@@ -183,12 +183,12 @@ impl Emitter<'_, '_, '_> {
     }
 
     pub(super) fn fixed_array(&mut self, addr: u64) {
-        let length = self.heap.length(addr).unwrap_or(0);
-        for nth in 0..length {
-            let Some(word) = self.heap.element(addr, nth) else { return };
+        let heap = self.heap;
+        let length = heap.length(addr).unwrap_or(0);
+        for (nth, word) in heap.elements(addr, length).enumerate() {
             if word & 3 == 1 {
-                let name = self.index_name(nth as usize);
-                self.internal(name, word, Some(16 + 8 * nth));
+                let name = self.index_name(nth);
+                self.internal(name, word, Some(16 + 8 * nth as u64));
             }
         }
     }

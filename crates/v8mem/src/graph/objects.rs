@@ -3,14 +3,15 @@
 use heap::{EdgeKind, StrIx};
 
 use super::emitter::{Emitter, target_of};
+use super::recipes::{Field, Recipe};
 use super::tags::Tag;
 use crate::kind::Kind;
 use crate::maps::{Map, smi, strong};
-use crate::properties::{Property, Representation};
+use crate::properties::At;
 
 impl Emitter<'_, '_, '_> {
     /// Writes the references of a JavaScript object.
-    pub(super) fn js_object(&mut self, addr: u64, map: &Map) {
+    pub(super) fn js_object(&mut self, addr: u64, map: &Map, recipe: &Recipe) {
         let at = self.heap.layout.at;
         let w = self.words;
         match map.kind {
@@ -28,13 +29,12 @@ impl Emitter<'_, '_, '_> {
             }
             _ => {}
         }
-        self.own_properties(addr, map);
+        self.own_properties(addr, map, recipe);
         self.own_elements(addr, map);
         if map.kind == Kind::JsApiObject {
             self.embedder_fields(addr, map);
         }
-        let prototype = self.heap.field(map.addr, at.map_prototype).unwrap_or(0);
-        self.named(EdgeKind::PROPERTY, w.proto, prototype, None);
+        self.named(EdgeKind::PROPERTY, w.proto, recipe.prototype, None);
         self.by_kind(addr, map);
         for (name, offset, tag) in [(w.properties, at.object_properties, Tag::Properties), (w.elements, at.object_elements, Tag::Elements)]
         {
@@ -44,36 +44,49 @@ impl Emitter<'_, '_, '_> {
         }
     }
 
-    fn own_properties(&mut self, addr: u64, map: &Map) {
+    fn own_properties(&mut self, addr: u64, map: &Map, recipe: &Recipe) {
+        let Some(fields) = &recipe.fields else { return self.dictionary_properties(addr, map) };
+        let is_outside =
+            |field: &Field| matches!(field, Field::Plain { at: At::Outside(_), .. } | Field::Accessor { at: At::Outside(_), .. });
+        let outside = if fields.iter().any(is_outside) { self.heap.outside(addr) } else { None };
+        for field in fields {
+            match *field {
+                Field::Plain { kind, name, at } => {
+                    if let Some((word, offset)) = self.heap.value(addr, outside, at) {
+                        self.named(kind, name, word, offset);
+                    }
+                }
+                Field::Accessor { key, at } => {
+                    if let Some((word, offset)) = self.heap.value(addr, outside, at) {
+                        self.accessor(key, word, offset);
+                    }
+                }
+            }
+        }
+    }
+
+    fn dictionary_properties(&mut self, addr: u64, map: &Map) {
         let mut found = Vec::new();
         self.heap.properties(addr, map, |property| {
             found.push(property);
             true
         });
         for property in found {
-            self.property(property);
+            let Some(key) = strong(property.key) else { continue };
+            if property.accessor {
+                self.accessor(key, property.value, property.offset);
+            } else {
+                let (kind, name) = self.property_name(key);
+                self.named(kind, name, property.value, property.offset);
+            }
         }
     }
 
-    fn property(&mut self, property: Property) {
-        let Some(key) = strong(property.key) else { return };
-        if matches!(property.representation, Representation::Smi | Representation::Double) {
-            return;
-        }
-        if property.accessor {
-            return self.accessor(key, property);
-        }
-        let name = self.key(key);
-        // A property with an empty name is shown as an internal field: a quirk of V8's.
-        let kind = if name == self.words.empty { EdgeKind::INTERNAL } else { EdgeKind::PROPERTY };
-        self.named(kind, name, property.value, property.offset);
-    }
-
-    fn accessor(&mut self, key: u64, property: Property) {
-        let Some(pair) = target_of(self.heap, property.value, Kind::AccessorPair) else { return };
+    fn accessor(&mut self, key: u64, word: u64, offset: Option<u64>) {
+        let Some(pair) = target_of(self.heap, word, Kind::AccessorPair) else { return };
         let at = self.heap.layout.at;
         let name = self.key(key);
-        self.named(EdgeKind::PROPERTY, name, property.value, property.offset);
+        self.named(EdgeKind::PROPERTY, name, word, offset);
         for (prefix, offset) in [("get ", at.getter), ("set ", at.setter)] {
             let word = self.heap.field(pair, offset).unwrap_or(0);
             if target_of(self.heap, word, Kind::Oddball).is_some() {
@@ -102,13 +115,12 @@ impl Emitter<'_, '_, '_> {
                     Kind::JsArray => self.heap.smi(addr, at.array_length).and_then(|length| u64::try_from(length).ok()).unwrap_or(0),
                     _ => length,
                 };
-                for index in 0..shown.min(length) {
-                    let Some(word) = self.heap.element(elements, index) else { return };
+                for (index, word) in (0..).zip(self.heap.elements(elements, shown.min(length))) {
                     if word & 1 == 1
-                        && !self.heap.is_hole(word)
+                        && !self.is_hole(word)
                         && let Some(to) = self.node(word)
                     {
-                        self.rows.indexed(EdgeKind::ELEMENT, index as u32, to);
+                        self.rows.indexed(EdgeKind::ELEMENT, index, to);
                     }
                 }
             }

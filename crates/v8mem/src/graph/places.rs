@@ -4,6 +4,7 @@ use heap::{Location, NodeIx};
 use rustc_hash::FxHashMap;
 
 use super::emitter::Emitter;
+use super::recipes::Recipe;
 use crate::kind::Kind;
 use crate::maps::Map;
 use crate::scripts::{LineColumn, Scripts};
@@ -60,18 +61,26 @@ impl<'a, 'm> Places<'a, 'm> {
 }
 
 impl Emitter<'_, '_, '_> {
+    /// Returns where a function was written: its script's number, and the place in that.
+    pub(super) fn place_of(&mut self, function: u64) -> Option<(u32, LineColumn)> {
+        let shared = self.heap.target(function, self.heap.layout.at.function_shared)?;
+        self.places.find(shared)
+    }
+
     /// Writes where an object's function or class stands.
-    pub(super) fn place(&mut self, node: NodeIx, addr: u64, map: &Map) {
-        let at = self.heap.layout.at;
-        let function = match map.kind {
-            Kind::JsFunction => Some(addr),
-            Kind::JsGenerator => self.heap.target(addr, at.generator_function),
-            kind if kind.is_js_object() => self.names.class(addr, map).constructor,
-            _ => None,
+    pub(super) fn place(&mut self, node: NodeIx, addr: u64, map: &Map, recipe: &Recipe) {
+        let found = match (map.kind, recipe.class) {
+            (Kind::JsFunction, _) => self.place_of(addr),
+            (Kind::JsGenerator, _) => {
+                let function = self.heap.target(addr, self.heap.layout.at.generator_function);
+                function.and_then(|function| self.place_of(function))
+            }
+            (_, Some(class)) => class.place,
+            (_, None) => self.names.class(addr, map).constructor.and_then(|function| self.place_of(function)),
         };
-        let shared = function.and_then(|function| self.heap.target(function, at.function_shared));
-        let Some((script_id, LineColumn { line, column })) = shared.and_then(|shared| self.places.find(shared)) else { return };
-        self.rows.location(Location { node, script_id, line, column, script: None });
+        if let Some((script_id, LineColumn { line, column })) = found {
+            self.rows.location(Location { node, script_id, line, column, script: None });
+        }
     }
 }
 

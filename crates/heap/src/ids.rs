@@ -1,0 +1,123 @@
+//! The identities of all nodes: four bytes each, added to a base that many nodes in a row share.
+//!
+//! In a snapshot ids are small numbers, and there is one base. In a core they are addresses: nodes that lie on one page share one.
+
+use crate::column::Column;
+
+/// The ids of a graph's nodes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ids {
+    offsets: Column<u32>,
+    /// From which node on, which base. The first is for node 0.
+    bases: Vec<(u32, u64)>,
+}
+
+impl Ids {
+    /// Joins what `offsets` and `bases` gave, or `None` where the bases are not in order or miss the first node.
+    pub(crate) fn of_parts(offsets: Column<u32>, bases: Vec<(u32, u64)>) -> Option<Self> {
+        let starts = bases.first().map_or(offsets.is_empty(), |&(first, _)| first == 0);
+        let rising = bases.is_sorted_by(|one, next| one.0 < next.0);
+        (starts && rising).then_some(Self { offsets, bases })
+    }
+
+    /// Takes ids of which some, listed by position, did not fit in four bytes.
+    pub(crate) fn of_narrow(narrow: Column<u32>, mut wide: Vec<(u32, u64)>) -> Self {
+        if wide.is_empty() {
+            return Self { bases: if narrow.is_empty() { Vec::new() } else { vec![(0, 0)] }, offsets: narrow };
+        }
+        wide.sort_unstable();
+        let mut wide = wide.into_iter().peekable();
+        let id = |(at, &narrow): (u32, &u32)| wide.next_if(|&(wide, _)| wide == at).map_or(u64::from(narrow), |(_, id)| id);
+        (0..).zip(narrow.iter()).map(id).collect()
+    }
+
+    /// Returns the id of the node at `at`. O(log bases).
+    #[inline]
+    pub(crate) fn get(&self, at: usize) -> u64 {
+        let base = match self.bases.as_slice() {
+            [(_, base)] => *base,
+            bases => bases[bases.partition_point(|&(first, _)| first as usize <= at) - 1].1,
+        };
+        base.wrapping_add(u64::from(self.offsets[at]))
+    }
+
+    /// Returns what is added to each base.
+    pub(crate) fn offsets(&self) -> &Column<u32> {
+        &self.offsets
+    }
+
+    /// Returns the bases, each with the node from which on it counts.
+    pub(crate) fn bases(&self) -> &[(u32, u64)] {
+        &self.bases
+    }
+}
+
+impl FromIterator<u64> for Ids {
+    fn from_iter<I: IntoIterator<Item = u64>>(ids: I) -> Self {
+        let mut builder = IdsBuilder::default();
+        ids.into_iter().for_each(|id| builder.push(id));
+        builder.finish()
+    }
+}
+
+/// Ids as they come.
+#[derive(Default)]
+pub(crate) struct IdsBuilder {
+    offsets: Vec<u32>,
+    bases: Vec<(u32, u64)>,
+}
+
+impl IdsBuilder {
+    /// Adds the id of the next node.
+    pub(crate) fn push(&mut self, id: u64) {
+        let base = self.bases.last().map(|&(_, base)| base);
+        let offset = base.and_then(|base| u32::try_from(id.checked_sub(base)?).ok());
+        if offset.is_none() {
+            // Small ids are few and far apart, and count from 0: one base for all of them.
+            let base = if id <= u64::from(u32::MAX) { 0 } else { id };
+            self.bases.push((self.offsets.len() as u32, base));
+            return self.offsets.push((id - base) as u32);
+        }
+        self.offsets.extend(offset);
+    }
+
+    /// Returns all ids.
+    pub(crate) fn finish(self) -> Ids {
+        Ids { offsets: self.offsets.into(), bases: self.bases }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_any_size_are_kept() {
+        let check = |ids: &[u64], bases: usize| {
+            let kept: Ids = ids.iter().copied().collect();
+            assert_eq!((0..ids.len()).map(|at| kept.get(at)).collect::<Vec<_>>(), ids);
+            assert_eq!(kept.bases().len(), bases, "{ids:?}");
+            let again = Ids::of_parts(kept.offsets().clone(), kept.bases().to_vec()).unwrap();
+            assert_eq!((0..ids.len()).map(|at| again.get(at)).collect::<Vec<_>>(), ids);
+            let fits = |id: u64| u32::try_from(id).unwrap_or(u32::MAX);
+            let wide = (0..).zip(ids).filter(|&(_, &id)| id >= u64::from(u32::MAX)).map(|(at, &id)| (at, id)).collect();
+            let narrow = Ids::of_narrow(ids.iter().map(|&id| fits(id)).collect::<Vec<_>>().into(), wide);
+            assert_eq!((0..ids.len()).map(|at| narrow.get(at)).collect::<Vec<_>>(), ids);
+        };
+        check(&[], 0);
+        check(&[1, 3, 5], 1);
+        check(&[5, 3, 1, u64::from(u32::MAX)], 1);
+        check(&[1, 3, 0x7f00_0000_0008, 0x7f00_0000_0040, 0x7f00_ffff_fff8, 0x7f01_0000_0010, 0x1234], 4);
+        check(&[u64::MAX, 0, u64::MAX - 1, u64::MAX], 3);
+    }
+
+    #[test]
+    fn parts_that_do_not_fit_are_refused() {
+        let check = |bases: &[(u32, u64)], fit| assert_eq!(Ids::of_parts(vec![1, 2, 3].into(), bases.to_vec()).is_some(), fit);
+        check(&[(0, 7)], true);
+        check(&[(0, 7), (2, 1)], true);
+        check(&[], false);
+        check(&[(1, 7)], false);
+        check(&[(0, 7), (0, 8)], false);
+    }
+}

@@ -1,0 +1,56 @@
+//! What must be known of all objects before the first of them is written, whichever are chosen.
+
+use heap::bitset::Bitset;
+use rustc_hash::FxHashSet;
+
+use crate::kind::Kind;
+use crate::objects::ObjIx;
+use crate::roots::Root;
+use crate::view::HeapView;
+
+/// The outcome of one look over all objects.
+pub struct Survey {
+    /// Objects that every heap has: V8 shows no references to them.
+    pub(super) everywhere: Bitset,
+    /// The addresses of texts of scripts.
+    pub(super) sources: FxHashSet<u64>,
+    /// Global objects.
+    pub(super) globals: Vec<ObjIx>,
+    /// Tables of WeakMaps and WeakSets, with their addresses.
+    pub(super) tables: Vec<(ObjIx, u64)>,
+}
+
+/// Roots that every heap has, besides what is neither object nor number (`undefined`, the hole).
+const EVERYWHERE: [&str; 11] = [
+    "empty_byte_array",
+    "empty_fixed_array",
+    "empty_weak_fixed_array",
+    "empty_descriptor_array",
+    "fixed_array_map",
+    "cell_map",
+    "global_property_cell_map",
+    "shared_function_info_map",
+    "free_space_map",
+    "one_pointer_filler_map",
+    "two_pointer_filler_map",
+];
+
+impl Survey {
+    /// Looks at all objects. O(objects).
+    #[must_use]
+    pub fn of(heap: HeapView<'_, '_>, roots: &[Root]) -> Self {
+        let (mut sources, mut globals, mut tables) = (FxHashSet::default(), Vec::new(), Vec::new());
+        let mut everywhere = Bitset::new(heap.objects.len());
+        roots.iter().filter(|root| EVERYWHERE.contains(&root.name.as_str())).for_each(|root| everywhere.set(root.object.0));
+        for (object, addr) in heap.objects.iter() {
+            match heap.maps.get(heap.objects.map(object)).kind {
+                Kind::Oddball | Kind::Hole => everywhere.set(object.0),
+                Kind::Script => sources.extend(heap.target(addr, heap.layout.at.script_source)),
+                Kind::JsGlobalObject => globals.push(object),
+                Kind::EphemeronTable => tables.push((object, addr)),
+                _ => {}
+            }
+        }
+        Self { everywhere, sources, globals, tables }
+    }
+}
