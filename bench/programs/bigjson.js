@@ -1,6 +1,6 @@
 'use strict';
 // An API server's object graph: users, orders, a dictionary of sets, closures behind a WeakMap, a parsed JSON copy and ORM documents.
-// usage: node bigjson.js ORDERS DOCUMENTS OUT
+// usage: node bigjson.js ORDERS DOCUMENTS OUT, or node --expose-gc bigjson.js ORDERS DOCUMENTS OUT.used: the bytes in use, then the end by abort()
 const v8 = require('v8');
 const mongoose = require('mongoose');
 
@@ -50,5 +50,10 @@ for (let i = 0; i < documentCount; i++) {
   documents.push(new Doc({ title: `doc ${i}`, items: [{ sku: 'x' + i, count: i }, { sku: 'y' + i, count: 1 }], meta: { by: `u${i}`, tags: ['k', 'l' + i] } }));
 }
 globalThis.state = { users, orders, byCity, notes, copy, documents };
+if (out.endsWith('.used')) {
+  globalThis.gc();
+  require('fs').writeFileSync(out, String(process.memoryUsage().heapUsed));
+  process.abort();
+}
 v8.writeHeapSnapshot(out);
 process.exit(0);

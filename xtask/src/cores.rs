@@ -4,7 +4,7 @@
 //! throws, computes, makes garbage or collects it, and is dumped by the kernel. What a class counts in the core, after everything unreachable is left out, must be what it counts in the
 //! snapshot; `EXPECTED` lists the names of which that cannot be true, and why.
 
-mod dump;
+pub(crate) mod dump;
 mod node_side;
 mod spaces;
 mod stacks;

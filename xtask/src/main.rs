@@ -38,7 +38,9 @@ usage: cargo xtask COMMAND
   fuzz [TARGET] [--seconds N]
                         run the fuzz targets (snapshot, index), each for N seconds (60)
   bench snapshots [--size small|medium|large|huge] [--peers] [--repeat N]
-                        measure heapwhy, and with --peers other tools, on snapshots of real programs";
+                        measure heapwhy, and with --peers other tools, on snapshots of real programs
+  bench cores [--size small|large] [--repeat N]
+                        measure heapwhy on core dumps of a real program with a heap of 200 MB or 2 GB";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -66,6 +68,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["layouts", programs @ ..] if !programs.is_empty() => layouts::add(&workspace, programs)?,
         ["fuzz", options @ ..] => return fuzz::fuzz(&workspace, options),
         ["bench", "snapshots", options @ ..] => bench::snapshots(&workspace, options)?,
+        ["bench", "cores", options @ ..] => bench::core_dumps::run(&workspace, options)?,
         ["measure", out, "--", command @ ..] if !command.is_empty() => return bench::measure::measure_here(out, command),
         [] | ["help" | "--help" | "-h"] => say!("{USAGE}"),
         _ => bail!("unknown arguments: {}\n\n{USAGE}", arguments.join(" ")),

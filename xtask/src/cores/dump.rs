@@ -96,7 +96,8 @@ fn killed(child: &mut Child, folder: &Path) -> Result<PathBuf> {
     kernel(child, folder)
 }
 
-fn kernel(child: &mut Child, folder: &Path) -> Result<PathBuf> {
+/// Waits for the end of a process that aborts, a limited time, and returns the core that the kernel wrote into its folder.
+pub(crate) fn kernel(child: &mut Child, folder: &Path) -> Result<PathBuf> {
     let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern")?;
     if pattern.starts_with('|') || pattern.starts_with('/') {
         bail!("this machine sends cores elsewhere (core_pattern {}): sysctl -w kernel.core_pattern=core", pattern.trim());
