@@ -137,6 +137,23 @@ impl CoreFile {
         Ok(Self { file, source, segments, ranges, notes, notes_damaged, binary: None })
     }
 
+    /// Returns the first bytes of a segment between two addresses that are no hole of the file.
+    fn data_in(&self, segment: &Segment, addr: u64, end: u64) -> Option<(u64, u64)> {
+        let start = addr.max(segment.range.start);
+        let stop = end.min(segment.range.start + segment.held);
+        if start >= stop {
+            return None;
+        }
+        let from = segment.offset + (start - segment.range.start);
+        let data = next_offset(&self.source, from, rustix::fs::SeekFrom::Data(from))?;
+        let back = |offset: u64| segment.range.start + offset.saturating_sub(segment.offset).min(segment.held);
+        if back(data) >= stop {
+            return None;
+        }
+        let hole = next_offset(&self.source, data, rustix::fs::SeekFrom::Hole(data)).unwrap_or(u64::MAX);
+        Some((back(data).max(start), back(hole).min(stop)))
+    }
+
     /// Lets what the core left out be read from the program that the process ran.
     pub fn set_binary(&mut self, binary: NodeBinary) {
         self.binary = Some(binary);
@@ -294,23 +311,9 @@ impl Memory for CoreFile {
     }
 
     fn next_data(&self, addr: u64, end: u64) -> Option<(u64, u64)> {
-        let segment = self.segments.iter().find(|segment| segment.range.end > addr && segment.held > 0)?;
-        let start = addr.max(segment.range.start);
-        let stop = end.min(segment.range.start + segment.held);
-        if start >= end {
-            return None;
-        }
-        if start >= stop {
-            return self.next_data(segment.range.end, end);
-        }
-        let from = segment.offset + (start - segment.range.start);
-        let data = next_offset(&self.source, from, rustix::fs::SeekFrom::Data(from));
-        let Some(data) = data.filter(|&data| data < segment.offset + segment.held) else {
-            return self.next_data(segment.range.end, end);
-        };
-        let hole = next_offset(&self.source, data, rustix::fs::SeekFrom::Hole(data)).unwrap_or(u64::MAX);
-        let back = |offset: u64| segment.range.start + offset.saturating_sub(segment.offset).min(segment.held);
-        Some((back(data).max(start), back(hole).min(stop)))
+        let first = self.segments.partition_point(|segment| segment.range.end <= addr);
+        let segments = self.segments[first..].iter().take_while(|segment| segment.range.start < end);
+        segments.filter(|segment| segment.held > 0).find_map(|segment| self.data_in(segment, addr, end))
     }
 }
 

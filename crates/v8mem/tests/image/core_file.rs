@@ -1,70 +1,11 @@
 //! Core files: what is read of them, whole, cut off at any byte, and damaged.
-//!
-//! The writer here knows ELF by itself and shares nothing with the reader.
 
 use std::io::Write;
 
 use v8mem::core_file::{CoreError, CoreFile};
 use v8mem::{Memory, Versions};
 
-const PAGE: usize = 4096;
-
-/// A segment to be written.
-struct Segment {
-    kind: u32,
-    flags: u32,
-    addr: u64,
-    bytes: Vec<u8>,
-    /// How long it was in memory.
-    len: u64,
-}
-
-/// Writes a core of x86-64.
-fn core(segments: &[Segment]) -> Vec<u8> {
-    aligned(segments, PAGE)
-}
-
-/// Writes a core, the bytes of each segment at a multiple of `unit`.
-fn aligned(segments: &[Segment], unit: usize) -> Vec<u8> {
-    let mut out = b"\x7fELF\x02\x01\x01".to_vec();
-    out.resize(16, 0);
-    out.extend(4_u16.to_le_bytes()); // a core
-    out.extend(62_u16.to_le_bytes()); // x86-64
-    out.extend(1_u32.to_le_bytes());
-    out.extend(0_u64.to_le_bytes()); // no entry point
-    out.extend(64_u64.to_le_bytes()); // segments follow at once
-    out.extend(0_u64.to_le_bytes()); // no sections
-    out.extend(0_u32.to_le_bytes());
-    for half in [64_u16, 56, segments.len() as u16, 0, 0, 0] {
-        out.extend(half.to_le_bytes());
-    }
-    let mut offset = (64 + 56 * segments.len()).next_multiple_of(unit) as u64;
-    for segment in segments {
-        out.extend(segment.kind.to_le_bytes());
-        out.extend(segment.flags.to_le_bytes());
-        for word in [offset, segment.addr, 0, segment.bytes.len() as u64, segment.len, 4] {
-            out.extend(word.to_le_bytes());
-        }
-        offset += (segment.bytes.len() as u64).next_multiple_of(unit as u64);
-    }
-    for segment in segments {
-        out.resize(out.len().next_multiple_of(unit), 0);
-        out.extend(&segment.bytes);
-    }
-    out
-}
-
-/// Writes one note of the kernel.
-fn note(kind: u32, content: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for word in [5, content.len() as u32, kind] {
-        out.extend(word.to_le_bytes());
-    }
-    out.extend(b"CORE\0\0\0\0");
-    out.extend(content);
-    out.resize(out.len().next_multiple_of(4), 0);
-    out
-}
+use crate::elf::{PAGE, Segment, aligned, core, notes};
 
 /// Writes a core of so many segments that their number stands behind everything else, as Linux does from 65,535 on.
 fn crowded(pages: u64) -> Vec<u8> {
@@ -102,21 +43,22 @@ fn more_segments_than_their_number_can_say() -> Result<(), CoreError> {
     Ok(())
 }
 
-fn notes() -> Vec<u8> {
-    let mut status = vec![0; 336];
-    status[12] = 6;
-    status[32..36].copy_from_slice(&77_u32.to_le_bytes());
-    status[112 + 8 * 19..112 + 8 * 20].copy_from_slice(&0x7000_0100_u64.to_le_bytes());
-    let mut process = vec![0; 136];
-    process[24..28].copy_from_slice(&4217_u32.to_le_bytes());
-    process[56..70].copy_from_slice(b"node server.js");
-    let mut files = Vec::new();
-    for word in [1_u64, 4096, 0x40_0000, 0x50_0000, 2] {
-        files.extend(word.to_le_bytes());
+/// Tens of thousands of segments, all of them in one hole of the file: nothing to look at.
+#[test]
+fn segments_without_data() {
+    const SEGMENTS: u64 = 60_000;
+    const HOLE: u64 = 64 << 20;
+    let segment = |at: u64| Segment { kind: 1, flags: 6, addr: 0x7000_0000 + 0x2000 * at, bytes: vec![], len: PAGE as u64 };
+    let mut bytes = core(&(0..SEGMENTS).map(segment).collect::<Vec<_>>());
+    for header in bytes[64..64 + 56 * SEGMENTS as usize].chunks_exact_mut(56) {
+        header[8..16].copy_from_slice(&HOLE.to_le_bytes());
+        header[32..40].copy_from_slice(&(PAGE as u64).to_le_bytes());
     }
-    files.extend(b"/usr/bin/node\0");
-    let entry: Vec<u8> = [9_u64, 0x40_1234, 0, 0].into_iter().flat_map(u64::to_le_bytes).collect();
-    [note(1, &status), note(3, &process), note(6, &entry), note(0x4649_4c45, &files)].concat()
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&bytes).unwrap();
+    file.set_len(HOLE + (1 << 20)).unwrap();
+    let core = CoreFile::of(file).unwrap();
+    assert_eq!((core.ranges().len() as u64, core.next_data(0, 1 << 47)), (SEGMENTS, None));
 }
 
 fn sample() -> Vec<u8> {

@@ -1,0 +1,6 @@
+//! Cores that are written here, byte by byte: files, and heaps in them.
+
+mod core_file;
+mod elf;
+mod heap;
+mod synthetic;

@@ -1,0 +1,201 @@
+//! Heaps that are written here: what is read of them, at rest, inside a collection, and damaged at random thousands of times.
+
+use std::io::Write;
+
+use heap::held::Primitive;
+use heap::{HeapGraph, NodeIx, NodeKind};
+use v8mem::graph::Scope;
+use v8mem::read::{Found, HeapError, read_core};
+use v8mem::{CoreFile, MemoryHolder};
+
+use crate::elf::{PAGE, Segment, aligned, notes};
+use crate::heap::{Heap, Page, smi, to};
+
+fn memory(heap: &Heap) -> impl Iterator<Item = Segment> {
+    heap.memory.iter().map(|stretch| Segment {
+        kind: 1,
+        flags: 6,
+        addr: stretch.addr,
+        bytes: stretch.bytes.clone(),
+        len: stretch.bytes.len() as u64,
+    })
+}
+
+/// Puts a heap into a core.
+fn core(heap: &Heap) -> Vec<u8> {
+    let notes = Segment { kind: 4, flags: 0, addr: 0, bytes: notes(), len: 0 };
+    aligned(&std::iter::once(notes).chain(memory(heap)).collect::<Vec<_>>(), PAGE)
+}
+
+fn open(bytes: &[u8]) -> CoreFile {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(bytes).unwrap();
+    CoreFile::of(file).unwrap()
+}
+
+fn read(bytes: &[u8]) -> Result<(HeapGraph, Found), HeapError> {
+    let core = open(bytes);
+    let (graph, problems, found) = read_core(&core, Scope::Live)?;
+    assert!(problems.is_empty(), "{:?}", problems.kept());
+    let holder = MemoryHolder::new(core, &found);
+    Ok((graph.with_holder(Box::new(holder)), found))
+}
+
+/// A list of three sessions, each with a number, a text and the list itself. Returns the heap, and the array that holds them.
+fn sessions(own: Page, elements: Page) -> (Heap, u64, [u64; 3]) {
+    let mut heap = Heap::new();
+    let map = heap.class("Session", &["id", "user", "load", "all"]);
+    let user = heap.string(Page::Old, "ada lovelace");
+    let found = [0, 1, 2].map(|id| {
+        let load = heap.number(own, f64::from(id) + 0.5);
+        heap.object(own, map, &[smi(id), to(user), to(load), 0])
+    });
+    let array = heap.array(elements, &found.map(to));
+    let list = heap.js_array(Page::Old, array, 3);
+    found.iter().for_each(|&session| heap.set(session, 6, to(list)));
+    heap.root(list);
+    (heap, array, found)
+}
+
+fn objects(graph: &HeapGraph, class: &str) -> Vec<NodeIx> {
+    graph.nodes().filter(|&node| graph.kind(node) == NodeKind::OBJECT && graph.name(node) == class).collect()
+}
+
+/// Every session is there, once, with all that it holds.
+fn check(graph: &HeapGraph) {
+    let sessions = objects(graph, "Session");
+    assert_eq!(sessions.len(), 3);
+    for (nth, session) in sessions.into_iter().enumerate() {
+        let edge = |name| graph.edge_named(session, name).unwrap().to;
+        let held = graph.held(session, 9).unwrap();
+        let id = held.names.iter().find(|(name, _)| name == "id").unwrap().1;
+        assert_eq!(id, Some(Primitive::Number(nth as f64)));
+        assert_eq!(graph.name(edge("user")), "ada lovelace");
+        assert_eq!(graph.held(edge("load"), 0).unwrap().value, Some(Primitive::Number(nth as f64 + 0.5)));
+        assert_eq!(graph.name(edge("all")), "Array");
+        assert_eq!(graph.raw_self_size(session), 56);
+    }
+}
+
+#[test]
+fn a_heap_at_rest() {
+    for page in [Page::Old, Page::New] {
+        let (graph, found) = read(&core(&sessions(page, page).0)).unwrap();
+        check(&graph);
+        assert_eq!((found.basis.moved, found.basis.walk.skipped_bytes), (None, 0));
+    }
+}
+
+#[test]
+fn what_lies_in_the_idle_half_is_nothing() {
+    let (mut heap, ..) = sessions(Page::Old, Page::Old);
+    let map = heap.class("Session", &["id"]);
+    (0..5).for_each(|id| {
+        heap.object(Page::From, map, &[smi(id)]);
+    });
+    check(&read(&core(&heap)).unwrap().0);
+}
+
+#[test]
+fn a_collection_that_moves_objects() {
+    for moved in 0..=3 {
+        let (mut heap, array, found) = sessions(Page::From, Page::From);
+        for &session in &found[..moved] {
+            heap.move_away(session, 7, Page::New);
+        }
+        if moved > 1 {
+            heap.move_away(array, 5, Page::Old);
+        }
+        let (graph, basis) = read(&core(&heap)).map(|(graph, found)| (graph, found.basis)).unwrap();
+        check(&graph);
+        assert_eq!(basis.moved, Some(moved as u64 + u64::from(moved > 1)));
+        assert_eq!((basis.lost.moving, basis.lost.astray), (0, 0));
+    }
+}
+
+#[test]
+fn a_large_object_that_a_collection_has_seen() {
+    let (mut heap, array, _) = sessions(Page::From, Page::Large);
+    heap.take_map(array, heap.array_map());
+    check(&read(&core(&heap)).unwrap().0);
+}
+
+/// A header may promise more than there is: what no file holds is not looked at piece by piece.
+#[test]
+fn segments_of_terabytes() {
+    let (heap, ..) = sessions(Page::Old, Page::Old);
+    let notes = Segment { kind: 4, flags: 0, addr: 0, bytes: notes(), len: 0 };
+    let segments: Vec<Segment> = std::iter::once(notes).chain(memory(&heap)).collect();
+    for (bytes, flags) in [(vec![], 6), (vec![], 4), (vec![7; PAGE], 6)] {
+        let huge = Segment { kind: 1, flags, addr: 0x2000_0000_0000, bytes, len: 1 << 46 };
+        let mut all = segments.clone();
+        all.push(huge);
+        let started = std::time::Instant::now();
+        check(&read(&aligned(&all, PAGE)).unwrap().0);
+        assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+    }
+}
+
+/// Numbers that follow from one another, the same each time.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+}
+
+/// Damages a core in one of several ways, a few times.
+fn damage(bytes: &mut [u8], random: &mut Random) {
+    let from = PAGE as u64;
+    for _ in 0..1 << random.below(7) {
+        let at = (from + random.below((bytes.len() as u64 - from) / 8 - 64) * 8) as usize;
+        let page = 0x10_0000_0000 + random.below(5) * (1 << 18);
+        let word: u64 = match random.below(6) {
+            0 => {
+                bytes[at + random.below(8) as usize] ^= 1 << random.below(8);
+                continue;
+            }
+            1 => {
+                bytes[at..at + 512].fill(0);
+                continue;
+            }
+            2 => 0x7fff_ffff_0000_0000,
+            3 => page + 0x1141 + random.below(512) * 8,
+            4 => page + 0x1140 + random.below(512) * 8,
+            _ => u64::MAX >> random.below(64),
+        };
+        bytes[at..at + 8].copy_from_slice(&word.to_le_bytes());
+    }
+}
+
+/// Half of the damages fall on objects and headers, for the isolate is mostly empty.
+#[test]
+fn random_damage_is_survived() {
+    const TIMES: u64 = 2000;
+    let wholes = [sessions(Page::New, Page::Old).0, {
+        let (mut heap, array, found) = sessions(Page::From, Page::Large);
+        heap.move_away(found[1], 7, Page::New);
+        heap.take_map(array, heap.array_map());
+        heap
+    }]
+    .map(|heap| core(&heap));
+    let mut read_anyway = 0;
+    for seed in 0..TIMES {
+        let mut random = Random(seed);
+        let mut bytes = wholes[(seed % 2) as usize].clone();
+        let end = if seed % 4 < 2 { bytes.len() } else { 12 * PAGE };
+        damage(&mut bytes[..end], &mut random);
+        let core = open(&bytes);
+        let Ok((graph, _, found)) = read_core(&core, Scope::Live) else { continue };
+        read_anyway += 1;
+        assert!(graph.node_count() < 2000, "seed {seed}: {} nodes of a few objects", graph.node_count());
+        let graph = graph.with_holder(Box::new(MemoryHolder::new(core, &found)));
+        for node in graph.nodes() {
+            let held = graph.held(node, 16).unwrap_or_default();
+            assert!(held.elements.len() <= 16, "seed {seed}");
+        }
+    }
+    assert!(read_anyway > TIMES / 4, "{read_anyway} of {TIMES} can be read");
+}
