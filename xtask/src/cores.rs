@@ -213,7 +213,9 @@ fn compare(file: CoreFile, folder: &Path, subject: &Subject) -> Result<String> {
     if how == How::Gcore {
         spaces::check(&file, &found.anatomy, &folder.join("stats.json"))?;
     }
-    values::check(&HeapAnalysis::new(graph.with_holder(Box::new(MemoryHolder::new(file, &found)))))?;
+    let analysis = HeapAnalysis::new(graph.with_holder(Box::new(MemoryHolder::new(file, &found))));
+    values::check(&analysis)?;
+    node_side::healthy(&analysis)?;
     Ok(rests_on)
 }
 

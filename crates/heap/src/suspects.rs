@@ -12,10 +12,12 @@ mod closures;
 pub(crate) mod cohorts;
 mod collections;
 pub(crate) mod contents;
+mod idle_handles;
 pub(crate) mod large;
 mod listeners;
 mod lists;
 pub(crate) mod modules;
+mod natives;
 mod patterns;
 pub(crate) mod promises;
 mod rules;
@@ -23,6 +25,7 @@ mod sharing;
 pub(crate) mod siblings;
 mod strings;
 mod timers;
+mod wrapper_cycles;
 mod wrappers;
 
 use std::cmp::Ordering;
@@ -325,11 +328,13 @@ fn judged(scene: &Scene<'_>, lineage: &Lineage, progress: &dyn Progress) -> Resu
     let chains = chains::candidates(scene, LEAST_BYTES).into_iter().take(MAX_CASES);
     let singles = large::cases(scene).into_iter().take(MAX_CASES);
     let mut cases: Vec<Case> = large.into_iter().take(MAX_CASES).chain(numerous).chain(points).chain(chains).chain(singles).collect();
-    if cases.is_empty() {
+    let natives = natives::find(scene);
+    if cases.is_empty() && natives.is_empty() {
         return Ok(findings);
     }
     contents::gather(scene, lineage, &mut cases, census::class_key);
     let (cohorts, cutter) = (Cohorts::of(scene), Cutter::new(scene.analysis));
+    cases.splice(0..0, natives::cases(scene, &cutter, &natives));
     for case in &cases {
         step(progress, 3, STEPS)?;
         // Cases come by size: what is left when enough was found is small beside it.
@@ -379,7 +384,7 @@ fn is_large(case: &Case, total: u64) -> bool {
 /// Says whether a rule's finding is evidence by its kind: nobody needs a thousand listeners of one event. Of a collection one snapshot
 /// shows its size only.
 fn has_own_evidence(rule: &str) -> bool {
-    matches!(rule, "listener-pile" | "timer-pile" | "module-pile" | "pending-promise" | "closure-chain")
+    natives::is_rule(rule) || matches!(rule, "listener-pile" | "timer-pile" | "module-pile" | "pending-promise" | "closure-chain")
 }
 
 /// Says whether a finding is of a collection that may be a cache that is full. One snapshot ranks it behind all others.
@@ -398,6 +403,9 @@ fn looks_bounded(count: u64) -> bool {
 }
 
 fn is_suspicious(found: &Finding, case: &Case, total: u64) -> bool {
+    if natives::is_rule(found.rule) {
+        return true;
+    }
     let is_pile = has_own_evidence(found.rule);
     let own = found.location.as_ref().is_some_and(case::is_own);
     match found.owner {
@@ -423,7 +431,7 @@ fn single_verdict(findings: &[Finding], total: u64) -> Verdict {
     Verdict {
         kind: VerdictKind::Suspect,
         confidence: first.confidence,
-        summary: format!("{what} {part:.0}% of the heap"),
+        summary: if natives::is_rule(first.rule) { first.title.clone() } else { format!("{what} {part:.0}% of the heap") },
         evidence: evidence.into_iter().chain(first.why.iter().take(2).cloned()).collect(),
         needs: Some("a second snapshot, taken later: one cannot show growth".to_owned()),
     }

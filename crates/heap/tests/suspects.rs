@@ -17,6 +17,8 @@ mod lists;
 mod log;
 #[path = "suspects/modules.rs"]
 mod modules;
+#[path = "suspects/natives.rs"]
+mod natives;
 #[path = "suspects/waits.rs"]
 mod waits;
 use lists::list;

@@ -17,7 +17,7 @@ mod words;
 use heap::bitset::{Bitset, RankedBits};
 use heap::{EdgeKind, HeapGraph, NodeId, NodeIx, NodeKind, Problems};
 
-pub use base_objects::{Native, natives};
+pub use base_objects::{Native, NodeObjects, node_objects};
 pub use survey::Survey;
 
 use crate::liveness::{Liveness, tops};
@@ -64,7 +64,7 @@ pub struct Parts<'a, 'm> {
     /// What was seen of all objects.
     pub survey: &'a Survey,
     /// Node's objects of C++.
-    pub natives: &'a [Native],
+    pub node: &'a NodeObjects,
 }
 
 /// The id of V8's root of all roots, and the step between ids of what is no object.
@@ -79,7 +79,7 @@ pub fn graph(parts: Parts<'_, '_>, scope: Scope) -> (HeapGraph, Problems) {
     let names = Names::new(parts.heap, parts.strings);
     let mut emitter = Emitter::new(&parts, &chosen, &names, first_object);
     emitter.prepare();
-    emitter.base_objects(parts.natives);
+    emitter.node_objects(parts.node);
     roots(&parts, scope, &groups, &mut emitter);
     let mut page = 0;
     for (object, addr) in parts.heap.objects.iter().filter(|&(object, _)| chosen.get(object.0)) {

@@ -1,4 +1,5 @@
-//! Tells the numbers that objects hold, and other values that are no nodes, out of the memory they came from: one object at a time.
+//! Tells the numbers that objects hold, other values that are no nodes, and what objects of C++ are up to, out of the memory they came
+//! from: one object at a time.
 
 use heap::NodeId;
 use heap::held::{Held, Holder, Primitive, PromiseState};

@@ -8,7 +8,7 @@ use heap::{HeapGraph, ProblemKind, Problems};
 use crate::anatomy::Anatomy;
 use crate::basis::Basis;
 use crate::core_file::CoreFile;
-use crate::graph::{Parts, Scope, Survey, graph, natives};
+use crate::graph::{Parts, Scope, Survey, graph, node_objects};
 use crate::kind::Kind;
 use crate::liveness::{Liveness, Sums};
 use crate::maps::Maps;
@@ -137,10 +137,10 @@ fn attempt<const N: usize>(core: &CoreFile, anatomy: &Anatomy, scopes: [Scope; N
     pages.forget_all(memory);
     let (strings, survey) = (Strings { heap, memory }, Survey::of(heap, &roots));
     let side = NodeSide::of(memory, anatomy, core.binary());
-    let natives = natives(side.with(heap));
+    let node = node_objects(side.with(heap));
     let mut problems = Problems::default();
     let graphs = scopes.map(|scope| {
-        let (graph, met) = graph(Parts { heap, strings, roots: &roots, liveness: &liveness, survey: &survey, natives: &natives }, scope);
+        let (graph, met) = graph(Parts { heap, strings, roots: &roots, liveness: &liveness, survey: &survey, node: &node }, scope);
         problems.append(met);
         graph
     });

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
-use heap::{HeapGraph, Silent};
+use heap::suspects::{self, Options};
+use heap::{HeapAnalysis, HeapGraph, Silent};
 use serde_json::Value;
 use v8mem::graph::Scope;
 use v8mem::node_side::libuv::Detail;
 use v8mem::node_side::{Environment, HandleWrap, Hold, NodeSide, NodeView, ReqWrap};
-use v8mem::read::read_core;
-use v8mem::{Anatomy, CoreFile, Memory};
+use v8mem::read::{Found, read_core};
+use v8mem::{Anatomy, CoreFile, Memory, MemoryHolder};
 
 use super::dump::{gcore, wait};
 use crate::workspace::Workspace;
@@ -44,9 +45,24 @@ fn compare(core: &Path, folder: &Path) -> Result<()> {
     let truth: Value = serde_json::from_slice(&fs::read(folder.join("truth.json"))?)?;
     let mut file = CoreFile::open(core)?;
     file.set_binary(file.find_binary().context("the core leads to no program that describes V8")?);
-    natives(&file, &folder.join("main.heapsnapshot")).context("objects of C++")?;
-    let anatomy = Anatomy::find(&file)?;
-    let memory: &dyn Memory = &file;
+    let (graph, found) = natives(&file, &folder.join("main.heapsnapshot")).context("objects of C++")?;
+    lists(&file, &truth)?;
+    verdicts(graph, &found, file, &truth).context("verdicts")
+}
+
+/// A program that closes what it opens has no handle that nobody can close, and no cycle through C++.
+pub(super) fn healthy(analysis: &HeapAnalysis) -> Result<()> {
+    let report = suspects::find(analysis, &Options { limit: usize::MAX, ..Options::default() }, &Silent)?;
+    let is_bad = |rule: &str| matches!(rule, "unreachable-handle" | "wrapper-cycle");
+    let bad: Vec<_> = report.findings.iter().filter(|finding| is_bad(finding.rule)).map(|finding| &finding.title).collect();
+    ensure!(bad.is_empty(), "{bad:?}");
+    Ok(())
+}
+
+/// What is open and what is waited for, in both isolates.
+fn lists(file: &CoreFile, truth: &Value) -> Result<()> {
+    let anatomy = Anatomy::find(file)?;
+    let memory: &dyn Memory = file;
     let side = NodeSide::of(memory, &anatomy, file.binary());
     anatomy.look(memory, |heap| {
         let view = side.with(heap);
@@ -54,10 +70,10 @@ fn compare(core: &Path, folder: &Path) -> Result<()> {
         let [main, worker] = environments.as_slice() else { anyhow::bail!("environments: {environments:x?}") };
         ensure!((main.isolate, worker.isolate) == (0, 1), "the main isolate comes first");
         let (handles, requests) = open(view, main)?;
-        resources(&truth, &handles, &requests).context("the main thread")?;
-        sockets(view, &truth, &handles)?;
-        details(&truth, &handles)?;
-        in_flight(&truth, &requests)?;
+        resources(truth, &handles, &requests).context("the main thread")?;
+        sockets(view, truth, &handles)?;
+        details(truth, &handles)?;
+        in_flight(truth, &requests)?;
         let (handles, requests) = open(view, worker)?;
         resources(&truth["worker"], &handles, &requests).context("the worker")?;
         let server = handles.iter().find(|handle| handle.name() == Some("TCPServerWrap")).context("the worker has no server")?;
@@ -68,7 +84,7 @@ fn compare(core: &Path, folder: &Path) -> Result<()> {
 }
 
 /// Objects of C++ with a wrapper: of each class as many as Node.js itself put into the main thread's snapshot.
-fn natives(file: &CoreFile, snapshot: &Path) -> Result<()> {
+fn natives(file: &CoreFile, snapshot: &Path) -> Result<(HeapGraph, Found)> {
     let (graph, _, found) = read_core(file, Scope::Live)?;
     let memory: &dyn Memory = file;
     let side = NodeSide::of(memory, &found.anatomy, file.binary());
@@ -85,6 +101,29 @@ fn natives(file: &CoreFile, snapshot: &Path) -> Result<()> {
     let differs = |(name, count): (&String, &u64)| name != "Node / (unknown class)" && told.get(name) != Some(count);
     let agrees = !in_core.iter().any(differs) && unnamed == unknown && (unknown == 0 || is_stripped);
     ensure!(agrees, "the snapshot has {told:?}, the core {in_core:?}");
+    Ok((graph, found))
+}
+
+/// The sockets and sessions that the program dropped are told of, and nothing else that is held by C++.
+fn verdicts(graph: HeapGraph, found: &Found, file: CoreFile, truth: &Value) -> Result<()> {
+    let is_named = !file.binary().is_some_and(|binary| binary.path().ends_with("node-stripped"));
+    let analysis = HeapAnalysis::new(graph.with_holder(Box::new(MemoryHolder::new(file, found))));
+    let report = suspects::find(&analysis, &Options { limit: usize::MAX, ..Options::default() }, &Silent)?;
+    let told: Vec<_> = report.findings.iter().map(|finding| (finding.rule, finding.class.as_str(), Some(finding.count))).collect();
+    let count = |class: &str| truth["leaked"][class].as_u64();
+    ensure!(
+        truth["leaked"]["alive"].as_u64() == count("UDPWrap").zip(count("JSBindingsConnection")).map(|(a, b)| a + b),
+        "some are gone: {truth}"
+    );
+    let session = if is_named { "JSBindingsConnection" } else { "(unknown class)" };
+    let expected = [("unreachable-handle", "UDPWrap", count("UDPWrap")), ("wrapper-cycle", session, count("JSBindingsConnection"))];
+    for wanted in &expected {
+        ensure!(told.contains(wanted), "no {wanted:?} in {told:?}");
+    }
+    ensure!(told.iter().all(|found| expected.contains(found)), "{told:?} are more than {expected:?}");
+    let cycle = report.findings.iter().find(|finding| finding.rule == "wrapper-cycle").context("no cycle")?;
+    let hops: Vec<&str> = cycle.story.hops.iter().map(|hop| hop.label.as_str()).collect();
+    ensure!(hops.contains(&"Session") && hops.last() == Some(&"Connection"), "the cycle is told as {hops:?}");
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use crate::source::{Owner, Place};
 use crate::story::{About, Hop, Lineage, Scene, Story, owner, tell, tell_path};
 use crate::suspects::contents::{self, Cut};
 use crate::suspects::sharing::Way;
-use crate::suspects::{Finding, Growth, Severity, lists, patterns, strings};
+use crate::suspects::{Finding, Growth, Severity, lists, patterns, strings, wrapper_cycles};
 
 /// By which references the objects of a case are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub(crate) enum Kept {
     Dominator,
     /// Each by that variable of a context, which its successor closes over. The holders are the contexts.
     Variable(String),
+    /// By C++ alone; the rule says what is wrong with that. The holder is the object of C++ of the example, the members are wrappers.
+    Native(&'static str),
 }
 
 /// Objects of one class that one object holds, or several of one shape.
@@ -229,9 +231,13 @@ fn like(scene: &Scene<'_>, holder: NodeIx) -> String {
 /// Tells the path to one of the objects, with what the cut on it frees.
 fn story(exhibit: &Exhibit<'_, '_>, rule: &str, frees: u64) -> Story {
     let (scene, case) = (exhibit.scene, exhibit.case);
-    let as_list = (rule == lists::RULE).then(|| lists::told(scene, case)).flatten();
+    let special = match rule {
+        lists::RULE => lists::told(scene, case),
+        wrapper_cycles::RULE => wrapper_cycles::told(scene, case),
+        _ => None,
+    };
     let about = About { target: case.example, holder: Some(case.holder), times: case.count };
-    let mut story = as_list.unwrap_or_else(|| tell(scene, about));
+    let mut story = special.unwrap_or_else(|| tell(scene, about));
     mark(scene, &mut story, &exhibit.steps, case, frees);
     story
 }

@@ -10,7 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::case::{Case, Kept, bytes, grouped};
 use super::sharing::{Other, Shared, Sharing, Way, another_way};
-use super::{lists, promises};
+use super::{lists, natives, promises};
 use crate::cut::{Cutter, Freed};
 use crate::graph::{Edge, EdgeIx, EdgeName, NodeIx};
 use crate::kinds::{EdgeKind, NodeKind};
@@ -111,6 +111,7 @@ pub(super) fn references(scene: &Scene<'_>, lineage: &Lineage, case: &Case) -> V
     let graph = scene.graph();
     let members: FxHashSet<NodeIx> = case.members.iter().copied().collect();
     match &case.kept {
+        Kept::Native(_) => natives::references_of(scene, case),
         Kept::Dominator => members.iter().flat_map(|&node| scene.analysis.retainers(node)).map(|(_, edge)| edge.ix).collect(),
         Kept::Variable(name) => {
             let variables = |node| graph.edges(node).filter(|edge| edge.kind == EdgeKind::CONTEXT);

@@ -113,6 +113,23 @@ its own. V8 writes no lengths of slices into snapshots: what is counted are the 
         text: "Timers hold their callbacks and what those use until they fire or are cleared. Clear intervals and timeouts when the work that made \
 them ends.",
     },
+    Rule {
+        id: "unreachable-handle",
+        title: "open handles that nobody can close any more",
+        text: "Sockets, pipes or other handles of libuv are open but wait for nothing: no read, no connection, no datagram. Nothing in JavaScript leads to \
+them but they themselves, so that no function can start or close them, and Node.js keeps each with all that hangs on it until it is closed: for ever. \
+A UDP socket that was made and never bound, or a socket that was paused and then forgotten, ends like that. Active handles, like the sockets of a quiet \
+server, are none of this. Only a core dump tells; fewer than ten of one class are not told of.",
+    },
+    Rule {
+        id: "wrapper-cycle",
+        title: "objects of C++ that keep themselves alive",
+        text: "An object of C++ keeps a callback by a strong handle, the callback uses the object of JavaScript that stands for it (its wrapper), and \
+nothing else leads to either. To V8 the handle is a root, so the cycle is never collected: an inspector.Session that was connected and never \
+disconnected is one; addons with a strong reference to a closure of their own object make them too. End each by its own call before the last reference \
+goes, or make the reference weak. What libuv may still call and requests in flight are left out. Only a core dump tells; fewer than ten of one class \
+are not told of.",
+    },
 ];
 
 impl Rule {

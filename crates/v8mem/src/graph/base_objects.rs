@@ -1,11 +1,11 @@
 //! Node's C++ objects in the graph, as Node.js itself adds them to V8's snapshots: `Node / TCPSocketWrap`, with an edge to the wrapper and one back.
 //!
-//! Left out are nodes that Node.js makes of what its classes tell of themselves in C++ (`Environment`, `IsolateData`, realms, lists, `Aliased…Array`,
-//! `BlobBindingData`'s parts, …): nothing in memory names their fields. So an object of C++ that a strong handle keeps hangs on the root, where
-//! Node 24 and later hang it on their lists, and one with a weak handle is kept by its wrapper alone. Sizes are malloc's, up to 15 bytes more than
+//! Left out are nodes that Node.js makes of what its classes tell of themselves in C++ (`IsolateData`, realms, lists, `Aliased…Array`, `exec_argv`,
+//! …): nothing in memory names their fields. So of Node 24 and later an object of C++ that a strong handle keeps hangs on its environment
+//! directly, and one with a weak handle is kept by its wrapper alone. Sizes are malloc's, up to 15 bytes more than
 //! the class's; what V8's C++ garbage collector owns has size 0, for its size is not known.
 
-use heap::NodeKind;
+use heap::{NodeIx, NodeKind};
 use rustc_hash::FxHashMap;
 
 use super::emitter::Emitter;
@@ -27,9 +27,24 @@ pub struct Native {
     pub keeps: Vec<ObjIx>,
 }
 
-/// Finds all objects of C++ with a wrapper. O(objects).
+/// Node's side, as the graph shows it.
+#[derive(Clone, Debug, Default)]
+pub struct NodeObjects {
+    /// Objects of C++ with a wrapper.
+    pub natives: Vec<Native>,
+    /// Environments: address, isolate, and bytes of memory, 0 where that is not known.
+    pub environments: Vec<(u64, usize, u64)>,
+}
+
+/// Finds all of Node's objects of C++. O(objects).
 #[must_use]
-pub fn natives(view: NodeView<'_, '_>) -> Vec<Native> {
+pub fn node_objects(view: NodeView<'_, '_>) -> NodeObjects {
+    let environments = view.environments().into_iter();
+    let environments = environments.map(|found| (found.addr, found.isolate, view.allocated(found.addr).unwrap_or(0))).collect();
+    NodeObjects { natives: natives(view), environments }
+}
+
+fn natives(view: NodeView<'_, '_>) -> Vec<Native> {
     let heap = view.heap();
     let objects: Vec<(ObjIx, BaseObject)> =
         heap.objects.iter().filter_map(|(wrapper, addr)| Some((wrapper, view.of_wrapper(addr)?))).collect();
@@ -51,25 +66,45 @@ pub fn natives(view: NodeView<'_, '_>) -> Vec<Native> {
 /// What an edge is called that stands for a handle in the memory of an object of C++. Snapshots have the fields' names, which no core has.
 const OWN_HANDLE: &str = "global_handle";
 
+/// V8 13 and later know roots of their own only: there Node's objects hang on their environment.
+const WITH_ENVIRONMENT: u16 = 13;
+
 impl Emitter<'_, '_, '_> {
     /// Makes nodes of the objects of C++ whose wrappers are in the graph. They come first behind the objects of the heap.
-    pub(super) fn base_objects(&mut self, natives: &[Native]) {
+    pub(super) fn node_objects(&mut self, objects: &NodeObjects) {
         let old = self.heap.layout.version < V8Version::new(10, 0);
         let (to_native, to_wrapper) = if old { ("wrapper", "wrapped") } else { ("javascript_to_native", "native_to_javascript") };
         self.to_native = self.rows.text(to_native);
         let (to_wrapper, own_handle) = (self.rows.text(to_wrapper), self.rows.text(OWN_HANDLE));
-        for native in natives {
+        let has_environment = self.heap.layout.version.major >= WITH_ENVIRONMENT;
+        let mut open: Vec<(usize, NodeIx)> = Vec::new();
+        for native in &objects.natives {
             let Some(wrapper) = self.node_of(native.wrapper) else { continue };
             let object = &native.object;
-            let is_strong = object.hold == Hold::Strong;
-            // Since V8 13 a snapshot's root leads to few of them, and all are of one kind.
-            let kind = if is_strong && self.heap.layout.version.major < 13 { NodeKind::SYNTHETIC } else { NodeKind::NATIVE };
+            let is_root = object.hold == Hold::Strong && !has_environment;
+            let kind = if is_root { NodeKind::SYNTHETIC } else { NodeKind::NATIVE };
             let node = self.native(object.addr, object.size.unwrap_or(0), &native.name);
             let kept = native.keeps.iter().filter_map(|&kept| self.node_of(kept)).map(|kept| (own_handle, kept));
             let edges = std::iter::once((to_wrapper, wrapper)).chain(kept).collect();
-            self.describe_native(node, kind, edges);
+            self.describe_native(node, kind, edges, vec![]);
             self.native_of_wrapper.insert(object.wrapper, node);
-            if is_strong {
+            if object.hold == Hold::Strong {
+                open.push((object.isolate, node));
+            }
+        }
+        if has_environment {
+            self.environments(objects, &open);
+        } else {
+            self.open_natives.extend(open.into_iter().map(|(_, node)| node));
+        }
+    }
+
+    fn environments(&mut self, objects: &NodeObjects, open: &[(usize, NodeIx)]) {
+        for &(addr, isolate, size) in &objects.environments {
+            let own: Vec<NodeIx> = open.iter().filter(|(of, _)| *of == isolate).map(|&(_, node)| node).collect();
+            if !own.is_empty() {
+                let node = self.native(addr, size, "Node / Environment");
+                self.describe_native(node, NodeKind::SYNTHETIC, vec![], own);
                 self.open_natives.push(node);
             }
         }

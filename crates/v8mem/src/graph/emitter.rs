@@ -36,6 +36,8 @@ struct Outside {
     size: u64,
     /// By name.
     edges: Vec<(StrIx, NodeIx)>,
+    /// By number.
+    elements: Vec<NodeIx>,
 }
 
 /// Writes a graph.
@@ -55,7 +57,7 @@ pub(super) struct Emitter<'a, 'm, 'e> {
     native_by_addr: FxHashMap<u64, NodeIx>,
     /// By the wrapper's address.
     pub(super) native_of_wrapper: FxHashMap<u64, NodeIx>,
-    /// Objects of C++ that keep their wrappers alive.
+    /// Objects of C++ that hang on the root.
     pub(super) open_natives: Vec<NodeIx>,
     pub(super) to_native: StrIx,
     keys: FxHashMap<u64, StrIx>,
@@ -385,15 +387,15 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
         }
         let node = NodeIx(self.first_object + (self.tags.len() + self.natives.len()) as u32);
         let name = self.rows.text(name);
-        self.natives.push(Outside { node, kind: NodeKind::NATIVE, name, id: addr, size, edges: vec![] });
+        self.natives.push(Outside { node, kind: NodeKind::NATIVE, name, id: addr, size, edges: vec![], elements: vec![] });
         self.native_by_addr.insert(addr, node);
         node
     }
 
     /// Gives memory outside the heap, the last that was noted, another kind and edges.
-    pub(super) fn describe_native(&mut self, node: NodeIx, kind: NodeKind, edges: Vec<(StrIx, NodeIx)>) {
+    pub(super) fn describe_native(&mut self, node: NodeIx, kind: NodeKind, edges: Vec<(StrIx, NodeIx)>, elements: Vec<NodeIx>) {
         if let Some(native) = self.natives.last_mut().filter(|native| native.node == node) {
-            (native.kind, native.edges) = (kind, edges);
+            (native.kind, native.edges, native.elements) = (kind, edges, elements);
         }
     }
 
@@ -404,6 +406,9 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
             debug_assert_eq!(node, native.node);
             for (name, to) in native.edges {
                 self.rows.edge(EdgeKind::INTERNAL, name, to);
+            }
+            for (index, to) in (1..).zip(native.elements) {
+                self.rows.indexed(EdgeKind::ELEMENT, index, to);
             }
         }
     }

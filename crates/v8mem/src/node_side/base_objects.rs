@@ -141,7 +141,8 @@ impl NodeView<'_, '_> {
     }
 
     /// Returns how large a piece of memory is, by the word that malloc keeps before it.
-    pub(super) fn allocated(self, start: u64) -> Option<u64> {
+    #[must_use]
+    pub fn allocated(self, start: u64) -> Option<u64> {
         const LARGEST: u64 = 1 << 30;
         let size = self.side.memory.word(start.checked_sub(8)?).ok()? & !7;
         (size.is_multiple_of(16) && (32..LARGEST).contains(&size) && start.is_multiple_of(16)).then(|| size - 8)
