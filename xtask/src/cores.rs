@@ -4,6 +4,7 @@
 //! throws, computes, makes garbage or collects it, and is dumped by the kernel. What a class counts in the core, after everything unreachable is left out, must be what it counts in the
 //! snapshot; `EXPECTED` lists the names of which that cannot be true, and why.
 
+mod answers;
 pub(crate) mod dump;
 mod node_side;
 mod spaces;
@@ -99,20 +100,25 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
     subjects.push(Subject { name: "stripped".to_owned(), node: stripped.clone(), how: How::Abort, tables: Tabled::All });
     let mut tally = check_all(workspace, subjects);
     for line in NODE_LINES {
-        node_side(workspace, &format!("{line}-side"), &workspace.node(line), &mut tally);
+        standing(workspace, &format!("{line}-side"), &workspace.node(line), &mut tally);
     }
-    node_side(workspace, "stripped-side", &stripped, &mut tally);
+    standing(workspace, "stripped-side", &stripped, &mut tally);
     fs::remove_file(stripped)?;
     Ok(tally)
 }
 
-fn node_side(workspace: &Workspace, name: &str, node: &Path, tally: &mut Tally) {
-    let checked = node_side::check(workspace, name, node);
-    match &checked {
-        Ok(()) => say!("ok      {} Node's side", node.display()),
-        Err(error) => say!("FAILED  {} Node's side: {error:#}", node.display()),
+fn standing(workspace: &Workspace, name: &str, node: &Path, tally: &mut Tally) {
+    let checks = [
+        ("Node's side", node_side::check(workspace, name, node)),
+        ("answers", answers::check(workspace, &format!("{name}-answers"), node)),
+    ];
+    for (what, checked) in checks {
+        match &checked {
+            Ok(()) => say!("ok      {} {what}", node.display()),
+            Err(error) => say!("FAILED  {} {what}: {error:#}", node.display()),
+        }
+        tally.add(checked.is_ok());
     }
-    tally.add(checked.is_ok());
 }
 
 /// Makes a copy of the newest Node.js without its table of symbols: what is left is what it exports, fewer than of older ones.
@@ -131,7 +137,7 @@ pub(crate) fn of_programs(workspace: &Workspace, programs: &[&str]) -> Result<Ex
     };
     let mut tally = check_all(workspace, programs.iter().enumerate().map(subject).collect::<Result<_>>()?);
     for (nth, program) in programs.iter().enumerate() {
-        node_side(workspace, &format!("named-{nth}-side"), &fs::canonicalize(program)?, &mut tally);
+        standing(workspace, &format!("named-{nth}-side"), &fs::canonicalize(program)?, &mut tally);
     }
     say!("{tally}");
     Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -119,7 +119,7 @@ pub(crate) struct FileArg {
 /// What a question is about.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct WhatArg {
-    /// An id (@123, 123 or an address, 0x7b), a class name (also as it was before it was minified), a line of source (app.ts:14), or - to read ids from standard
+    /// An id (@123, 123 or an address, 0x7b), a class name (also as it was before it was minified), a line of source (app.ts:14), a shape (shape:17, as `objects` numbers them), or - to read ids from standard
     /// input (if FILE does not)
     #[arg(value_name = "WHAT", allow_hyphen_values = true)]
     pub(crate) what: String,
@@ -152,6 +152,8 @@ pub(crate) enum Command {
     Summary(commands::summary::SummaryArgs),
     /// The histogram: how many of each class, how large, what they retain
     Classes(commands::classes::ClassesArgs),
+    /// The objects by shape, class or type: one of each, how many, how many properties
+    Objects(commands::objects::ObjectsArgs),
     /// The objects of a class
     Instances(commands::instances::InstancesArgs),
     /// What an object is made of, printed as Node.js prints objects
@@ -188,6 +190,16 @@ pub(crate) enum Command {
     Handles(commands::handles::HandlesArgs),
     /// What it waited for from the system: files, writes, names, connections
     Requests(commands::requests::RequestsArgs),
+    /// What lies at addresses of a core dump: objects and fields, pages, stacks, files
+    Whatis(commands::whatis::WhatisArgs),
+    /// Who holds an address, a number, or strings with some text
+    Grep(commands::grep::GrepArgs),
+    /// The source text of functions and scripts, out of a core dump
+    Source(commands::source::SourceCommandArgs),
+    /// V8's spaces in every isolate of a core dump: committed, live, garbage, free
+    Spaces(commands::spaces::SpacesArgs),
+    /// The numbers by which a core dump is read, where they come from, and whether they fit
+    Layout(commands::layout::LayoutArgs),
     /// Write a snapshot, a pprof profile or a CSV table
     Convert(commands::convert::ConvertArgs),
     /// Write a copy without any value: structure and sizes stay

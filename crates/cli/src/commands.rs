@@ -13,11 +13,14 @@ pub(crate) mod dominators;
 pub(crate) mod emitters;
 pub(crate) mod explain;
 pub(crate) mod functions;
+pub(crate) mod grep;
 pub(crate) mod handles;
 pub(crate) mod index;
 pub(crate) mod inspect;
 pub(crate) mod instances;
+pub(crate) mod layout;
 pub(crate) mod man;
+pub(crate) mod objects;
 pub(crate) mod path;
 pub(crate) mod promises;
 pub(crate) mod query;
@@ -25,10 +28,13 @@ pub(crate) mod redact;
 pub(crate) mod refs;
 pub(crate) mod report;
 pub(crate) mod requests;
+pub(crate) mod source;
+pub(crate) mod spaces;
 pub(crate) mod stack;
 pub(crate) mod strings;
 pub(crate) mod summary;
 pub(crate) mod threads;
+pub(crate) mod whatis;
 pub(crate) mod why;
 
 use crate::answer::Answer;
@@ -41,6 +47,7 @@ pub(crate) fn run(command: &Command, session: &Session) -> Result<Answer, Comman
     match command {
         Command::Summary(args) => summary::run(args, session),
         Command::Classes(args) => classes::run(args, session),
+        Command::Objects(args) => objects::run(args, session),
         Command::Instances(args) => instances::run(args, session),
         Command::Inspect(args) => inspect::run(args, session),
         Command::Refs(args) => refs::run(args, session),
@@ -52,6 +59,11 @@ pub(crate) fn run(command: &Command, session: &Session) -> Result<Answer, Comman
         Command::Contexts(args) => contexts::run(args, session),
         Command::Emitters(args) => emitters::run(args, session),
         Command::Promises(args) => promises::run(args, session),
+        Command::Source(args) => source::run(args, session),
+        Command::Grep(args) => grep::run(args, session),
+        Command::Whatis(args) => whatis::run(args, session),
+        Command::Spaces(args) => spaces::run(args, session),
+        Command::Layout(args) => layout::run(args, session),
         Command::Strings(args) => strings::run(args, session),
         Command::Query(args) => query::run(args, session),
         Command::Diff(args) => diff::run(args, session),

@@ -5,6 +5,8 @@
 use std::path::Path;
 
 use heap::{ProblemKind, Problems};
+use v8mem::basis::Basis;
+use v8mem::inventory::{Inventory, inventory};
 use v8mem::maps::strong;
 use v8mem::node_side::{NodeSide, NodeView};
 use v8mem::scope::Scope;
@@ -62,6 +64,16 @@ impl Dissected {
     pub(crate) fn lost(&mut self, count: usize, what: &str) {
         let text = format!("{count} of the process's {what} could not be read: what is in their place leads to no object that leads back");
         self.problems.add_many(ProblemKind::BadTarget, count as u64, None, text);
+    }
+
+    /// Looks through all its heaps.
+    pub(crate) fn inventory<R>(&self, question: impl FnOnce(Inventory<'_, '_>) -> R) -> Result<R, CommandError> {
+        inventory(&self.core, &mut self.anatomy.clone(), question).map_err(|error| core::no_heap(&self.target.path, &self.core, &error))
+    }
+
+    /// Notes where the memory does not agree with the layout.
+    pub(crate) fn doubt(&mut self, basis: &Basis) {
+        basis.doubts().into_iter().for_each(|doubt| self.problems.add(ProblemKind::DoubtfulLayout, None, doubt));
     }
 
     /// Says whether something of the isolate at that place among all is asked for.

@@ -133,8 +133,13 @@ pub(crate) fn core_input(path: &Path, command: &str, session: &Session) -> Resul
     if input.is_elf() {
         return Ok(input);
     }
+    Err(not_a_core(path, command))
+}
+
+/// Returns the error for a snapshot where only a core has what a command shows.
+pub(crate) fn not_a_core(path: &Path, command: &str) -> CommandError {
     let what = format!("{} is no core dump: only that of a process has what `{command}` shows", shown(path));
-    Err(CommandError::new(&codes::USAGE, what).hint(format!("gcore PID   and then heapwhy {command} core.PID")))
+    CommandError::new(&codes::USAGE, what).hint(format!("gcore PID   and then heapwhy {command} core.PID"))
 }
 
 /// Says whether a path stands for standard input.

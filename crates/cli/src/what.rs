@@ -42,6 +42,21 @@ pub(crate) fn nodes(file: &Path, analysis: &HeapAnalysis, what: &str, files: &dy
     Ok(nodes)
 }
 
+/// Reads addresses from the command line; `-` reads them from standard input, one a line. `file` is only for messages.
+pub(crate) fn addresses(file: &Path, words: &[String], session: &Session) -> Result<Vec<NodeId>, CommandError> {
+    if let [only] = words
+        && only == "-"
+    {
+        session.take_stdin()?;
+        return crate::progress::while_waiting(|| ids(file, io::stdin().lock()));
+    }
+    let parse = |word: &String| {
+        let what = || CommandError::new(&codes::USAGE, format!("{word} is not an address")).hint("0x1f3a4c0e8a10, or @id");
+        word.parse().map_err(|_| what())
+    };
+    words.iter().map(parse).collect()
+}
+
 fn ids(file: &Path, lines: impl BufRead) -> Result<Vec<NodeId>, CommandError> {
     let mut ids = Vec::new();
     for (at, line) in lines.lines().enumerate() {
@@ -98,6 +113,9 @@ fn unknown(file: &Path, error: SelectorError) -> CommandError {
             let error = CommandError::new(&codes::NO_SUCH_CLASS, what);
             let error = if candidates.is_empty() { error } else { error.note("close", candidates.join(", ")) };
             error.hint(format!("heapwhy classes {} --by module lists the scripts", shell_path(file)))
+        }
+        SelectorError::NoSuchShape(_) => {
+            CommandError::new(&codes::NO_SUCH_CLASS, what).hint(format!("heapwhy objects {} lists the shapes", shell_path(file)))
         }
         _ => CommandError::new(&codes::NO_SUCH_CLASS, what).hint(format!("heapwhy classes {} lists the classes", shell_path(file))),
     }

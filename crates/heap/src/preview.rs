@@ -599,11 +599,25 @@ fn context(graph: &HeapGraph, node: NodeIx, limits: Limits) -> Parts {
     for edge in graph.edges(node) {
         if let Some(name) = scopes::worded(&scopes::variables(graph, node, edge)) {
             numbers.before(&graph.edge_text(edge), &mut |name, value| filler.push(|| format!("{name}: "), Value::Text(value.to_string())));
-            filler.push(|| format!("{name}: "), Value::Node(edge.to));
+            filler.push(|| format!("{name}: "), in_cell(graph, edge.to));
         }
     }
     numbers.rest(&mut |name, value| filler.push(|| format!("{name}: "), Value::Text(value.to_string())));
     filler.parts
+}
+
+/// Returns a variable's value: V8 14 keeps those that change in cells.
+fn in_cell(graph: &HeapGraph, node: NodeIx) -> Value {
+    if !graph.strings().is(graph.name_ix(node), "system / ContextCell") {
+        return Value::Node(node);
+    }
+    if let Some(value) = graph.held(node, 0).and_then(|held| held.value) {
+        return Value::Text(value.to_string());
+    }
+    let is_value =
+        |to: NodeIx| matches!(graph.kind(to), NodeKind::OBJECT | NodeKind::CLOSURE | NodeKind::REGEXP) || graph.kind(to).is_string();
+    let value = graph.edges(node).filter(|edge| edge.kind != EdgeKind::WEAK).map(|edge| edge.to).find(|&to| is_value(to));
+    value.map_or(Value::Words("<number, boolean, null or undefined>"), Value::Node)
 }
 
 /// Returns the message of an error.

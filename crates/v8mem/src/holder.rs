@@ -91,6 +91,7 @@ impl Reader<'_, '_> {
             Kind::HeapNumber => Held { value: self.double(addr), ..Held::default() },
             Kind::Context => Held { names: self.variables(addr), ..Held::default() },
             kind if kind.is_js_object() => self.js_object(addr, map),
+            _ if self.heap.layout.types.name(map.instance_type) == "CONTEXT_CELL" => Held { value: self.cell(addr), ..Held::default() },
             kind if kind.is_fixed_array() => Held { elements: self.words(addr), ..Held::default() },
             _ => Held::default(),
         }
@@ -130,6 +131,18 @@ impl Reader<'_, '_> {
             1 => Some(PromiseState::Fulfilled),
             2 => Some(PromiseState::Rejected),
             _ => None,
+        }
+    }
+
+    /// Returns what the cell of a variable holds, where that is a number or an oddball.
+    fn cell(self, addr: u64) -> Option<Primitive> {
+        const INTEGER: u32 = 2;
+        const DOUBLE: u32 = 3;
+        let at = &self.heap.layout.at;
+        match self.heap.half(addr, at.context_cell_state)? {
+            INTEGER => self.heap.half(addr, at.context_cell_number).map(|bits| Primitive::Number(f64::from(bits as i32))),
+            DOUBLE => self.heap.field(addr, at.context_cell_number).map(|bits| Primitive::Number(f64::from_bits(bits))),
+            _ => self.primitive(self.heap.field(addr, at.context_cell_value)?),
         }
     }
 

@@ -294,6 +294,12 @@ offsets! {
     weak_cell_token: "", |_| 32;
     /// Context: first variable, in words of its array.
     context_slots: "context_min_slots", |_| 2;
+    /// Cell of a variable that changes (V8 14): its value, where that is tagged.
+    context_cell_value: "", |_| 8;
+    /// Cell of a variable: what kind of value it has, four bytes.
+    context_cell_state: "", |_| 24;
+    /// Cell of a variable: its value, where that is a raw number.
+    context_cell_number: "", |_| 32;
     /// Realm: what Node keeps in it.
     embedder_data: "native_context_embedder_data_offset", |_| 48;
     /// Scope info: flags. A small integer up to V8 12.4, four raw bytes later. Before V8 9.1 it is an array, its length first.

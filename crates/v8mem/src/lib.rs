@@ -8,6 +8,7 @@
 //! This crate never touches a process: it cannot stop one, start one, or speak to one.
 
 pub mod anatomy;
+pub mod atlas;
 pub mod basis;
 pub mod collection;
 pub mod command_line;
@@ -16,6 +17,7 @@ pub mod death;
 pub mod global_handles;
 pub mod graph;
 pub mod holder;
+pub mod inventory;
 pub mod isolate;
 pub mod kind;
 pub mod layout;
@@ -36,7 +38,9 @@ pub mod roots;
 pub mod scope;
 pub mod scripts;
 pub mod sizes;
+pub mod source;
 pub mod space;
+pub mod spaces;
 pub mod stack;
 pub mod symbols;
 pub mod text;
@@ -44,6 +48,7 @@ pub mod value;
 pub mod version;
 pub mod view;
 pub mod walk;
+pub mod words;
 
 pub use anatomy::Anatomy;
 pub use core_file::CoreFile;

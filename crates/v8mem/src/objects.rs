@@ -158,6 +158,25 @@ impl Objects {
         (cell.starts >> bit & 1 == 1).then(|| ObjIx(cell.before + below.count_ones()))
     }
 
+    /// Returns the object in which an address lies, and where that begins; `None` for memory between objects. O(log objects).
+    #[must_use]
+    pub fn around(&self, pages: &Pages<'_>, addr: u64) -> Option<(ObjIx, u64)> {
+        let object = self.last_before(self.pages.get(pages.find_ix(addr)?)?, addr)?;
+        let start = self.addr(object);
+        (addr - start < self.size(object)).then_some((object, start))
+    }
+
+    /// Returns the last object of a page that begins at an address or before it.
+    fn last_before(&self, page: &Starts, addr: u64) -> Option<ObjIx> {
+        let word = addr.checked_sub(page.base)? / 8;
+        let last = u64::from(page.cells.1.checked_sub(1)?);
+        let (cell, bit) = if word / Cell::WORDS > last { (last, Cell::WORDS - 1) } else { (word / Cell::WORDS, word % Cell::WORDS) };
+        let first = self.cells.get(page.cells.0 as usize)?;
+        let cell = self.cells.get(page.cells.0 as usize + cell as usize)?;
+        let count = cell.before + (cell.starts & (u64::MAX >> (Cell::WORDS - 1 - bit))).count_ones();
+        (count > first.before).then(|| ObjIx(count - 1))
+    }
+
     /// Returns where an object begins. O(log objects).
     #[must_use]
     pub fn addr(&self, object: ObjIx) -> u64 {
@@ -213,6 +232,10 @@ mod tests {
             assert_eq!(objects.size(ObjIx(nth)), addr % 128);
         }
         assert_eq!(objects.iter().map(|(_, addr)| addr).collect::<Vec<_>>(), addresses);
+        let before = |addr| objects.pages.iter().rev().find(|page| page.base <= addr).and_then(|page| objects.last_before(page, addr));
+        let inside = [0x4_00ff, 0x4_0100, 0x4_0107, 0x4_0108, 0x4_02ff, 0x7_ffff, 0x8_0100, 0x10_0047, 0x13_ffff, 0x20_0000];
+        let [a, b, .., last] = [0, 1, 2, 3, 4].map(|nth| Some(ObjIx(nth)));
+        assert_eq!(inside.map(before), [None, a, a, b, b, last, None, Some(ObjIx(5)), Some(ObjIx(6)), None]);
         let nothing = [0, 0x3_fff8, 0x4_0000, 0x4_fff8, 0x8_0000, 0x10_0000, 0x20_0000, 0x4_0000 + (8 << 32), u64::MAX - 7];
         assert_eq!(nothing.map(at), [None; 9]);
     }

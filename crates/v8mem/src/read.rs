@@ -1,26 +1,15 @@
 //! From an address space to a heap graph, in one call.
 
-use std::collections::BTreeMap;
-
-use heap::graph::MAX_NODES;
 use heap::{HeapGraph, ProblemKind, Problems};
 
 use crate::anatomy::Anatomy;
 use crate::basis::Basis;
 use crate::core_file::CoreFile;
 use crate::graph::{Parts, Scope, Survey, graph, node_objects};
-use crate::kind::Kind;
-use crate::liveness::{Liveness, Sums};
-use crate::maps::Maps;
-use crate::marking::Lost;
+use crate::inventory::{Inventory, inventory};
+use crate::liveness::Sums;
 use crate::memory::Memory;
 use crate::node_side::NodeSide;
-use crate::objects::Objects;
-use crate::roots::Sources;
-use crate::sizes::FreeUnit;
-use crate::text::Strings;
-use crate::view::HeapView;
-use crate::walk::Walker;
 
 /// Why an image has no heap that can be read.
 #[derive(Debug, thiserror::Error)]
@@ -54,9 +43,6 @@ pub enum HeapError {
         objects: u64,
     },
 }
-
-/// Roots, groups and memory outside the heap are nodes too.
-const MOST_OBJECTS: usize = MAX_NODES as usize / 2;
 
 /// What was found on the way, besides the graph.
 #[derive(Clone, Debug)]
@@ -95,84 +81,25 @@ pub fn read_anatomy<const N: usize>(
     mut anatomy: Anatomy,
     scopes: [Scope; N],
 ) -> Result<([HeapGraph; N], Problems, Found), HeapError> {
-    let (graphs, mut problems, basis, sums) = loop {
-        match attempt(core, &anatomy, scopes)? {
-            Attempt::Read(read) => break *read,
-            Attempt::Moving(unit) => anatomy.finish_collection(core, unit),
-        }
-    };
+    let mut problems = Problems::default();
+    let (graphs, basis, sums) = inventory(core, &mut anatomy, |found| {
+        let memory: &dyn Memory = core;
+        let Inventory { heap, strings, roots, liveness, .. } = found;
+        heap.pages.forget_all(memory);
+        let survey = Survey::of(heap, roots);
+        let node = node_objects(NodeSide::of(memory, found.anatomy, core.binary()).with(heap));
+        let graphs = scopes.map(|scope| {
+            let (graph, met) = graph(Parts { heap, strings, roots, liveness, survey: &survey, node: &node }, scope);
+            problems.append(met);
+            graph
+        });
+        heap.pages.forget_all(memory);
+        (graphs, found.basis(), liveness.sums)
+    })?;
     if let Some(missing) = core.missing() {
         let what = format!("{} bytes that the core should hold are missing, from address {:#x} on", missing.bytes, missing.first);
         problems.add(ProblemKind::Truncated, None, what);
     }
     basis.doubts().into_iter().for_each(|doubt| problems.add(ProblemKind::DoubtfulLayout, None, doubt));
-    Ok((graphs, problems, Found { basis, sums, anatomy }))
-}
-
-/// What an attempt to read a heap comes to.
-enum Attempt<const N: usize> {
-    /// The heap.
-    Read(Box<([HeapGraph; N], Problems, Basis, Sums)>),
-    /// A collection was moving objects, which must be brought to its end first.
-    Moving(FreeUnit),
-}
-
-fn attempt<const N: usize>(core: &CoreFile, anatomy: &Anatomy, scopes: [Scope; N]) -> Result<Attempt<N>, HeapError> {
-    let memory: &dyn Memory = core;
-    let (layout, isolates) = (&anatomy.layout, &anatomy.isolates);
-    let (pages, moving) = (anatomy.pages.open(memory), anatomy.pages.is_awake());
-    let maps = Maps::default();
-    let walker = Walker { pages: &pages, layout, maps: &maps, unit: FreeUnit::Bytes, moving };
-    let free = walker.calibrate();
-    let objects = Objects::walk(&Walker { unit: free.0, ..walker });
-    if objects.len() > MOST_OBJECTS {
-        return Err(HeapError::TooLarge { objects: objects.len() as u64 });
-    }
-    let heap = HeapView { pages: &pages, layout, maps: &maps, objects: &objects };
-    let roots = Sources { heap, memory, isolates, threads: &core.notes.threads, names: &anatomy.root_names }.find();
-    let liveness = Liveness::of(heap, &roots);
-    if liveness.lost.moving > 0 && !moving {
-        return Ok(Attempt::Moving(free.0));
-    }
-    pages.forget_all(memory);
-    let (strings, survey) = (Strings { heap, memory }, Survey::of(heap, &roots));
-    let side = NodeSide::of(memory, anatomy, core.binary());
-    let node = node_objects(side.with(heap));
-    let mut problems = Problems::default();
-    let graphs = scopes.map(|scope| {
-        let (graph, met) = graph(Parts { heap, strings, roots: &roots, liveness: &liveness, survey: &survey, node: &node }, scope);
-        problems.append(met);
-        graph
-    });
-    pages.forget_all(memory);
-    Ok(Attempt::Read(Box::new((graphs, problems, basis(anatomy, heap, free, liveness.lost), liveness.sums))))
-}
-
-fn basis(anatomy: &Anatomy, heap: HeapView<'_, '_>, free: (FreeUnit, u32, u32), lost: Lost) -> Basis {
-    let layout = &anatomy.layout;
-    Basis {
-        v8: anatomy.versions.v8.clone().unwrap_or_default(),
-        is_known: layout.is_known,
-        contradictions: layout.types.contradictions.clone(),
-        unknown: unknown_types(heap),
-        told: layout.from_symbols(),
-        pages: heap.pages.all().len(),
-        isolates: anatomy.isolates.len(),
-        free,
-        walk: heap.objects.stats,
-        moved: anatomy.pages.is_awake().then(|| heap.objects.moved().len() as u64),
-        lost,
-    }
-}
-
-/// Counts the objects of each type that is not certain, in the order of the types.
-fn unknown_types(heap: HeapView<'_, '_>) -> Vec<(u16, u64)> {
-    let mut counts = BTreeMap::new();
-    for (object, _) in heap.objects.iter() {
-        let map = heap.maps.get(heap.objects.map(object));
-        if map.kind != Kind::String && !heap.layout.types.is_certain(map.instance_type) {
-            *counts.entry(map.instance_type).or_insert(0) += 1;
-        }
-    }
-    counts.into_iter().collect()
+    Ok((graphs, problems, Found { anatomy, basis, sums }))
 }

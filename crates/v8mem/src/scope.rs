@@ -129,7 +129,18 @@ impl Scope {
     /// Returns where the function starts in its source, in UTF-16 units.
     #[must_use]
     pub fn start(&self, heap: HeapView<'_, '_>) -> Option<u64> {
-        let at = if has_positions(heap) {
+        u64::try_from(smi(self.word(heap, self.positions(heap))?)?).ok()
+    }
+
+    /// Returns where the function ends in its source, in UTF-16 units.
+    #[must_use]
+    pub fn end(&self, heap: HeapView<'_, '_>) -> Option<u64> {
+        u64::try_from(smi(self.word(heap, self.positions(heap) + 1)?)?).ok()
+    }
+
+    /// Returns the place of the first of the two positions.
+    fn positions(&self, heap: HeapView<'_, '_>) -> u64 {
+        if has_positions(heap) {
             3
         } else {
             let (function, inferred) = self.function_words(heap);
@@ -138,7 +149,6 @@ impl Scope {
                 let has_receiver = heap.layout.version < V8Version::new(10, 0) && (receiver == 1 || receiver == 2);
                 self.behind() + u64::from(self.flags >> 10 & 1) + u64::from(has_receiver)
             })
-        };
-        u64::try_from(smi(self.word(heap, at)?)?).ok()
+        }
     }
 }

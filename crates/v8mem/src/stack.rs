@@ -31,6 +31,28 @@ pub enum Sure {
     Found,
 }
 
+/// The functions of C++ in the files that the process had mapped, as far as those are still the same. Files are opened once.
+pub struct Functions<'m> {
+    images: Images<'m>,
+}
+
+impl<'m> Functions<'m> {
+    /// Starts to name functions.
+    #[must_use]
+    pub fn new(core: &'m CoreFile) -> Self {
+        Self { images: Images::new(core) }
+    }
+
+    /// Returns the function around an address, and how far into it that is.
+    #[must_use]
+    pub fn at(&self, pc: u64) -> Option<(String, u64)> {
+        match self.images.native(pc) {
+            Code::Native { function: Some(function), offset, .. } => Some((function, offset)),
+            _ => None,
+        }
+    }
+}
+
 /// What runs in a frame.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Code {

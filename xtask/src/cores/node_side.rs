@@ -24,14 +24,15 @@ pub(super) fn check(workspace: &Workspace, name: &str, node: &Path) -> Result<()
     let folder = workspace.scratch.join(format!("core-{name}"));
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder)?;
-    let result = dump(workspace, node, &folder).and_then(|core| compare(&core, &folder));
+    let result = dump(workspace, "node-side.js", node, &folder).and_then(|core| compare(&core, &folder));
     fs::remove_dir_all(&folder)?;
     result
 }
 
-fn dump(workspace: &Workspace, node: &Path, folder: &Path) -> Result<PathBuf> {
+/// Runs a program of `tests/cores` until it stands still, and makes a core of it.
+pub(super) fn dump(workspace: &Workspace, program: &str, node: &Path, folder: &Path) -> Result<PathBuf> {
     let mut command = Command::new(node);
-    command.arg("--expose-gc").arg(workspace.root.join("tests/cores/node-side.js")).arg(folder).current_dir(folder);
+    command.arg("--expose-gc").arg(workspace.root.join("tests/cores").join(program)).arg(folder).current_dir(folder);
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().context("cannot start the program")?;
     let made = wait(|| folder.join("ready").exists() || child.try_wait().is_ok_and(|status| status.is_some()))
         .and_then(|()| gcore(&child, folder));

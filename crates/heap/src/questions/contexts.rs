@@ -39,7 +39,8 @@ pub fn contexts(analysis: &HeapAnalysis, limit: usize) -> Table {
     rows.sort_by_key(|&(context, _, size)| (std::cmp::Reverse(size), context));
     let mut numbers: FxHashMap<&'static str, u64> = FxHashMap::default();
     for (context, count, size) in rows {
-        let global = graph.child(context, EdgeKind::INTERNAL, "extension");
+        // Node.js 26 names the edge after what it leads to.
+        let global = ["extension", "global_object"].into_iter().find_map(|name| graph.child(context, EdgeKind::INTERNAL, name));
         let kind = kind(graph, global);
         let number = numbers.entry(kind).or_default();
         *number += 1;

@@ -3,6 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::HistogramSort;
+use super::sums::{Sum, sums};
 use crate::graph::NodeIx;
 use crate::kinds::NodeKind;
 use crate::preview::function_name;
@@ -39,13 +40,13 @@ pub fn functions(setting: &Setting<'_>, rows: FunctionRows, sort: HistogramSort,
     let place = |closure| setting.place(closure).map(|place| place.to_string());
     let filter = filter.map(str::to_lowercase);
     let is_wanted = |text: &str| filter.as_ref().is_some_and(|filter| text.to_lowercase().contains(filter));
-    let mut found: Vec<(String, Group)> =
+    let mut found: Vec<(String, Sum)> =
         groups(setting, rows).into_iter().map(|group| (function_name(setting, group.largest), group)).collect();
     if filter.is_some() {
         found.retain(|(name, group)| is_wanted(name) || place(group.largest).is_some_and(|place| is_wanted(&place)));
     }
     found.sort_by(|(a, one), (b, other)| {
-        let by = |group: &Group| match sort {
+        let by = |group: &Sum| match sort {
             HistogramSort::Retained => group.retained,
             HistogramSort::SelfSize => group.size,
             HistogramSort::Count => group.count,
@@ -68,45 +69,18 @@ pub fn functions(setting: &Setting<'_>, rows: FunctionRows, sort: HistogramSort,
     table
 }
 
-/// The closures of one function.
-struct Group {
-    /// The one that retains most.
-    largest: NodeIx,
-    count: u64,
-    size: u64,
-    retained: u64,
-    /// Up to where in the dominator tree's preorder sizes are counted already.
-    covered: u32,
-}
-
-fn groups(setting: &Setting<'_>, rows: FunctionRows) -> Vec<Group> {
-    let (analysis, graph) = (setting.analysis, setting.graph());
-    let mut groups: Vec<Group> = Vec::new();
-    let mut known: FxHashMap<(NodeIx, bool), usize> = FxHashMap::default();
-    let spans = analysis.dominator_spans();
-    for (at, &node) in (0..).zip(spans.nodes.iter()) {
-        let node = NodeIx(node);
-        if graph.kind(node) != NodeKind::CLOSURE {
-            continue;
-        }
+/// Gives every function a number, and sums up its closures.
+fn groups(setting: &Setting<'_>, rows: FunctionRows) -> Vec<Sum> {
+    let graph = setting.graph();
+    let mut known: FxHashMap<(NodeIx, bool), u32> = FxHashMap::default();
+    let mut numbers: FxHashMap<NodeIx, u32> = FxHashMap::default();
+    for node in graph.nodes().filter(|&node| graph.kind(node) == NodeKind::CLOSURE) {
         let target = unbound(graph, node);
         let shared = internal(graph, target, setting.names.shared).filter(|_| rows == FunctionRows::Functions);
         let key = shared.map_or((node, false), |shared| (shared, target != node));
-        let empty = || Group { largest: node, count: 0, size: 0, retained: 0, covered: 0 };
-        let nth = *known.entry(key).or_insert_with(|| {
-            groups.push(empty());
-            groups.len() - 1
-        });
-        let group = &mut groups[nth];
-        group.count += 1;
-        group.size += analysis.self_size(node);
-        if analysis.retained_size(node) > analysis.retained_size(group.largest) {
-            group.largest = node;
-        }
-        if at >= group.covered {
-            group.covered = at + spans.lengths[at as usize];
-            group.retained += analysis.retained_size(node);
-        }
+        let next = known.len() as u32;
+        numbers.insert(node, *known.entry(key).or_insert(next));
     }
-    groups
+    let sums = sums(setting.analysis, known.len(), |node| numbers.get(&node).copied());
+    sums.into_iter().filter(|sum| sum.count > 0).collect()
 }

@@ -3,6 +3,8 @@
 use rustc_hash::FxHashMap;
 
 use super::distance_cell;
+use super::shapes::{Shape, Shapes};
+use super::sums::{Sum, sums};
 use crate::aggregates::{self, Aggregate};
 use crate::analysis::HeapAnalysis;
 use crate::classes::ClassIx;
@@ -10,7 +12,6 @@ use crate::distance::Distance;
 use crate::filters::NodeSet;
 use crate::graph::NodeIx;
 use crate::index::Glance;
-use crate::kinds::{EdgeKind, NodeKind};
 use crate::source::scripts::script_name;
 use crate::source::{Originals, Owner, Place, Scripts, SourceFiles};
 use crate::story::Setting;
@@ -202,29 +203,23 @@ fn by_class(analysis: &HeapAnalysis, only: Option<&NodeSet>) -> Vec<Row> {
 
 fn by_group(analysis: &HeapAnalysis, by: Grouping, files: &dyn SourceFiles, only: Option<&NodeSet>) -> Vec<Row> {
     let graph = analysis.graph();
-    let mut namer = GroupNamer::new(analysis, by, files);
-    let groups: Vec<u32> = graph.nodes().map(|node| namer.group(node)).collect();
-    let counted = |node: NodeIx| analysis.self_size(node) > 0 && only.is_none_or(|only| only.contains(node));
-    let empty = |name: String| Row { name, generated: None, count: 0, size: 0, retained: 0, distance: Distance::None, class: None };
-    let mut rows: Vec<Row> = namer.names.into_iter().map(empty).collect();
-    let mut covered_until = vec![0_u32; rows.len()];
-    let spans = analysis.dominator_spans();
-    for (at, &node) in spans.nodes.iter().enumerate() {
-        let node = NodeIx(node);
-        if !counted(node) {
-            continue;
+    let (groups, names) = match by {
+        Grouping::Shape => {
+            let Shapes { groups, shapes } = Shapes::of(analysis);
+            (groups, shapes.iter().map(Shape::title).collect())
         }
-        let group = groups[node.at()] as usize;
-        let row = &mut rows[group];
-        row.count += 1;
-        row.size += analysis.self_size(node);
-        row.distance = row.distance.min(analysis.distance(node));
-        if at as u32 >= covered_until[group] {
-            covered_until[group] = at as u32 + spans.lengths[at];
-            row.retained += analysis.retained_size(node);
+        _ => {
+            let mut namer = GroupNamer::new(analysis, by, files);
+            let groups: Vec<u32> = graph.nodes().map(|node| namer.group(node)).collect();
+            (groups, namer.names)
         }
-    }
-    rows.retain(|row| row.count > 0);
+    };
+    let sums = sums(analysis, names.len(), |node| only.is_none_or(|only| only.contains(node)).then_some(groups[node.at()]));
+    let row = |(name, sum): (String, Sum)| {
+        let Sum { count, size, retained, distance, .. } = sum;
+        Row { name, generated: None, count, size, retained, distance, class: None }
+    };
+    let mut rows: Vec<Row> = names.into_iter().zip(sums).filter(|(_, sum)| sum.count > 0).map(row).collect();
     if by == Grouping::File {
         tell_apart(&mut rows);
     }
@@ -274,8 +269,6 @@ struct GroupNamer<'a> {
     places: FxHashMap<(u32, u32, u32), u32>,
     names: Vec<String>,
     numbers: FxHashMap<String, u32>,
-    /// Groups of shapes by class and sequence of property names.
-    shapes: FxHashMap<(u32, Vec<u32>), u32>,
 }
 
 impl<'a> GroupNamer<'a> {
@@ -289,7 +282,6 @@ impl<'a> GroupNamer<'a> {
             places: FxHashMap::default(),
             names: Vec::new(),
             numbers: FxHashMap::default(),
-            shapes: FxHashMap::default(),
         };
         namer.number(UNKNOWN.to_owned());
         namer
@@ -306,9 +298,6 @@ impl<'a> GroupNamer<'a> {
     }
 
     fn group(&mut self, node: NodeIx) -> u32 {
-        if self.by == Grouping::Shape {
-            return self.shape(node);
-        }
         let Some(location) = self.analysis.graph().location(node) else { return 0 };
         if self.by == Grouping::File {
             let place = location.at();
@@ -342,34 +331,5 @@ impl<'a> GroupNamer<'a> {
             _ => script,
         };
         self.number(name)
-    }
-
-    fn shape(&mut self, node: NodeIx) -> u32 {
-        let graph = self.analysis.graph();
-        let class = if graph.kind(node) == NodeKind::OBJECT { graph.name_ix(node).0 } else { u32::MAX };
-        if class == u32::MAX {
-            return self.number(self.analysis.class_name(node).to_owned());
-        }
-        let names = graph.edge_names();
-        let own: Vec<u32> =
-            graph.edges(node).filter(|edge| edge.kind == EdgeKind::PROPERTY).map(|edge| names[edge.ix.0 as usize]).collect();
-        if let Some(&group) = self.shapes.get(&(class, own.clone())) {
-            return group;
-        }
-        let texts: Vec<String> = own
-            .iter()
-            .map(|&ix| graph.strings().text(crate::strings::StrIx(ix)))
-            .filter(|text| text != "__proto__")
-            .take(12)
-            .map(|text| crate::classes::format_property(&text))
-            .collect();
-        let more = if own.len() > 13 { ", …" } else { "" };
-        let class_name = graph.name(node);
-        let head = if class_name == "Object" { String::new() } else { format!("{class_name} ") };
-        let name =
-            if texts.is_empty() && !head.is_empty() { class_name.into_owned() } else { format!("{head}{{{}{more}}}", texts.join(", ")) };
-        let group = self.number(name);
-        self.shapes.insert((class, own), group);
-        group
     }
 }

@@ -19,6 +19,8 @@ pub enum Selector {
     ClassPart(String),
     /// A file and a line, from 1: what was written there, and what the variables and properties hold that were.
     Line(String, u32),
+    /// All objects of a shape, by its number in the list of `objects`: `shape:17`.
+    Shape(u32),
     /// Properties or variables, one after the other: from the global object, or from whatever has the first.
     Path(Vec<String>),
 }
@@ -71,6 +73,9 @@ pub enum SelectorError {
         /// The names.
         candidates: Vec<String>,
     },
+    /// There are fewer shapes.
+    #[error("no shape has the number {0}")]
+    NoSuchShape(u32),
     /// No object has such properties.
     #[error("no object is reached by {0}")]
     NoSuchPath(String),
@@ -85,6 +90,9 @@ impl Selector {
     pub fn parse(text: &str) -> Self {
         if let Ok(NodeId(id)) = text.parse() {
             return Self::Id(id);
+        }
+        if let Some(shape) = text.strip_prefix("shape:").and_then(|number| number.parse().ok()) {
+            return Self::Shape(shape);
         }
         if let Some((file, line)) = text.trim_matches('"').rsplit_once(':')
             && let Ok(line) = line.parse()
@@ -122,6 +130,10 @@ impl Selector {
             Self::Class(name) => class(analysis, files, name),
             Self::ClassPart(part) => class_part(analysis, files, part),
             Self::Line(file, line) => places::find(&Setting::new(analysis, files), &places::Line { file, line: *line }),
+            Self::Shape(shape) => match super::objects::of_shape(analysis, *shape) {
+                nodes if nodes.is_empty() => Err(SelectorError::NoSuchShape(*shape)),
+                nodes => Ok(Selected { nodes, what: format!("shape {shape}") }),
+            },
             Self::Path(path) => by_path(graph, path).or_else(|error| class(analysis, files, &path.join(".")).map_err(|_| error)),
         }
     }

@@ -177,3 +177,41 @@ fn promises_say_who_waits() {
     unknown | 2 | 0 | 80
     ");
 }
+
+#[test]
+fn objects_are_listed_by_shape_class_and_type() {
+    let analysis = heap(PROGRAM);
+    let list = |query: ObjectQuery| text(&objects(&plain(&analysis), &query, 4));
+    insta::assert_snapshot!(list(ObjectQuery::default()), @r"
+    id | group | shape | count | properties | self_size | retained_size | isolate
+    @5 | global {process, a, b, bound, emitter, signal, never, settled, other, returned} | shape:2 | 1 | 10 | 16 | 1352 | -
+    @55 | Function | shape:4 | 5 | - | 296 | 544 | -
+    @51 | Promise | shape:18 | 4 | 0 | 208 | 432 | -
+    @33 | {close, tick} | shape:10 | 1 | 2 | 24 | 40 | -
+    of 15
+    ");
+    insta::assert_snapshot!(list(ObjectQuery { by: ObjectGrouping::Class, class: Some("Promise".to_owned()), ..ObjectQuery::default() }), @r"
+    id | group | shape | count | properties | self_size | retained_size | isolate
+    @51 | Promise | - | 4 | - | 208 | 432 | -
+    ");
+    insta::assert_snapshot!(list(ObjectQuery { by: ObjectGrouping::Type, kind: Some("closure".to_owned()), ..ObjectQuery::default() }), @r"
+    id | group | shape | count | properties | self_size | retained_size | isolate
+    @55 | closure | - | 5 | - | 296 | 544 | -
+    ");
+    insta::assert_snapshot!(list(ObjectQuery { property: Some("next".to_owned()), ..ObjectQuery::default() }), @r"
+    id | group | shape | count | properties | self_size | retained_size | isolate
+    @45 | {next} | shape:16 | 1 | 1 | 40 | 80 | -
+    ");
+}
+
+#[test]
+fn strings_are_told_with_their_holders() {
+    let analysis = heap(PROGRAM);
+    insta::assert_snapshot!(text(&text_holders(&plain(&analysis), "DONE", true, 9)), @r"
+    id | holder | edge | kind | string_id | string | isolate
+    @65 | Promise <settled> | (internal reactions_or_result) | internal | @71 | 'done' | -
+    ");
+    insta::assert_snapshot!(text(&text_holders(&plain(&analysis), "DONE", false, 9)), @r"
+    id | holder | edge | kind | string_id | string | isolate
+    ");
+}

@@ -1,0 +1,53 @@
+//! Who holds strings with some text.
+
+use crate::duplicates::string_text;
+use crate::graph::NodeIx;
+use crate::preview::{Limits, edge_label, head};
+use crate::story::Setting;
+use crate::view::{Cell, ColumnKind, Table};
+
+/// Lists the holders of every string that contains a text: columns `id, holder, edge, kind, string_id, string, isolate`, one row for every reference
+/// but those that V8 keeps for itself (its table of strings is none). Strings that nothing holds have a row without a holder. O(strings + edges).
+#[must_use]
+pub fn text_holders(setting: &Setting<'_>, text: &str, ignore_case: bool, limit: usize) -> Table {
+    let columns = [
+        ("id", "id", ColumnKind::Node),
+        ("holder", "holder", ColumnKind::Text),
+        ("edge", "by", ColumnKind::Text),
+        ("kind", "kind", ColumnKind::Text),
+        ("string_id", "string id", ColumnKind::Node),
+        ("string", "string", ColumnKind::Text),
+        ("isolate", "isolate", ColumnKind::Count),
+    ];
+    let mut table = Table::new("grep", &columns);
+    let (analysis, graph) = (setting.analysis, setting.graph());
+    let wanted = if ignore_case { text.to_lowercase() } else { text.to_owned() };
+    let is_match = |node: NodeIx| {
+        let text = string_text(graph, node);
+        if ignore_case { text.to_lowercase().contains(&wanted) } else { text.contains(&wanted) }
+    };
+    let limits = Limits { text: 60, ..Limits::default() };
+    for string in graph.nodes().filter(|&node| graph.kind(node).is_string() && is_match(node)) {
+        let mut push = |holder: Option<(NodeIx, crate::Edge)>| {
+            table.total_rows += 1;
+            if table.rows.len() >= limit {
+                return;
+            }
+            table.rows.push(vec![
+                holder.map_or(Cell::None, |(from, _)| graph.id(from).into()),
+                holder.map(|(from, _)| head(setting, from, limits)).into(),
+                holder.map(|(_, edge)| edge_label(graph, edge)).into(),
+                holder.map(|(_, edge)| graph.edge_kind_name(edge)).into(),
+                graph.id(string).into(),
+                head(setting, string, limits).into(),
+                graph.isolate(string).map(u64::from).into(),
+            ]);
+        };
+        let mut holders = analysis.retainers(string).peekable();
+        if holders.peek().is_none() {
+            push(None);
+        }
+        holders.for_each(|holder| push(Some(holder)));
+    }
+    table
+}
