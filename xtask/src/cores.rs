@@ -217,7 +217,7 @@ fn compare(file: CoreFile, folder: &Path, subject: &Subject) -> Result<String> {
     let differences = differences(&counts, &truth);
     ensure!(differences.is_empty(), "{}", differences.join("; "));
     if how == How::Gcore {
-        spaces::check(&file, &found.anatomy, &folder.join("stats.json"))?;
+        spaces::check(&file, &found.anatomy, folder)?;
     }
     let analysis = HeapAnalysis::new(graph.with_holder(Box::new(MemoryHolder::new(file, &found))));
     values::check(&analysis)?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::Subject;
+use super::{Subject, spaces};
 use crate::workspace::{Workspace, run};
 
 /// How a core comes about.
@@ -72,7 +72,7 @@ pub(super) fn dump(workspace: &Workspace, subject: &Subject, folder: &Path) -> R
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().context("cannot start the program")?;
     let made = match subject.how {
-        How::Gcore => gcore(&child, folder),
+        How::Gcore => gcore(&child, folder).and_then(|core| told_again(&child, folder).map(|()| core)),
         how if how.is_killed() => killed(&mut child, folder),
         _ => kernel(&mut child, folder),
     };
@@ -87,6 +87,13 @@ pub(super) fn gcore(child: &Child, folder: &Path) -> Result<PathBuf> {
     let pid = child.id().to_string();
     run(Command::new("gcore").arg("-o").arg(folder.join("core")).arg(&pid).stdout(Stdio::null()).stderr(Stdio::null()))?;
     Ok(folder.join(format!("core.{pid}")))
+}
+
+/// Lets a process that was dumped say once more how large its spaces are.
+fn told_again(child: &Child, folder: &Path) -> Result<()> {
+    run(Command::new("kill").args(["-USR2", &child.id().to_string()]))?;
+    let [_, after] = spaces::TOLD;
+    wait(|| folder.join(after).exists())
 }
 
 fn killed(child: &mut Child, folder: &Path) -> Result<PathBuf> {
