@@ -16,7 +16,7 @@ use crate::bitset::Bitset;
 use crate::buffer::Buffer;
 use crate::column::WideColumn;
 use crate::facts::EdgeFacts;
-use crate::graph::{Edge, HeapGraph, NodeIx, SizeColumn};
+use crate::graph::{Edge, HeapGraph, SizeColumn};
 use crate::kinds::EdgeKind;
 
 pub(crate) use lists::Lists;
@@ -62,11 +62,6 @@ fn may_retain(root: u32, from: u32, edge: Edge) -> bool {
 #[inline]
 fn is_table_half(facts: &EdgeFacts, special: bool, edge: Edge) -> bool {
     special && facts.ephemeron(edge.ix.0).is_some_and(|half| half.from_table)
-}
-
-/// Says whether an edge counts: DevTools' essential edges.
-pub(crate) fn is_essential(graph: &HeapGraph, facts: &EdgeFacts, page: &Bitset, from: NodeIx, edge: Edge) -> bool {
-    EdgeRule { root: graph.root().0, facts, page }.accepts(from.0, edge)
 }
 
 /// Finds the dominator tree. Nearly linear in the edges. `lists` is called once the search is done, and may have been at work beside it.

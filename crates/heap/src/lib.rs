@@ -35,6 +35,7 @@ pub mod diff;
 pub mod distance;
 mod dominators;
 pub mod duplicates;
+mod edge_sources;
 mod facts;
 pub mod filters;
 pub mod graph;
