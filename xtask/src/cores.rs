@@ -5,7 +5,9 @@
 //! snapshot; `EXPECTED` lists the names of which that cannot be true, and why.
 
 mod answers;
+mod census;
 pub(crate) mod dump;
+mod indexes;
 mod node_side;
 mod spaces;
 mod stacks;
@@ -219,7 +221,9 @@ fn compare(file: CoreFile, folder: &Path, subject: &Subject) -> Result<String> {
     if how == How::Gcore {
         spaces::check(&file, &found.anatomy, folder)?;
     }
+    let counted = census::Counted::of(&file, &found.anatomy)?;
     let analysis = HeapAnalysis::new(graph.with_holder(Box::new(MemoryHolder::new(file, &found))));
+    counted.compare(&analysis)?;
     values::check(&analysis)?;
     node_side::healthy(&analysis)?;
     Ok(rests_on)

@@ -5,52 +5,47 @@ use std::sync::Arc;
 
 use heap::snapshot::Input;
 use heap::{HeapAnalysis, Problems};
-use v8mem::basis::Basis;
 use v8mem::core_file::{CoreError, Image, Missing};
 use v8mem::graph::Scope;
 use v8mem::liveness::{Sum, Sums};
 use v8mem::node_binary::{BinaryError, LoadedAt};
 use v8mem::read::{HeapError, read_anatomy};
-use v8mem::{Anatomy, CoreFile, MemoryHolder, NodeBinary, Versions};
+use v8mem::{Anatomy, CoreFile, NodeBinary, Versions};
 
 use crate::answer::{Piece, Section};
 use crate::codes;
+use crate::core_notes::{Asked, CoreNotes};
 use crate::error::{CommandError, shown};
+use crate::kept::Kept;
 use crate::open::{self, Opened, opened};
 use crate::render::number;
 use crate::session::Session;
 use crate::typed::shell_path;
 
-/// Reads a core's heap. `path` is what the user named, only for messages.
-pub(crate) fn read(path: &Path, input: Input, wanted: Wanted, session: &Session) -> Result<Opened, CommandError> {
+/// Reads a core's heap. `path` is what the user named. An index is worth while for `indexable` ones.
+pub(crate) fn read(path: &Path, input: Input, (wanted, indexable): (Wanted, bool), session: &Session) -> Result<Opened, CommandError> {
     let bytes = input.bytes();
-    let (core, mut problems) = file(path, input, session)?;
+    let asked = Asked::of(session);
+    let (core, mut problems) = file(path, input, session.global.node.as_deref())?;
     let failed = |error: HeapError| no_heap(path, &core, &error);
     let mut anatomy = Anatomy::find(&core).map_err(failed)?;
-    if let Some(number) = session.global.isolate {
+    if let Some(number) = asked.isolate {
         check_isolate(path, &anatomy, number)?;
         anatomy.keep_isolate(number - 1);
     }
-    let (graph, unreached, damage, found) = match (session.scope(), wanted) {
-        (Scope::Live, Wanted::Unreached) => {
-            let ([live, weak, dead], damage, found) =
-                read_anatomy(&core, anatomy, [Scope::Live, Scope::Weak, Scope::Dead]).map_err(failed)?;
-            (live, Some([weak, dead].map(HeapAnalysis::new)), damage, found)
-        }
-        (scope, _) => {
-            let ([graph], damage, found) = read_anatomy(&core, anatomy, [scope]).map_err(failed)?;
-            (graph, None, damage, found)
-        }
+    // An index of what is alive without those of what is not would be of no use to the histogram.
+    let (graph, unreached, damage, found) = if asked.scope == Scope::Live && (wanted == Wanted::Unreached || indexable) {
+        let ([live, weak, dead], damage, found) = read_anatomy(&core, anatomy, [Scope::Live, Scope::Weak, Scope::Dead]).map_err(failed)?;
+        (live, Some([weak, dead].map(|graph| Arc::new(HeapAnalysis::new(graph)))), damage, found)
+    } else {
+        let ([graph], damage, found) = read_anatomy(&core, anatomy, [asked.scope]).map_err(failed)?;
+        (graph, None, damage, found)
     };
     problems.append(damage);
-    let unreached = Unreached { sums: found.sums, graphs: unreached };
-    let core = Arc::new(core);
-    let graph = graph.with_holder(Box::new(MemoryHolder::new(Arc::clone(&core), &found)));
-    let mut opened = opened("core", path, bytes, HeapAnalysis::new(graph), problems, false);
-    opened.target.layout = Some(found.basis.to_string());
-    opened.unreached = Some(unreached);
-    opened.core = Some(Kept { core, anatomy: found.anatomy, basis: found.basis });
-    Ok(opened)
+    let notes = CoreNotes::of(asked, &core, found.basis, found.sums);
+    let kept = Kept::open(core, found.anatomy, notes);
+    let analysis = HeapAnalysis::new(graph.with_holder(kept.holder()));
+    Ok(opened("core", path, bytes, analysis, problems, indexable).of_core(kept, unreached))
 }
 
 /// Refuses the number of an isolate that is not there.
@@ -64,11 +59,11 @@ pub(crate) fn check_isolate(path: &Path, anatomy: &Anatomy, number: usize) -> Re
     Err(CommandError::new(&codes::USAGE, what).hint(format!("heapwhy contexts {}", shell_path(path))))
 }
 
-/// Opens a core, with the program that it came from where that is at hand.
-pub(crate) fn file(path: &Path, input: Input, session: &Session) -> Result<(CoreFile, Problems), CommandError> {
+/// Opens a core, with the program that it came from where that is at hand: `node`, if one was named.
+pub(crate) fn file(path: &Path, input: Input, node: Option<&Path>) -> Result<(CoreFile, Problems), CommandError> {
     let (file, problems) = input.into_file();
     let mut core = CoreFile::of(file).map_err(|error| unreadable(path, error))?;
-    if let Some(binary) = program(path, &core, session)? {
+    if let Some(binary) = program(path, &core, node)? {
         core.set_binary(binary);
     }
     Ok((core, problems))
@@ -96,16 +91,6 @@ fn sum_json(sum: &Sum) -> serde_json::Value {
     serde_json::json!({ "count": sum.objects, "bytes": sum.bytes })
 }
 
-/// A core that became a graph, kept for what the graph leaves out.
-pub(crate) struct Kept {
-    /// The file.
-    pub(crate) core: Arc<CoreFile>,
-    /// Versions, layout, pages and isolates.
-    pub(crate) anatomy: Anatomy,
-    /// What the layout rests on, and what the walk over all pages met.
-    pub(crate) basis: Basis,
-}
-
 /// What a command wants of a core besides what it looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
@@ -115,18 +100,10 @@ pub(crate) enum Wanted {
     Unreached,
 }
 
-/// What of a core's heap is not alive.
-pub(crate) struct Unreached {
-    /// How much there is of what.
-    pub(crate) sums: Sums,
-    /// What only weak references lead to, and garbage, where that was wanted.
-    pub(crate) graphs: Option<[HeapAnalysis; 2]>,
-}
-
 /// Opens the program that the core came from: the one that was named, which must be the right one, or one that the core names, if it is
 /// still there and still the same. Without it the layout comes from tables.
-fn program(path: &Path, core: &CoreFile, session: &Session) -> Result<Option<NodeBinary>, CommandError> {
-    let named = session.global.node.as_deref().map(|named| the_named(path, core, named)).transpose()?;
+fn program(path: &Path, core: &CoreFile, node: Option<&Path>) -> Result<Option<NodeBinary>, CommandError> {
+    let named = node.map(|named| the_named(path, core, named)).transpose()?;
     // Debian's `node` is a small program in front of a library, and only that describes V8.
     if named.as_ref().is_some_and(NodeBinary::describes_v8) {
         return Ok(named);

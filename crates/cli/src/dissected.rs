@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use heap::snapshot::Input;
 use heap::{ProblemKind, Problems};
 use v8mem::basis::Basis;
 use v8mem::inventory::{Inventory, inventory};
@@ -37,9 +38,13 @@ pub(crate) struct Dissected {
 impl Dissected {
     /// Opens a core. `command` is the question, only for messages.
     pub(crate) fn open(path: &Path, command: &str, session: &Session) -> Result<Self, CommandError> {
-        let input = open::core_input(path, command, session)?;
+        Self::of(path, open::core_input(path, command, session)?, session)
+    }
+
+    /// As `open`, of a core that is open.
+    pub(crate) fn of(path: &Path, input: Input, session: &Session) -> Result<Self, CommandError> {
         let bytes = input.bytes();
-        let (core, problems) = core::file(path, input, session)?;
+        let (core, problems) = core::file(path, input, session.global.node.as_deref())?;
         let anatomy = Anatomy::find(&core).map_err(|error| core::no_heap(path, &core, &error))?;
         if let Some(number) = session.global.isolate {
             core::check_isolate(path, &anatomy, number)?;
@@ -69,6 +74,21 @@ impl Dissected {
     /// Looks through all its heaps.
     pub(crate) fn inventory<R>(&self, question: impl FnOnce(Inventory<'_, '_>) -> R) -> Result<R, CommandError> {
         inventory(&self.core, &mut self.anatomy.clone(), question).map_err(|error| core::no_heap(&self.target.path, &self.core, &error))
+    }
+
+    /// As `inventory`, of the only isolate that is asked for, if one is.
+    pub(crate) fn inventory_of_wanted<R>(&self, question: impl FnOnce(Inventory<'_, '_>) -> R) -> Result<R, CommandError> {
+        let mut anatomy = self.anatomy.clone();
+        if let Some(number) = self.only {
+            anatomy.keep_isolate(number - 1);
+        }
+        inventory(&self.core, &mut anatomy, question).map_err(|error| core::no_heap(&self.target.path, &self.core, &error))
+    }
+
+    /// Notes what a reading rests on, and what is wrong with it.
+    pub(crate) fn rests_on(&mut self, basis: &Basis) {
+        self.target.layout = Some(basis.to_string());
+        self.problems.append(v8mem::read::damage(&self.core, basis));
     }
 
     /// Notes where the memory does not agree with the layout.

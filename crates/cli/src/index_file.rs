@@ -1,43 +1,64 @@
-//! Where indexes stand and when they are used: beside the snapshot, under its name with `.hwy`.
+//! Where indexes stand and when they are used: beside the snapshot or core, under its name with `.hwy`.
 //!
-//! The format is `heap::index`'s. An index that cannot be used, or not be written, is no error unless the user asked for it by name.
+//! The format is `heap::index`'s. An index that cannot be used, or not be written, is no error unless the user asked for it by name. Of a
+//! core there is one index for what is alive, one for what only weak references lead to, and one for garbage, each for all isolates or for one.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use heap::index::{Glance, IndexError, Key, Opened};
 use heap::{HeapAnalysis, Problems};
+use v8mem::graph::Scope;
 
 use crate::codes;
+use crate::core_notes::{Asked, CoreNotes};
 use crate::error::{CommandError, shown};
 use crate::output;
 use crate::session::Session;
 
-/// Smaller snapshots are read quickly enough to leave no files behind.
+/// Smaller files are read quickly enough to leave no files behind.
 pub(crate) const SMALLEST: u64 = 16_000_000;
 
-/// Returns where the index of a snapshot stands.
-pub(crate) fn beside(snapshot: &Path) -> PathBuf {
-    let mut name = snapshot.as_os_str().to_owned();
-    name.push(".hwy");
+/// Returns where the index of a file stands, for what is asked.
+fn beside(file: &Path, scope: Scope, isolate: Option<usize>) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    if let Some(number) = isolate {
+        name.push(format!(".isolate{number}"));
+    }
+    name.push(match scope {
+        Scope::Live => ".hwy",
+        Scope::Weak => ".weak.hwy",
+        Scope::Dead => ".dead.hwy",
+    });
     PathBuf::from(name)
 }
 
-/// Opens the index of a snapshot, where there is one that fits.
-pub(crate) fn find(snapshot: &Path) -> Option<Opened> {
-    let place = beside(snapshot);
-    if !place.is_file() {
-        return None;
-    }
-    heap::index::open(&place, Some(&Key::of(snapshot).ok()?)).ok()
+/// Opens the index of a file, where there is one that fits; of a core, with its notes.
+pub(crate) fn find(file: &Path, asked: &Asked) -> Option<(Opened, Option<CoreNotes>)> {
+    let place = place(file, asked)?;
+    let opened = heap::index::open(&place, Some(&Key::of(file).ok()?)).ok()?;
+    let notes = fitting(&opened.about, asked)?;
+    Some((opened, notes))
 }
 
-/// Looks up the histogram in the index of a snapshot, where there is one that fits.
-pub(crate) fn glance(snapshot: &Path) -> Option<Glance> {
-    let place = beside(snapshot);
-    if !place.is_file() {
-        return None;
+/// Looks up the histogram in the index of a file, where there is one that fits; of a core, with its notes.
+pub(crate) fn glance(file: &Path, asked: &Asked) -> Option<(Glance, Option<CoreNotes>)> {
+    let place = place(file, asked)?;
+    let glance = heap::index::glance(&place, Some(&Key::of(file).ok()?)).ok()?;
+    let notes = fitting(&glance.about, asked)?;
+    Some((glance, notes))
+}
+
+fn place(file: &Path, asked: &Asked) -> Option<PathBuf> {
+    Some(beside(file, asked.scope, asked.isolate)).filter(|place| place.is_file())
+}
+
+/// Returns the notes of an index, if it answers what is asked: that of a snapshot has none, and answers all that can be asked of one.
+fn fitting(about: &[u8], asked: &Asked) -> Option<Option<CoreNotes>> {
+    if about.is_empty() {
+        return Some(None);
     }
-    heap::index::glance(&place, Some(&Key::of(snapshot).ok()?)).ok()
+    CoreNotes::from_bytes(about).filter(|notes| notes.answers(asked)).map(Some)
 }
 
 /// Opens an index that the user named.
@@ -54,15 +75,31 @@ pub(crate) fn named(path: &Path) -> Result<Opened, CommandError> {
     })
 }
 
-/// Writes the index of a snapshot, and returns where and how large it is.
-pub(crate) fn write(
-    snapshot: &Path,
-    analysis: &HeapAnalysis,
-    problems: &Problems,
-    session: &Session,
-) -> Result<(PathBuf, u64), CommandError> {
-    let place = beside(snapshot);
-    let key = Key::of(snapshot).map_err(|error| output::read_failed(snapshot, &error))?;
-    let bytes = heap::index::write(&place, analysis, problems, &key, &session.progress).map_err(|error| output::failed(&place, &error))?;
-    Ok((place, bytes))
+/// An analysis that has no index yet.
+pub(crate) struct Unindexed {
+    /// The file that it was made of.
+    pub(crate) file: PathBuf,
+    /// The analysis.
+    pub(crate) analysis: Arc<HeapAnalysis>,
+    /// What was wrong with the file.
+    pub(crate) problems: Problems,
+    /// What is known of a core besides.
+    pub(crate) notes: Option<CoreNotes>,
+}
+
+impl Unindexed {
+    /// Writes the index, and returns where and how large it is.
+    pub(crate) fn write(&self, session: &Session) -> Result<(PathBuf, u64), CommandError> {
+        let (place, about) = match &self.notes {
+            Some(notes) => (beside(&self.file, notes.asked.scope, notes.asked.isolate), notes.to_bytes()),
+            None => (beside(&self.file, Scope::Live, None), Some(vec![])),
+        };
+        let about = about.ok_or_else(|| {
+            CommandError::new(&codes::WRITE_FAILED, format!("cannot write {}: its program's path is no text", shown(&place)))
+        })?;
+        let key = Key::of(&self.file).map_err(|error| output::read_failed(&self.file, &error))?;
+        let written = heap::index::write(&place, &self.analysis, &self.problems, &key, &about, &session.progress);
+        let bytes = written.map_err(|error| output::failed(&place, &error))?;
+        Ok((place, bytes))
+    }
 }

@@ -14,10 +14,12 @@ use v8mem::graph::Scope;
 
 use crate::answer::{self, Answer, Status, Target};
 use crate::codes;
-use crate::core::{self, Kept, Unreached, Wanted};
+use crate::core::{self, Wanted};
+use crate::core_notes::{Asked, CoreNotes};
 use crate::error::{CommandError, shown};
 use crate::exit::Exit;
-use crate::index_file;
+use crate::index_file::{self, Unindexed};
+use crate::kept::{Again, Kept};
 use crate::render::number;
 use crate::session::Session;
 use crate::typed::{looks_like_snapshot, shell_path};
@@ -32,8 +34,8 @@ pub(crate) struct Opened {
     pub(crate) target: Target,
     /// Of a core, the rest of the process.
     pub(crate) core: Option<Kept>,
-    /// What is not alive, of a core.
-    pub(crate) unreached: Option<Unreached>,
+    /// Of a core, what only weak references lead to, and garbage, where that was wanted.
+    pub(crate) unreached: Option<[Arc<HeapAnalysis>; 2]>,
     /// Whether an index would make the next look quicker.
     wants_index: bool,
 }
@@ -43,9 +45,29 @@ impl Opened {
     pub(crate) fn prepare(&self, session: &Session) -> Result<(), heap::Cancelled> {
         self.analysis.prepare(&session.progress)?;
         if self.wants_index && !session.global.no_index {
-            session.index_later(&self.target.path, &self.analysis, &self.problems);
+            session.index_later(self.unindexed());
         }
         Ok(())
+    }
+
+    /// Returns what indexes can be made of: of a core, what is not alive has indexes of its own.
+    pub(crate) fn unindexed(&self) -> Vec<Unindexed> {
+        let notes = self.core.as_ref().map(|kept| &kept.notes);
+        let entry = |analysis: &Arc<HeapAnalysis>, notes: Option<CoreNotes>| Unindexed {
+            file: self.target.path.clone(),
+            analysis: Arc::clone(analysis),
+            problems: self.problems.clone(),
+            notes,
+        };
+        let others = self.unreached.iter().flatten().zip([Scope::Weak, Scope::Dead]);
+        let others = others.map(|(analysis, scope)| entry(analysis, notes.map(|notes| notes.with(scope))));
+        std::iter::once(entry(&self.analysis, notes.cloned())).chain(others).collect()
+    }
+
+    /// As it is, being made of a core.
+    pub(crate) fn of_core(mut self, kept: Kept, unreached: Option<[Arc<HeapAnalysis>; 2]>) -> Self {
+        self.target.layout = Some(kept.notes.basis.to_string());
+        Self { core: Some(kept), unreached, ..self }
     }
 
     /// Starts an answer about it: its target and warnings, and the status and exit code that follow from the damage.
@@ -60,20 +82,38 @@ pub(crate) fn about(files: &[&Opened], session: &Session) -> Answer {
     start(targets, &files.iter().map(|file| &file.problems).collect::<Vec<_>>(), session)
 }
 
-/// Looks up the histogram of a snapshot in its index, where there is one that fits, without opening the graph.
-pub(crate) fn glance(path: &Path, session: &Session) -> Option<(Answer, Glance)> {
+/// The histogram of a file, as its index has it.
+pub(crate) struct Glanced {
+    /// An answer about the file.
+    pub(crate) answer: Answer,
+    /// What there is, of a core what is alive.
+    pub(crate) live: Glance,
+    /// Of a core, what only weak references lead to, and garbage.
+    pub(crate) unreached: Option<[Glance; 2]>,
+}
+
+/// Looks up the histogram of a file in its index, where there is one that fits, without opening the graph.
+pub(crate) fn glance(path: &Path, session: &Session) -> Option<Glanced> {
     let bytes = if is_stdin(path) { return None } else { check(path).ok()? };
-    let glance = if is_index(path) { heap::index::glance(path, None).ok() } else { index_file::glance(path) }?;
+    let asked = Asked::of(session);
+    let (live, notes) = if is_index(path) { (heap::index::glance(path, None).ok()?, None) } else { index_file::glance(path, &asked)? };
+    let other = |scope| index_file::glance(path, &asked.with(scope)).map(|(glance, _)| glance);
+    let unreached = if notes.is_some() { Some([other(Scope::Weak)?, other(Scope::Dead)?]) } else { None };
+    let kind = match &notes {
+        _ if is_index(path) => "index",
+        Some(_) => "core",
+        None => "heapsnapshot",
+    };
     let target = Target {
-        kind: if is_index(path) { "index" } else { "heapsnapshot" },
+        kind,
         path: path.to_owned(),
         bytes,
-        nodes: Some(glance.nodes),
-        edges: Some(glance.edges),
-        node: glance.node_version.clone(),
-        layout: None,
+        nodes: Some(live.nodes),
+        edges: Some(live.edges),
+        node: live.node_version.clone(),
+        layout: notes.map(|notes| notes.basis.to_string()),
     };
-    Some((start(vec![target], &[&glance.problems], session), glance))
+    Some(Glanced { answer: start(vec![target], &[&live.problems], session), live, unreached })
 }
 
 pub(crate) fn start(targets: Vec<Target>, problems: &[&Problems], session: &Session) -> Answer {
@@ -94,12 +134,16 @@ pub(crate) fn read(path: &Path, session: &Session) -> Result<Opened, CommandErro
 
 /// As `read`, of a core with what a command wants besides. Where garbage is asked for, a snapshot is refused: it holds none.
 pub(crate) fn read_with(path: &Path, wanted: Wanted, session: &Session) -> Result<Opened, CommandError> {
-    let opened = read_any(path, wanted, session)?;
+    fit_for(read_any(path, wanted, session)?, path, session)
+}
+
+/// Refuses what only cores can be asked for, where a file is none.
+fn fit_for(opened: Opened, path: &Path, session: &Session) -> Result<Opened, CommandError> {
     if session.global.isolate.is_some() && opened.core.is_none() {
         let what = format!("{} does not tell isolates apart: --isolate is for core dumps", shown(path));
         return Err(CommandError::new(&codes::USAGE, what).why("V8 writes a snapshot of one isolate"));
     }
-    if session.scope() == Scope::Live || opened.unreached.is_some() {
+    if session.scope() == Scope::Live || opened.core.is_some() {
         return Ok(opened);
     }
     let what = format!("{} holds only what is alive: --weak and --dead are for core dumps", shown(path));
@@ -115,25 +159,66 @@ fn read_any(path: &Path, wanted: Wanted, session: &Session) -> Result<Opened, Co
         let index = index_file::named(path)?;
         return Ok(opened("index", path, bytes, index.analysis, index.problems, false));
     }
-    if let Some(index) = (!session.global.no_index).then(|| index_file::find(path)).flatten() {
-        return Ok(opened("heapsnapshot", path, bytes, index.analysis, index.problems, false));
+    if let Some(opened) = (!session.global.no_index).then(|| indexed(path, bytes, wanted, session)).flatten() {
+        return Ok(opened);
     }
     let input = Input::open(path, &session.progress).map_err(|error| unreadable(path, error))?;
     read_input(path, input, (true, wanted), session)
 }
 
+/// Opens the index of a file, where there is one that fits.
+fn indexed(path: &Path, bytes: u64, wanted: Wanted, session: &Session) -> Option<Opened> {
+    let asked = Asked::of(session);
+    let (index, notes) = index_file::find(path, &asked)?;
+    let Some(notes) = notes else { return Some(opened("heapsnapshot", path, bytes, index.analysis, index.problems, false)) };
+    let other = |scope| index_file::find(path, &asked.with(scope)).map(|(index, _)| Arc::new(index.analysis));
+    let unreached = match (asked.scope, wanted) {
+        (Scope::Live, Wanted::Unreached) => Some([other(Scope::Weak)?, other(Scope::Dead)?]),
+        _ => None,
+    };
+    let kept = Kept::closed(Again { path: path.to_owned(), node: session.global.node.clone(), notes });
+    let analysis = index.analysis.with_holder(kept.holder());
+    Some(opened("core", path, bytes, analysis, index.problems, false).of_core(kept, unreached))
+}
+
 /// Opens a core for a question that only a core answers.
 pub(crate) fn core_input(path: &Path, command: &str, session: &Session) -> Result<Input, CommandError> {
-    let input = if is_stdin(path) {
-        stdin(session)?
-    } else {
-        check(path)?;
-        Input::open(path, &session.progress).map_err(|error| unreadable(path, error))?
-    };
+    let input = any_input(path, session)?;
     if input.is_elf() {
         return Ok(input);
     }
     Err(not_a_core(path, command))
+}
+
+/// A file that is open: a core that nobody has looked into yet, or a graph.
+pub(crate) enum CoreOrGraph {
+    /// A core.
+    Core(Input),
+    /// The graph of a snapshot, or of an index that was named.
+    Graph(Box<Opened>),
+}
+
+/// Opens a file for a question that a core answers without a graph.
+pub(crate) fn core_or_graph(path: &Path, session: &Session) -> Result<CoreOrGraph, CommandError> {
+    let is_read = || !session.global.no_index && matches!(index_file::glance(path, &Asked::of(session)), Some((_, None)));
+    if !is_stdin(path) && (is_index(path) || is_read()) {
+        return Ok(CoreOrGraph::Graph(Box::new(read(path, session)?)));
+    }
+    let input = any_input(path, session)?;
+    if input.is_elf() {
+        return Ok(CoreOrGraph::Core(input));
+    }
+    let opened = read_input(path, input, (!is_stdin(path), Wanted::Nothing), session)?;
+    Ok(CoreOrGraph::Graph(Box::new(fit_for(opened, path, session)?)))
+}
+
+/// Opens a file, whatever it is.
+fn any_input(path: &Path, session: &Session) -> Result<Input, CommandError> {
+    if is_stdin(path) {
+        return stdin(session);
+    }
+    check(path)?;
+    Input::open(path, &session.progress).map_err(|error| unreadable(path, error))
 }
 
 /// Returns the error for a snapshot where only a core has what a command shows.
@@ -169,7 +254,8 @@ fn stdin(session: &Session) -> Result<Input, CommandError> {
 fn read_input(path: &Path, input: Input, (beside, wanted): (bool, Wanted), session: &Session) -> Result<Opened, CommandError> {
     let bytes = input.bytes();
     if input.is_elf() {
-        return core::read(path, input, wanted, session);
+        let indexable = beside && bytes >= index_file::SMALLEST && !session.global.no_index;
+        return core::read(path, input, (wanted, indexable), session);
     }
     let (graph, problems) = input.read(&session.progress).map_err(|error| unreadable(path, error))?;
     if graph.node_count() == 0 {
@@ -295,7 +381,7 @@ fn neighbour(path: &Path) -> Option<PathBuf> {
 }
 
 /// Returns the error for a file that the reader does not take.
-fn unreadable(path: &Path, error: ReadError) -> CommandError {
+pub(crate) fn unreadable(path: &Path, error: ReadError) -> CommandError {
     let name = shown(path);
     match error {
         ReadError::Io { source, .. } => io_error(path, &source),

@@ -1,16 +1,15 @@
 //! What one run of a command has at hand: the options that every command takes, progress, and limits.
 
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use heap::{HeapAnalysis, Problems};
 use v8mem::graph::Scope;
 
 use crate::args::Globals;
+use crate::codes;
 use crate::error::CommandError;
+use crate::index_file::Unindexed;
 use crate::progress::Console;
-use crate::{codes, index_file};
 
 /// How many rows people get where they do not say.
 const ROWS_FOR_PEOPLE: usize = 20;
@@ -25,13 +24,6 @@ pub(crate) struct Session {
     unindexed: Mutex<Vec<Unindexed>>,
     /// Whether something has read standard input: there is only one.
     stdin_taken: AtomicBool,
-}
-
-/// A snapshot that was read and analysed, and has no index yet.
-struct Unindexed {
-    path: PathBuf,
-    analysis: Arc<HeapAnalysis>,
-    problems: Problems,
 }
 
 impl Session {
@@ -52,17 +44,16 @@ impl Session {
             .hint("put the other into a file"))
     }
 
-    /// Remembers to write an index when the answer is printed.
-    pub(crate) fn index_later(&self, path: &Path, analysis: &Arc<HeapAnalysis>, problems: &Problems) {
-        let entry = Unindexed { path: path.to_owned(), analysis: Arc::clone(analysis), problems: problems.clone() };
-        self.unindexed.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+    /// Remembers to write indexes when the answer is printed.
+    pub(crate) fn index_later(&self, entries: Vec<Unindexed>) {
+        self.unindexed.lock().unwrap_or_else(PoisonError::into_inner).extend(entries);
     }
 
     /// Writes the indexes that were put off. A folder that cannot be written to is no error: the next look is then as slow as this one.
     pub(crate) fn write_indexes(&self) {
         let waiting = std::mem::take(&mut *self.unindexed.lock().unwrap_or_else(PoisonError::into_inner));
         for entry in waiting {
-            let _ = index_file::write(&entry.path, &entry.analysis, &entry.problems, self);
+            let _ = entry.write(self);
             // Freeing a large heap takes longer than leaving it to the end of the process.
             std::mem::forget(entry);
         }

@@ -13,6 +13,7 @@ use crate::detached;
 use crate::distance::{self, Distance, Distances};
 use crate::dominators::{self, DominatorTree, EdgeRule, Lists};
 use crate::graph::{Detachedness, Edge, EdgeIx, HeapGraph, NodeIx, SizeColumn};
+use crate::held::Holder;
 use crate::progress::{Phase, Progress};
 use crate::retainers::RetainerLists;
 use crate::sizes;
@@ -61,6 +62,12 @@ impl HeapAnalysis {
     /// Wraps a graph of which somebody has computed columns before: they are taken over when first needed.
     pub(crate) fn with_stored(graph: HeapGraph, stored: Box<dyn Stored>) -> Self {
         Self { stored: Some(stored), ..Self::new(graph) }
+    }
+
+    /// Takes over who can tell what objects hold besides other objects.
+    #[must_use]
+    pub fn with_holder(self, holder: Box<dyn Holder>) -> Self {
+        Self { graph: self.graph.with_holder(holder), ..self }
     }
 
     /// Computes distances, self sizes, dominators, retained sizes and classes, on two threads.

@@ -38,10 +38,37 @@ impl Bitset {
         self.words[(at / 64) as usize] & (1 << (at % 64)) != 0
     }
 
+    /// Returns the members among the 64 positions from `at` on, that of `at` in the lowest bit. Positions beyond the end are no members.
+    #[inline]
+    #[must_use]
+    pub fn window(&self, at: u32) -> u64 {
+        let (word, shift) = ((at / 64) as usize, at % 64);
+        let low = self.words.get(word).copied().unwrap_or(0) >> shift;
+        let high = self.words.get(word + 1).copied().unwrap_or(0);
+        if shift == 0 { low } else { low | high << (64 - shift) }
+    }
+
+    /// Adds the positions from `at` on that `window` has. All must be below the end.
+    #[inline]
+    pub fn set_window(&mut self, at: u32, window: u64) {
+        let (word, shift) = ((at / 64) as usize, at % 64);
+        self.words[word] |= window << shift;
+        let high = if shift == 0 { 0 } else { window >> (64 - shift) };
+        if high != 0 {
+            self.words[word + 1] |= high;
+        }
+    }
+
     /// Adds `at`.
     #[inline]
     pub fn set(&mut self, at: u32) {
         self.words[(at / 64) as usize] |= 1 << (at % 64);
+    }
+
+    /// Takes `at` out.
+    #[inline]
+    pub fn remove(&mut self, at: u32) {
+        self.words[(at / 64) as usize] &= !(1 << (at % 64));
     }
 
     /// Adds `at` and says whether it was new.
@@ -162,5 +189,21 @@ mod tests {
         assert_eq!([2, 65, 4001, 1 << 16, u32::MAX].map(|at| ranked.place(at)), [None; 5]);
         assert_eq!(ranked.nth(members.len()), 1 << 12);
         assert_eq!(RankedBits::of(Bitset::new(0)).nth(0), 0);
+    }
+
+    #[test]
+    fn windows_are_64_positions_from_any_on() {
+        let mut bits = Bitset::new(200);
+        for at in [0, 1, 64, 130] {
+            bits.set_window(at, 0b1001);
+        }
+        bits.remove(133);
+        let members: Vec<u32> = (0..200).filter(|&at| bits.get(at)).collect();
+        assert_eq!(members, [0, 1, 3, 4, 64, 67, 130]);
+        for at in 0..200 {
+            let expect = (0..64).filter(|bit| members.contains(&(at + bit))).fold(0, |window, bit| window | 1 << bit);
+            assert_eq!(bits.window(at), expect, "{at}");
+        }
+        assert_eq!((bits.window(1000), Bitset::new(0).window(0)), (0, 0));
     }
 }

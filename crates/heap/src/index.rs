@@ -1,6 +1,6 @@
-//! The index of a snapshot (`.hwy`): its columns and what was computed of them, in a file that is opened by mapping it.
+//! The index of a snapshot or a core (`.hwy`): its columns and what was computed of them, in a file that is opened by mapping it.
 //!
-//! An index holds all that an analysis holds, strings too: it answers without the snapshot. It is keyed to its input (size, time of
+//! An index holds all that an analysis holds, strings too: it answers without its input, but for what a graph leaves out (`held`). It is keyed to its input (size, time of
 //! change, a hash of name, head and tail), and made for one version of this format and one byte order; whatever does not fit is a typed
 //! error, upon which a caller reads the source.
 //!
@@ -30,7 +30,7 @@ use crate::problems::Problems;
 pub use save::write;
 
 /// The version of the format. Every change of the layout, or of what a section means, makes it higher.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// What an index was made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +126,8 @@ pub struct Opened {
     pub problems: Problems,
     /// What the index was made of.
     pub key: Key,
+    /// What its writer knew besides: the bytes that were given to `write`.
+    pub about: Vec<u8>,
 }
 
 impl std::fmt::Debug for Opened {
@@ -153,6 +155,8 @@ pub struct Glance {
     pub node_version: Option<String>,
     /// The damage that was met when the source was read.
     pub problems: Problems,
+    /// What the index's writer knew besides: the bytes that were given to `write`.
+    pub about: Vec<u8>,
 }
 
 /// Looks up the histogram. As `open`, but reads nothing of the size of the graph: takes the same time for any file.

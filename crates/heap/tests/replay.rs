@@ -172,7 +172,7 @@ fn a_cut_index() {
     let (graph, problems) = replay.read(SMALL.as_bytes()).unwrap();
     let path = replay.folder.path().join("a.hwy");
     let key = index::Key::of(&replay.folder.path().join("a.heapsnapshot")).unwrap();
-    index::write(&path, &HeapAnalysis::new(graph), &problems, &key, &Silent).unwrap();
+    index::write(&path, &HeapAnalysis::new(graph), &problems, &key, b"about", &Silent).unwrap();
     let whole = fs::read(&path).unwrap();
     assert!(index::open(&path, Some(&key)).is_ok());
     for end in 0..whole.len() {

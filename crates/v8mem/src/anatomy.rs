@@ -61,6 +61,8 @@ impl Anatomy {
             return Err(HeapError::UnknownLayout { version: text() });
         }
         let mut pages = Pages::find(memory, version);
+        // The search has looked everywhere.
+        core.forget_all();
         if pages.all().is_empty() {
             return Err(HeapError::NoPages { version: text() });
         }
@@ -90,11 +92,11 @@ impl Anatomy {
     }
 
     /// Brings to its end a collection that was moving objects: references lead to the copies of objects, and both halves of the young
-    /// generation count. O(bytes of the heap).
-    pub(crate) fn finish_collection(&mut self, memory: &dyn Memory, unit: FreeUnit) {
+    /// generation count. `inventory` does so where it must. O(bytes of the heap).
+    pub fn finish_collection(&mut self, memory: &dyn Memory, unit: FreeUnit) {
         self.pages.wake();
         let (pages, maps) = (self.pages.open(memory), Maps::default());
-        let objects = Objects::walk(&Walker { pages: &pages, layout: &self.layout, maps: &maps, unit, moving: true });
+        let objects = Objects::walk(&Walker { pages: &pages, layout: &self.layout, maps: &maps, unit, moving: true }, memory);
         let lost = lost_maps(memory, &pages, &self.layout);
         self.pages.finish(memory, objects.moved(), &lost);
     }

@@ -4,12 +4,14 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::marking::Lost;
 use crate::sizes::FreeUnit;
 use crate::walk::WalkStats;
 
 /// What a layout rests on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Basis {
     /// V8's version as the process has it.
     pub v8: String,

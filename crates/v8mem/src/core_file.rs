@@ -235,6 +235,12 @@ impl CoreFile {
         Some(Missing { bytes, first: first.range.start + first.held })
     }
 
+    /// Says that nothing of the core or of its program need stay in memory: both are read again where somebody looks.
+    pub fn forget_all(&self) {
+        self.file.forget(0..self.file.len());
+        self.binary.iter().for_each(NodeBinary::forget);
+    }
+
     /// Returns the size of the file in bytes.
     #[must_use]
     pub fn len(&self) -> u64 {

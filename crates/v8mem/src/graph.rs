@@ -14,8 +14,9 @@ mod survey;
 mod tags;
 mod words;
 
-use heap::bitset::{Bitset, RankedBits};
+use heap::bitset::RankedBits;
 use heap::{EdgeKind, HeapGraph, NodeId, NodeIx, NodeKind, Problems};
+use serde::{Deserialize, Serialize};
 
 pub use base_objects::{Native, NodeObjects, node_objects};
 pub use survey::Survey;
@@ -29,7 +30,7 @@ use crate::view::HeapView;
 use emitter::Emitter;
 
 /// Which objects become nodes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Scope {
     /// Those that are alive, as in a snapshot.
     Live,
@@ -73,7 +74,7 @@ const ROOT_ID: u64 = 1;
 /// Makes the graph. O(objects + references).
 #[must_use]
 pub fn graph(parts: Parts<'_, '_>, scope: Scope) -> (HeapGraph, Problems) {
-    let chosen = RankedBits::of(choose(parts.liveness, scope).clone());
+    let chosen = RankedBits::of(parts.liveness.of_scope(scope).clone());
     let groups = groups(&parts, scope);
     let first_object = 2 + groups.len() as u32 + u32::from(scope != Scope::Live);
     let names = Names::new(parts.heap, parts.strings);
@@ -92,14 +93,6 @@ pub fn graph(parts: Parts<'_, '_>, scope: Scope) -> (HeapGraph, Problems) {
     }
     emitter.natives();
     emitter.finish()
-}
-
-fn choose(liveness: &Liveness, scope: Scope) -> &Bitset {
-    match scope {
-        Scope::Live => &liveness.alive,
-        Scope::Weak => &liveness.weakly,
-        Scope::Dead => &liveness.garbage,
-    }
 }
 
 /// The groups of roots that have a member: isolate and group.
@@ -142,7 +135,7 @@ fn roots(parts: &Parts<'_, '_>, scope: Scope, groups: &[(usize, Group)], emitter
     if let Some(name) = scope.group() {
         let name = emitter.rows.text(name);
         emitter.rows.node(NodeKind::SYNTHETIC, name, NodeId(ROOT_ID + 4), 0);
-        for (nth, top) in (1..).zip(tops(parts.heap, choose(parts.liveness, scope))) {
+        for (nth, top) in (1..).zip(tops(parts.heap, parts.liveness.of_scope(scope))) {
             if let Some(to) = emitter.node_of(top) {
                 emitter.rows.indexed(EdgeKind::ELEMENT, nth, to);
             }

@@ -27,7 +27,23 @@ impl<M: Memory + Send> MemoryHolder<M> {
     /// Keeps a memory together with what was found in it.
     #[must_use]
     pub fn new(memory: M, found: &Found) -> Self {
-        Self { memory, anatomy: found.anatomy.clone() }
+        Self::of(memory, found.anatomy.clone())
+    }
+
+    /// As `new`, where nothing but the anatomy is at hand.
+    #[must_use]
+    pub fn of(memory: M, anatomy: Anatomy) -> Self {
+        Self { memory, anatomy }
+    }
+
+    /// Returns the memory.
+    pub fn memory(&self) -> &M {
+        &self.memory
+    }
+
+    /// Returns its anatomy.
+    pub fn anatomy(&self) -> &Anatomy {
+        &self.anatomy
     }
 }
 

@@ -52,14 +52,14 @@ pub fn inventory<R>(core: &CoreFile, anatomy: &mut Anatomy, question: impl FnOnc
             let (layout, maps) = (&anatomy.layout, Maps::default());
             let walker = Walker { pages: &pages, layout, maps: &maps, unit: FreeUnit::Bytes, moving };
             let free_unit = walker.calibrate();
-            let objects = Objects::walk(&Walker { unit: free_unit.0, ..walker });
+            let objects = Objects::walk(&Walker { unit: free_unit.0, ..walker }, memory);
             if objects.len() > MOST_OBJECTS {
                 return Err(HeapError::TooLarge { objects: objects.len() as u64 });
             }
             let heap = HeapView { pages: &pages, layout, maps: &maps, objects: &objects };
             let (isolates, threads) = (&anatomy.isolates, &core.notes.threads);
             let roots = Sources { heap, memory, isolates, threads, names: &anatomy.root_names }.find();
-            let liveness = Liveness::of(heap, &roots);
+            let liveness = Liveness::of(heap, memory, &roots);
             if moving || liveness.lost.moving == 0 {
                 let strings = Strings { heap, memory };
                 return Ok(question(Inventory { anatomy, heap, strings, roots: &roots, liveness: &liveness, free_unit }));

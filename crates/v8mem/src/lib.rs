@@ -10,6 +10,7 @@
 pub mod anatomy;
 pub mod atlas;
 pub mod basis;
+pub mod census;
 pub mod collection;
 pub mod command_line;
 pub mod core_file;
@@ -42,6 +43,7 @@ pub mod source;
 pub mod space;
 pub mod spaces;
 pub mod stack;
+mod sweep;
 pub mod symbols;
 pub mod text;
 pub mod value;

@@ -1,14 +1,17 @@
 //! Which objects are alive, which are held by weak references only, and which are garbage that was not collected yet.
 
 use heap::bitset::Bitset;
+use serde::{Deserialize, Serialize};
 
+use crate::graph::Scope;
 use crate::marking::{Lost, Marker, references};
+use crate::memory::Memory;
 use crate::objects::ObjIx;
 use crate::roots::{Group, Root};
 use crate::view::HeapView;
 
 /// Objects and the bytes that they take.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sum {
     /// How many.
     pub objects: u64,
@@ -17,7 +20,7 @@ pub struct Sum {
 }
 
 /// What there is of each. Objects that isolates share and nobody writes are in none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sums {
     /// Alive.
     pub reachable: Sum,
@@ -25,6 +28,18 @@ pub struct Sums {
     pub weakly: Sum,
     /// Reached by nothing.
     pub garbage: Sum,
+}
+
+impl Sums {
+    /// Returns what there is of a scope.
+    #[must_use]
+    pub fn of_scope(&self, scope: Scope) -> Sum {
+        match scope {
+            Scope::Live => self.reachable,
+            Scope::Weak => self.weakly,
+            Scope::Dead => self.garbage,
+        }
+    }
 }
 
 /// What keeps which objects.
@@ -45,21 +60,18 @@ pub struct Liveness {
 impl Liveness {
     /// Finds out. O(bytes of objects).
     #[must_use]
-    pub fn of(heap: HeapView<'_, '_>, roots: &[Root]) -> Self {
-        let mut marker = Marker::new(heap);
+    pub fn of<'m>(heap: HeapView<'_, 'm>, memory: &'m dyn Memory, roots: &[Root]) -> Self {
+        let mut marker = Marker::new(heap, memory);
         // A stack may hold what was left there: only what all other roots lead to tells whether references are lost.
         let (stacks, exact): (Vec<&Root>, Vec<&Root>) =
             roots.iter().filter(|root| root.strong).partition(|root| matches!(root.group, Group::Stack(_)));
-        exact.into_iter().for_each(|root| marker.mark(root.object));
+        marker.mark(exact.into_iter().map(|root| root.object));
         let lost = marker.lost();
-        stacks.into_iter().for_each(|root| marker.mark(root.object));
+        marker.mark(stacks.into_iter().map(|root| root.object));
         let (alive, reached) = marker.finish(roots.iter().map(|root| root.object));
         let empty = || Bitset::new(heap.objects.len());
         let mut found = Self { alive, weakly: empty(), garbage: empty(), sums: Sums::default(), lost };
-        for (object, addr) in heap.objects.iter() {
-            if heap.pages.page(addr).is_none_or(|page| page.heap == 0) {
-                continue;
-            }
+        for object in heap.objects.written(heap.pages) {
             let sum = if found.alive.get(object.0) {
                 &mut found.sums.reachable
             } else if reached.get(object.0) {
@@ -73,6 +85,18 @@ impl Liveness {
             sum.bytes += heap.objects.size(object);
         }
         found
+    }
+}
+
+impl Liveness {
+    /// Returns the objects of a scope.
+    #[must_use]
+    pub fn of_scope(&self, scope: Scope) -> &Bitset {
+        match scope {
+            Scope::Live => &self.alive,
+            Scope::Weak => &self.weakly,
+            Scope::Dead => &self.garbage,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! A map is known by its own map, and that by its own: the meta map points to itself. No other word of a heap does that and is of the
 //! map's instance type (checked on six versions).
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use rustc_hash::FxHashMap;
 
@@ -65,9 +65,20 @@ impl Map {
 }
 
 /// All maps that were met so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Maps {
     known: RefCell<Known>,
+    /// Maps that were asked for lately, by some bits of their word: most objects have the map of one of those before them.
+    recent: Box<[Cell<(u64, MapIx)>; RECENT]>,
+}
+
+/// How many maps are remembered where they are found at once.
+const RECENT: usize = 512;
+
+impl Default for Maps {
+    fn default() -> Self {
+        Self { known: RefCell::default(), recent: Box::new([const { Cell::new((0, MapIx(0))) }; RECENT]) }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -119,6 +130,20 @@ impl Maps {
     #[inline]
     #[must_use]
     pub fn of_word(&self, pages: &Pages<'_>, layout: &V8Layout, word: u64) -> Option<MapIx> {
+        // Maps are ten words long or a little less.
+        let recent = &self.recent[(word / 64) as usize % RECENT];
+        let (last, known) = recent.get();
+        if last == word && word != 0 {
+            return Some(known);
+        }
+        let found = self.look_up(pages, layout, word);
+        if let Some(found) = found {
+            recent.set((word, found));
+        }
+        found
+    }
+
+    fn look_up(&self, pages: &Pages<'_>, layout: &V8Layout, word: u64) -> Option<MapIx> {
         let addr = strong(word)?;
         if let Some(&known) = self.known.borrow().by_word.get(&word) {
             return known;
@@ -138,6 +163,12 @@ impl Maps {
     #[must_use]
     pub fn get(&self, ix: MapIx) -> Map {
         self.known.borrow().maps[ix.0 as usize]
+    }
+
+    /// Returns all that were met so far, by their places.
+    #[must_use]
+    pub fn all(&self) -> Vec<Map> {
+        self.known.borrow().maps.clone()
     }
 
     /// Returns how many there are.

@@ -4,18 +4,22 @@
 
 use std::ops::Range;
 
-use heap::bitset::Bitset;
+use heap::bitset::{Bitset, RankedBits};
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
 use crate::kind::Kind;
-use crate::maps::{pointer, strong};
+use crate::maps::{Map, pointer, strong};
+use crate::memory::Memory;
 use crate::moved::is_moving;
 use crate::objects::ObjIx;
+use crate::pages::Page;
+use crate::sweep::Sweep;
 use crate::version::V8Version;
 use crate::view::HeapView;
 
 /// Strong references of objects that are alive which lead into a page, but to no object. Into machine code, which is not walked, they do not count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lost {
     /// Those to something that was being moved.
     pub moving: u64,
@@ -26,26 +30,22 @@ pub struct Lost {
 /// Marks what is alive.
 pub struct Marker<'a, 'm> {
     heap: HeapView<'a, 'm>,
-    alive: Bitset,
-    /// What is marked and not looked at yet.
-    stack: Vec<(ObjIx, u64)>,
+    maps: Vec<Map>,
+    sweep: Sweep<'a, 'm>,
     /// Values of ephemerons whose keys are not alive so far.
     waiting: FxHashMap<ObjIx, Vec<u64>>,
-    /// Words that lead weakly to something, of what is alive.
-    weak: Vec<u64>,
+    /// What is alive leads weakly to these.
+    weak: Bitset,
     /// Strong references to no object.
     lost: Lost,
 }
 
-/// So many objects are fetched at once: one waits for memory while the others arrive.
-const BATCH: usize = 16;
-
 /// An object that is looked at.
 #[derive(Clone, Copy)]
-struct Subject {
+struct Subject<'p, 'm> {
     object: ObjIx,
     addr: u64,
-    map_word: u64,
+    page: &'p Page<'m>,
     kind: Kind,
     instance_type: u16,
     size: u64,
@@ -54,15 +54,16 @@ struct Subject {
 impl<'a, 'm> Marker<'a, 'm> {
     /// Starts with nothing alive.
     #[must_use]
-    pub fn new(heap: HeapView<'a, 'm>) -> Self {
-        let alive = Bitset::new(heap.objects.len());
-        Self { heap, alive, stack: Vec::new(), waiting: FxHashMap::default(), weak: Vec::new(), lost: Lost::default() }
+    pub fn new(heap: HeapView<'a, 'm>, memory: &'m dyn Memory) -> Self {
+        let weak = Bitset::new(heap.objects.len());
+        let (maps, sweep) = (heap.maps.all(), Sweep::new(heap, memory));
+        Self { heap, maps, sweep, waiting: FxHashMap::default(), weak, lost: Lost::default() }
     }
 
-    /// Marks an object and all that it keeps alive. O(what it reaches).
-    pub fn mark(&mut self, object: ObjIx) {
-        if self.alive.insert(object.0) {
-            self.stack.push((object, self.heap.objects.addr(object)));
+    /// Marks objects and all that they keep alive. O(what they reach).
+    pub fn mark(&mut self, objects: impl Iterator<Item = ObjIx>) {
+        for object in objects {
+            self.sweep.reach(self.heap.objects.addr(object));
         }
         self.drain(Self::visit);
     }
@@ -76,25 +77,26 @@ impl<'a, 'm> Marker<'a, 'm> {
     /// Returns what is alive, and what can be reached from it and from `roots` when weak references count too.
     #[must_use]
     pub fn finish(mut self, roots: impl Iterator<Item = ObjIx>) -> (Bitset, Bitset) {
-        let alive = self.alive.clone();
-        std::mem::take(&mut self.weak).into_iter().for_each(|word| self.push(word));
-        for object in roots {
-            if self.alive.insert(object.0) {
-                self.stack.push((object, self.heap.objects.addr(object)));
-            }
+        let alive = self.sweep.reached().clone();
+        let weak = RankedBits::of(std::mem::take(&mut self.weak));
+        for object in weak.iter().map(ObjIx).filter(|object| !alive.get(object.0)).chain(roots) {
+            self.sweep.reach(self.heap.objects.addr(object));
         }
         self.drain(Self::visit_all);
-        (alive, self.alive)
+        (alive, self.sweep.into_reached())
     }
 
-    fn drain(&mut self, visit: impl Fn(&mut Self, Subject)) {
-        while !self.stack.is_empty() {
-            let from = self.stack.len().saturating_sub(BATCH);
-            let mut batch = [None; BATCH];
-            for (slot, (object, addr)) in batch.iter_mut().zip(self.stack.drain(from..)) {
-                *slot = subject(self.heap, object, addr);
+    fn drain(&mut self, visit: impl Fn(&mut Self, Subject<'_, '_>)) {
+        let mut found = Vec::new();
+        loop {
+            self.sweep.next(&mut found);
+            let Some(&(_, first)) = found.first() else { return };
+            let Some(page) = self.heap.pages.page(first) else { continue };
+            for &(object, addr) in &found {
+                let Some(map) = self.maps.get(self.heap.objects.map(object).0 as usize) else { continue };
+                let (kind, instance_type) = (map.kind, map.instance_type);
+                visit(self, Subject { object, addr, page, kind, instance_type, size: self.heap.objects.size(object) });
             }
-            batch.into_iter().flatten().for_each(|subject| visit(self, subject));
         }
     }
 
@@ -102,13 +104,19 @@ impl<'a, 'm> Marker<'a, 'm> {
     #[inline]
     fn push(&mut self, word: u64) {
         let Some(addr) = pointer(word) else { return };
-        match self.heap.objects.find(self.heap.pages, addr) {
-            Some((object, addr)) if self.alive.insert(object.0) => self.stack.push((object, addr)),
-            Some(_) => {}
-            None => self.lose(word),
+        if self.sweep.reach(addr).is_none() {
+            self.lose(word);
         }
     }
 
+    /// Notes that a word leads weakly to something.
+    fn note_weak(&mut self, word: u64) {
+        if let Some(object) = self.heap.object(word).filter(|&object| !self.sweep.is_reached(object)) {
+            self.weak.set(object.0);
+        }
+    }
+
+    #[cold]
     fn lose(&mut self, word: u64) {
         let Some(addr) = strong(word) else { return };
         if self.heap.pages.page(addr).is_none_or(|page| page.executable) {
@@ -121,18 +129,18 @@ impl<'a, 'm> Marker<'a, 'm> {
         }
     }
 
-    fn visit(&mut self, subject: Subject) {
-        let heap = self.heap;
-        self.push(subject.map_word);
+    #[inline]
+    fn visit(&mut self, subject: Subject<'_, '_>) {
+        self.push(subject.map_word());
         if subject.kind == Kind::EphemeronTable {
-            self.weak.extend(subject.words(heap).map(|(_, word)| word).filter(|word| word & 1 == 1));
+            subject.words(self.heap).map(|(_, word)| word).filter(|word| word & 1 == 1).for_each(|word| self.note_weak(word));
             self.ephemerons(subject.addr);
         } else {
-            let weak = weak_fields(heap, subject.kind, subject.size);
-            for (offset, word) in subject.words(heap) {
+            let weak = weak_fields(self.heap, subject.kind, subject.size);
+            for (offset, word) in subject.words(self.heap) {
                 match word & 3 {
                     1 if !weak.contains(&offset) => self.push(word),
-                    1 | 3 => self.weak.push(word),
+                    1 | 3 => self.note_weak(word),
                     _ => {}
                 }
             }
@@ -144,8 +152,8 @@ impl<'a, 'm> Marker<'a, 'm> {
         }
     }
 
-    fn visit_all(&mut self, subject: Subject) {
-        self.push(subject.map_word);
+    fn visit_all(&mut self, subject: Subject<'_, '_>) {
+        self.push(subject.map_word());
         subject.words(self.heap).for_each(|(_, word)| self.push(word));
     }
 
@@ -154,7 +162,7 @@ impl<'a, 'm> Marker<'a, 'm> {
         for (_, key, value) in self.heap.ephemerons(table) {
             let key = strong(key).and_then(|key| self.heap.objects.at(self.heap.pages, key));
             let (Some(key), Some(_)) = (key, strong(value)) else { continue };
-            if self.alive.get(key.0) {
+            if self.sweep.is_reached(key) {
                 self.push(value);
             } else {
                 self.waiting.entry(key).or_default().push(value);
@@ -163,25 +171,28 @@ impl<'a, 'm> Marker<'a, 'm> {
     }
 }
 
-impl Subject {
+impl<'p> Subject<'p, '_> {
+    fn map_word(&self) -> u64 {
+        self.page.word(self.addr).unwrap_or(0)
+    }
+
     /// Returns the words that may be references, each with its offset; the map is not among them.
     #[inline]
-    fn words<'h>(&self, heap: HeapView<'h, '_>) -> impl Iterator<Item = (u64, u64)> + use<'h> {
-        let range = tagged_words(heap, self.kind, self.instance_type, self.size);
-        heap.pages.words(self.addr, range)
+    fn words(&self, heap: HeapView<'_, '_>) -> impl Iterator<Item = (u64, u64)> + use<'p> {
+        self.page.words(self.addr, tagged_words(heap, self.kind, self.instance_type, self.size))
     }
 }
 
-fn subject(heap: HeapView<'_, '_>, object: ObjIx, addr: u64) -> Option<Subject> {
+fn subject<'a, 'm>(heap: HeapView<'a, 'm>, object: ObjIx, addr: u64) -> Option<Subject<'a, 'm>> {
     let map = heap.maps.get(heap.objects.map(object));
-    let (map_word, size) = (heap.pages.word(addr)?, heap.objects.size(object));
-    Some(Subject { object, addr, map_word, kind: map.kind, instance_type: map.instance_type, size })
+    let (page, size) = (heap.pages.page(addr)?, heap.objects.size(object));
+    Some(Subject { object, addr, page, kind: map.kind, instance_type: map.instance_type, size })
 }
 
 /// Calls `each` for every object that an object refers to strongly. Entries of ephemerons are no strong references: both halves must be known.
 pub fn references(heap: HeapView<'_, '_>, object: ObjIx, each: &mut impl FnMut(ObjIx)) {
     let Some(subject) = subject(heap, object, heap.objects.addr(object)) else { return };
-    heap.object(subject.map_word).into_iter().for_each(&mut *each);
+    heap.object(subject.map_word()).into_iter().for_each(&mut *each);
     if subject.kind == Kind::EphemeronTable {
         return;
     }

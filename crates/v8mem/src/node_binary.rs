@@ -109,7 +109,14 @@ impl NodeBinary {
         let build_id = elf.build_id().ok().flatten().map(<[u8]>::to_vec);
         let is_debug = |name: &str| name.starts_with("v8dbg_") || name.starts_with("nodedbg_") || name == ROOT_NAMES;
         let debug = data_symbols(&elf, bias, is_debug).into_iter().map(|symbol| (symbol.name.clone(), symbol)).collect();
+        // All symbols were looked at, of which a few are wanted.
+        file.forget(0..file.len());
         Ok(Self { parts, bias, build_id, debug, path: path.to_owned(), file })
+    }
+
+    /// Says that nothing of the file need stay in memory: it is read again if somebody looks.
+    pub fn forget(&self) {
+        self.file.forget(0..self.file.len());
     }
 
     /// Returns its path.

@@ -4,6 +4,7 @@
 //! Costs 1/32 of the heap, and eight bytes per object for map and size.
 
 use crate::maps::{Map, MapIx};
+use crate::memory::Memory;
 use crate::moved::Moved;
 use crate::pages::Pages;
 use crate::walk::{Met, WalkStats, Walker};
@@ -31,18 +32,18 @@ struct Starts {
 
 /// 64 words of the heap.
 #[derive(Clone, Copy, Debug)]
-struct Cell {
+pub(crate) struct Cell {
     /// Where objects begin, one bit a word.
-    starts: u64,
+    pub(crate) starts: u64,
     /// The objects before them.
-    before: u32,
+    pub(crate) before: u32,
 }
 
 impl Cell {
-    const WORDS: u64 = 64;
+    pub(crate) const WORDS: u64 = 64;
 
     /// Returns the words at which objects begin.
-    fn words(self) -> impl Iterator<Item = u64> {
+    pub(crate) fn words(self) -> impl Iterator<Item = u64> {
         let next = |bits: &u64| Some(bits & (bits - 1)).filter(|&bits| bits != 0);
         std::iter::successors(Some(self.starts).filter(|&bits| bits != 0), next).map(|bits| u64::from(bits.trailing_zeros()))
     }
@@ -70,9 +71,9 @@ pub struct Objects {
 }
 
 impl Objects {
-    /// Walks over all pages and notes every object. O(bytes).
+    /// Walks over all pages and notes every object. Pages are given back to `memory` behind the walk. O(bytes).
     #[must_use]
-    pub fn walk(walker: &Walker<'_, '_>) -> Self {
+    pub fn walk(walker: &Walker<'_, '_>, memory: &dyn Memory) -> Self {
         let mut objects = Self::default();
         let mut stats = WalkStats::default();
         for page in walker.pages.all() {
@@ -82,6 +83,7 @@ impl Objects {
                 moved.insert(from, to);
             });
             objects.moved.extend(moved);
+            page.forget(memory);
         }
         objects.stats = stats;
         objects
@@ -158,6 +160,26 @@ impl Objects {
         (cell.starts >> bit & 1 == 1).then(|| ObjIx(cell.before + below.count_ones()))
     }
 
+    /// Returns the page and the cell in which the object begins that an address leads to, and the object: what sweeps over pages need.
+    #[inline]
+    pub(crate) fn locate(&self, pages: &Pages<'_>, addr: u64) -> Option<(usize, u32, ObjIx)> {
+        let in_page = |addr: u64| {
+            let nth = pages.find_ix(addr)?;
+            let page = self.pages.get(nth)?;
+            Some((nth, ((addr - page.base) / 8 / Cell::WORDS) as u32, self.in_page(page, addr)?))
+        };
+        let here = in_page(addr);
+        if here.is_some() || self.moved.is_empty() { here } else { in_page(*self.moved.get(&addr)?) }
+    }
+
+    /// Returns a cell of a page, by their places, and the address of its first word.
+    #[inline]
+    pub(crate) fn cell(&self, page: usize, cell: u32) -> Option<(u64, Cell)> {
+        let page = self.pages.get(page)?;
+        let found = *self.cells.get((page.cells.0 + cell) as usize)?;
+        Some((page.base + 8 * Cell::WORDS * u64::from(cell), found))
+    }
+
     /// Returns the object in which an address lies, and where that begins; `None` for memory between objects. O(log objects).
     #[must_use]
     pub fn around(&self, pages: &Pages<'_>, addr: u64) -> Option<(ObjIx, u64)> {
@@ -200,6 +222,16 @@ impl Objects {
     #[must_use]
     pub fn map(&self, object: ObjIx) -> MapIx {
         self.objects[object.at()].map
+    }
+
+    /// Returns the objects of pages that V8 writes: not those that isolates share.
+    pub fn written<'o>(&'o self, pages: &'o Pages<'_>) -> impl Iterator<Item = ObjIx> + 'o {
+        let first = |page: usize| {
+            let before = |page: &Starts| self.cells.get(page.cells.0 as usize).map(|cell| cell.before);
+            self.pages.get(page).and_then(before).unwrap_or(self.objects.len() as u32)
+        };
+        let written = pages.all().iter().enumerate().filter(|(_, page)| page.heap != 0);
+        written.flat_map(move |(nth, _)| first(nth)..first(nth + 1)).map(ObjIx)
     }
 
     /// Returns every object with its address, in order.

@@ -116,6 +116,11 @@ impl PageHeader {
 }
 
 impl Page<'_> {
+    /// Says that the page need not stay in memory: it is read again if somebody looks.
+    pub fn forget(&self, memory: &dyn Memory) {
+        memory.forget(self.base, (self.area_end - self.base) as usize);
+    }
+
     /// Returns bytes, which must lie in the page before `area_end`.
     #[inline]
     #[must_use]
@@ -141,8 +146,7 @@ impl Page<'_> {
 
 /// Returns the words of some bytes, with offsets from `first` on.
 fn words(bytes: &[u8], first: u64) -> impl Iterator<Item = (u64, u64)> + use<'_> {
-    let word = |word: &[u8]| word.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
-    (first..).step_by(8).zip(bytes.chunks_exact(8).map(word))
+    (first..).step_by(8).zip(bytes.as_chunks().0.iter().map(|&word| u64::from_le_bytes(word)))
 }
 
 /// Where the pages of a process are: enough to read them again.
@@ -272,13 +276,8 @@ impl<'m> Pages<'m> {
     /// Says that the page of an address need not stay in memory: it is read again if somebody looks.
     pub fn forget(&self, memory: &dyn Memory, addr: u64) {
         if let Some(page) = self.page(addr) {
-            memory.forget(page.base, (page.area_end - page.base) as usize);
+            page.forget(memory);
         }
-    }
-
-    /// As `forget`, for all pages.
-    pub fn forget_all(&self, memory: &dyn Memory) {
-        self.pages.iter().for_each(|page| memory.forget(page.base, (page.area_end - page.base) as usize));
     }
 
     /// Returns every page, by address.

@@ -85,21 +85,30 @@ pub fn read_anatomy<const N: usize>(
     let (graphs, basis, sums) = inventory(core, &mut anatomy, |found| {
         let memory: &dyn Memory = core;
         let Inventory { heap, strings, roots, liveness, .. } = found;
-        heap.pages.forget_all(memory);
         let survey = Survey::of(heap, roots);
         let node = node_objects(NodeSide::of(memory, found.anatomy, core.binary()).with(heap));
+        // The search for classes of C++ has looked at all symbols.
+        core.forget_all();
         let graphs = scopes.map(|scope| {
             let (graph, met) = graph(Parts { heap, strings, roots, liveness, survey: &survey, node: &node }, scope);
             problems.append(met);
             graph
         });
-        heap.pages.forget_all(memory);
+        core.forget_all();
         (graphs, found.basis(), liveness.sums)
     })?;
+    problems.append(damage(core, &basis));
+    Ok((graphs, problems, Found { anatomy, basis, sums }))
+}
+
+/// Returns what is wrong with a core: what it lacks, and where its memory does not agree with the layout.
+#[must_use]
+pub fn damage(core: &CoreFile, basis: &Basis) -> Problems {
+    let mut problems = Problems::default();
     if let Some(missing) = core.missing() {
         let what = format!("{} bytes that the core should hold are missing, from address {:#x} on", missing.bytes, missing.first);
         problems.add(ProblemKind::Truncated, None, what);
     }
     basis.doubts().into_iter().for_each(|doubt| problems.add(ProblemKind::DoubtfulLayout, None, doubt));
-    Ok((graphs, problems, Found { anatomy, basis, sums }))
+    problems
 }

@@ -2,6 +2,8 @@
 //!
 //! Most maps say it. For kinds whose objects vary, the length stands in the object, behind a header that a few versions changed.
 
+use serde::{Deserialize, Serialize};
+
 use crate::kind::Kind;
 use crate::layout::V8Layout;
 use crate::maps::{Map, length};
@@ -23,7 +25,7 @@ pub enum Size {
 const WORD: u64 = 8;
 
 /// In which unit V8 writes the size of free memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FreeUnit {
     /// Bytes: Node 16 to 22.
     Bytes,

@@ -3,6 +3,8 @@
 //! Where an object's end does not lead to the next one, the walk looks word by word for the next map and counts what it skipped. Machine
 //! code is walked only as far as sizes are known: constants inside code look like maps.
 
+use serde::{Deserialize, Serialize};
+
 use crate::kind::Kind;
 use crate::layout::V8Layout;
 use crate::maps::{Map, MapIx, Maps};
@@ -10,7 +12,7 @@ use crate::pages::{Page, Pages};
 use crate::sizes::{FreeUnit, Size, size_of};
 
 /// What a walk met besides objects.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WalkStats {
     /// Objects, free memory not counted.
     pub objects: u64,

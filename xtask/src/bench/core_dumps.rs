@@ -57,11 +57,20 @@ pub(crate) fn run(workspace: &Workspace, words: &[&str]) -> Result<()> {
 
 fn contenders(workspace: &Workspace, core: &Path) -> Result<Vec<Contender>> {
     let heapwhy = workspace.heapwhy(Profile::Release)?.into_os_string();
+    let limit = ["classes", "--limit", "20"];
     let ours = |name, words: &[&str]| Contender { name, command: command(&heapwhy, words, &[core]), variables: Vec::new(), prepare: None };
+    let indexed = |name, words: &[&str], what: &[&Path]| Contender {
+        command: command(&heapwhy, words, what),
+        prepare: Some(command(&heapwhy, &limit, &[core])),
+        ..ours(name, words)
+    };
     Ok(vec![
-        ours("classes: the graph and retained sizes", &["classes", "--limit", "20"]),
-        ours("the report, with paths", &[]),
+        ours("objects by class: no graph", &["objects", "--by", "class", "--limit", "20"]),
+        ours("classes: the graph and retained sizes", &["classes", "--limit", "20", "--no-index"]),
+        ours("the report, with paths", &["--no-index"]),
         ours("threads", &["threads"]),
+        indexed("classes, from the index", &limit, &[core]),
+        indexed("instances, from the index", &["instances", "--limit", "20"], &[core, Path::new("Order")]),
     ])
 }
 

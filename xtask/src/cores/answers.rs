@@ -38,7 +38,10 @@ pub(super) fn check(workspace: &Workspace, name: &str, node: &Path) -> Result<()
     let folder = workspace.scratch.join(format!("core-{name}"));
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder)?;
-    let result = dump(workspace, "answers.js", node, &folder).and_then(|core| compare(&core, &folder));
+    let result = dump(workspace, "answers.js", node, &folder).and_then(|core| {
+        compare(&core, &folder)?;
+        super::indexes::check(workspace, &core)
+    });
     fs::remove_dir_all(&folder)?;
     result
 }

@@ -12,7 +12,7 @@ use crate::answer::Answer;
 use crate::args::{FileArg, SourceArgs};
 use crate::core::Wanted;
 use crate::error::CommandError;
-use crate::open;
+use crate::open::{self, Glanced};
 use crate::session::Session;
 
 /// Options of `classes`.
@@ -85,9 +85,14 @@ pub(crate) fn run(args: &ClassesArgs, session: &Session) -> Result<Answer, Comma
         && args.filter.is_none()
         && !session.global.no_index
         && session.scope() == Scope::Live
-        && let Some((answer, glance)) = open::glance(&args.file.file, session)
+        && let Some(Glanced { answer, live, unreached }) = open::glance(&args.file.file, session)
     {
-        let table = histogram_at_a_glance(&glance, &Originals::new(&*files), sort, limit);
+        let originals = Originals::new(&*files);
+        let list = |glance, limit| histogram_at_a_glance(glance, &originals, sort, limit);
+        let table = match &unreached {
+            None => list(&live, limit),
+            Some([weak, dead]) => with_unreached(list(&live, usize::MAX), &list(weak, usize::MAX), &list(dead, usize::MAX), limit),
+        };
         return Ok(answer.headed().brief_table(table, ONLY_JSON));
     }
     let file = open::prepared(open::read_with(&args.file.file, Wanted::Unreached, session)?, session)?;
@@ -107,7 +112,7 @@ pub(crate) fn run(args: &ClassesArgs, session: &Session) -> Result<Answer, Comma
             _ => histogram(analysis, by, &*files, sort, only.as_ref(), text, limit),
         }
     };
-    let table = match file.unreached.as_ref().and_then(|unreached| unreached.graphs.as_ref()) {
+    let table = match &file.unreached {
         None => list(&file.analysis, limit),
         Some([weak, dead]) => with_unreached(list(&file.analysis, usize::MAX), &list(weak, usize::MAX), &list(dead, usize::MAX), limit),
     };

@@ -1,6 +1,6 @@
-//! `heapwhy index`: writes the index (.hwy) that makes the next look at a snapshot instant.
+//! `heapwhy index`: writes the index (.hwy) that makes the next look at a snapshot or core instant.
 //!
-//! Large snapshots get one anyway when they are first looked at, unless `--no-index` says otherwise.
+//! Large files get one anyway when they are first looked at, unless `--no-index` says otherwise.
 
 use clap::Args;
 
@@ -8,7 +8,7 @@ use crate::answer::{Answer, Section};
 use crate::args::FileArg;
 use crate::error::CommandError;
 use crate::session::Session;
-use crate::{codes, index_file, open};
+use crate::{codes, open};
 
 /// Options of `index`.
 #[derive(Args, Debug)]
@@ -26,7 +26,12 @@ pub(crate) fn run(args: &IndexArgs, session: &Session) -> Result<Answer, Command
     if open::is_stdin(&args.file.file) {
         return Err(CommandError::new(&codes::USAGE, "an index stands beside a file; standard input is none"));
     }
-    let file = open::read_prepared(&args.file.file, session)?;
-    let (path, bytes) = index_file::write(&args.file.file, &file.analysis, &file.problems, session)?;
-    Ok(file.answer(session).section(Section::Written { path, bytes, what: "index" }))
+    let file = open::read(&args.file.file, session)?;
+    file.analysis.prepare(&session.progress).map_err(|_| open::stopped())?;
+    let mut answer = file.answer(session);
+    for entry in file.unindexed() {
+        let (path, bytes) = entry.write(session)?;
+        answer = answer.section(Section::Written { path, bytes, what: "index" });
+    }
+    Ok(answer)
 }

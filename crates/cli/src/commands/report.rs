@@ -91,7 +91,7 @@ fn single(path: &Path, judge: &Judge, session: &Session) -> Result<Answer, Comma
         return Ok(stopped(&[&file], session));
     }
     let name = shell_path(path);
-    let answer = about_memory(&file, session);
+    let answer = about_memory(&file, session)?;
     // What is not alive is held by nothing: there is nothing to suspect.
     if let Some(option) = match session.scope() {
         Scope::Live => None,
@@ -112,11 +112,14 @@ fn single(path: &Path, judge: &Judge, session: &Session) -> Result<Answer, Comma
 }
 
 /// Starts a report: what the memory is made of, and of a core, how much of it is alive.
-fn about_memory(file: &Opened, session: &Session) -> Answer {
-    let answer = file.answer(session).headed();
-    let answer = file.core.iter().fold(answer, |answer, kept| answer.section(process::section(&kept.core, &kept.anatomy, &kept.basis)));
-    let answer = answer.section(memory::section(&file.analysis));
-    file.unreached.iter().fold(answer, |answer, unreached| answer.section(core::liveness(&unreached.sums)))
+fn about_memory(file: &Opened, session: &Session) -> Result<Answer, CommandError> {
+    let mut answer = file.answer(session).headed();
+    if let Some(kept) = &file.core {
+        let process = kept.process()?;
+        answer = answer.section(process::section(process.core(), process.anatomy(), &kept.notes.basis));
+    }
+    answer = answer.section(memory::section(&file.analysis));
+    Ok(file.core.iter().fold(answer, |answer, kept| answer.section(core::liveness(&kept.notes.sums))))
 }
 
 /// Reports on what grew between snapshots, the oldest first.

@@ -32,9 +32,10 @@ pub(crate) struct SourceCommandArgs {
 pub(crate) fn run(args: &SourceCommandArgs, session: &Session) -> Result<Answer, CommandError> {
     let (file, nodes) = what::read(&args.file, &args.what.what, &args.what.sources, session)?;
     let Some(kept) = &file.core else { return Err(open::not_a_core(&args.file.file, "source")) };
-    let (graph, memory): (&HeapGraph, &dyn Memory) = (file.analysis.graph(), &*kept.core);
+    let process = kept.process()?;
+    let (graph, memory): (&HeapGraph, &dyn Memory) = (file.analysis.graph(), process.core());
     let shown = &nodes[..nodes.len().min(session.limit_or(false, 3))];
-    let found: Vec<(NodeId, Option<SourceText>)> = kept.anatomy.look(memory, |heap| {
+    let found: Vec<(NodeId, Option<SourceText>)> = process.anatomy().look(memory, |heap| {
         let of = |&node: &NodeIx| (graph.id(node), source(heap, Strings { heap, memory }, graph.id(node).0));
         shown.iter().map(of).collect()
     });

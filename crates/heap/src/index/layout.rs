@@ -119,6 +119,7 @@ sections! {
     Extras = 12 "extras";
     NodeStacks = 13 "allocating stacks of nodes";
     Problems = 14 "problems";
+    About = 15 "what its writer knew besides";
     Facts = 20 "facts";
     SpecialNodes = 21 "special nodes";
     ShapeNames = 22 "names of shapes";

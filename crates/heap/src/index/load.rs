@@ -61,7 +61,8 @@ pub(super) fn glance(path: &Path, key: Option<&Key>) -> Result<Glance, IndexErro
         let (classes, _) = read_classes(&mapped)?;
         let Sums { total_size, aggregates, locations, node_version } = read_sums(&mapped, classes.len())?;
         let (nodes, edges) = (u64::from(mapped.header.nodes), u64::from(mapped.header.edges));
-        Some(Glance { nodes, edges, total_size, classes, aggregates, locations, node_version, problems })
+        let about = mapped.whole(Tag::About)?.to_vec();
+        Some(Glance { nodes, edges, total_size, classes, aggregates, locations, node_version, problems, about })
     };
     look().ok_or_else(|| IndexError::Damaged { path: path.to_owned(), what: "its sums of classes are not what was written".to_owned() })
 }
@@ -71,10 +72,12 @@ pub(super) fn open(path: &Path, key: Option<&Key>) -> Result<Opened, IndexError>
     let mapped = map(path, key)?;
     let key = mapped.header.key();
     let (graph, problems) = mapped.graph().map_err(damaged)?;
+    let about =
+        mapped.whole(Tag::About).map(<[u8]>::to_vec).ok_or_else(|| damaged(format!("{} is not what was written", Tag::About.name())))?;
     let stored = StoredColumns::new(mapped, &graph);
     let facts = stored.clone();
     let graph = graph.with_fact_loader(Box::new(move || facts.facts()));
-    Ok(Opened { analysis: HeapAnalysis::with_stored(graph, Box::new(stored)), problems, key })
+    Ok(Opened { analysis: HeapAnalysis::with_stored(graph, Box::new(stored)), problems, key, about })
 }
 
 /// Checks the header.

@@ -21,18 +21,26 @@ use crate::whole_file::WholeFile;
 /// How many entries the table has room for.
 const ROOM: usize = 48;
 
-/// Writes the index of an analysis to `path`, and returns its size. What has not been computed yet is computed now. The file can be read
-/// and written by its owner only. Whoever opens `path` meanwhile sees the old file, or none.
+/// Writes the index of an analysis to `path`, and returns its size. What has not been computed yet is computed now. `about` is what the caller
+/// knows besides: `open` and `glance` give it back. The file can be read and written by its owner only. Whoever opens `path` meanwhile sees the old file, or none.
 ///
 /// # Errors
 /// What the system says, `Interrupted` where `progress` asked to stop. Nothing is left behind then, and an old index stays.
-pub fn write(path: &Path, analysis: &HeapAnalysis, problems: &Problems, key: &Key, progress: &dyn Progress) -> io::Result<u64> {
+pub fn write(
+    path: &Path,
+    analysis: &HeapAnalysis,
+    problems: &Problems,
+    key: &Key,
+    about: &[u8],
+    progress: &dyn Progress,
+) -> io::Result<u64> {
     let mut file = WholeFile::beside(path)?;
     let mut saver = Saver { out: file.file(), at: 0, entries: Vec::new(), progress };
     saver.skip_to(size_of::<Header>() as u64 + (ROOM * size_of::<Entry>()) as u64)?;
     saver.graph(analysis.graph(), problems)?;
     saver.facts(analysis.graph())?;
     saver.analysis(analysis)?;
+    saver.section(Tag::About, about)?;
     let length = saver.finish(analysis.graph(), key)?;
     file.name(path)?;
     Ok(length)

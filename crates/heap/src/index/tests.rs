@@ -13,6 +13,7 @@ use crate::progress::Silent;
 use crate::testing::{difference, graphs, small};
 
 const KEY: Key = Key { size: 1, modified_ns: 2, hash: 3 };
+const ABOUT: &[u8] = b"about";
 
 struct Folder(tempfile::TempDir);
 
@@ -26,7 +27,7 @@ impl Folder {
     }
 
     fn write(&self, analysis: &HeapAnalysis, problems: &Problems) -> Vec<u8> {
-        let length = write(&self.path(), analysis, problems, &KEY, &Silent).unwrap();
+        let length = write(&self.path(), analysis, problems, &KEY, ABOUT, &Silent).unwrap();
         let bytes = std::fs::read(self.path()).unwrap();
         assert_eq!(bytes.len() as u64, length);
         bytes
@@ -129,9 +130,9 @@ fn an_index_is_private_and_leaves_nothing_behind() {
         assert_eq!(mode & 0o777, 0o600);
     }
     let stopped = std::sync::atomic::AtomicBool::new(true);
-    let error = write(&folder.path(), &analysis, &Problems::default(), &KEY, &stopped).unwrap_err();
+    let error = write(&folder.path(), &analysis, &Problems::default(), &KEY, ABOUT, &stopped).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::Interrupted);
-    assert!(write(&folder.0.path().join("no/such/folder"), &analysis, &Problems::default(), &KEY, &Silent).is_err());
+    assert!(write(&folder.0.path().join("no/such/folder"), &analysis, &Problems::default(), &KEY, ABOUT, &Silent).is_err());
     let left: Vec<_> = std::fs::read_dir(folder.0.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["a.hwy"]);
     assert!(open(&folder.path(), Some(&KEY)).is_ok());

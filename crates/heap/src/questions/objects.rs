@@ -2,10 +2,10 @@
 
 use super::shapes::{Shape, Shapes};
 use super::sums::{Sum, sums};
-use crate::graph::NodeIx;
+use crate::graph::{NodeId, NodeIx};
 use crate::kinds::NodeKind;
 use crate::story::Setting;
-use crate::view::{Cell, ColumnKind, Table};
+use crate::view::{ColumnKind, Table};
 
 /// By what objects are grouped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,56 +32,98 @@ pub struct ObjectQuery {
     pub kind: Option<String>,
 }
 
+/// Objects that are listed together.
+#[derive(Clone, Debug)]
+pub struct ObjectGroup {
+    /// One of them.
+    pub id: NodeId,
+    /// Their class, or type.
+    pub class: String,
+    /// The names of their properties, where they go by those.
+    pub properties: Option<Vec<String>>,
+    /// What `instances` calls them, where they go by their properties.
+    pub shape: Option<String>,
+    /// How many.
+    pub count: u64,
+    /// Their own sizes together, in bytes.
+    pub size: u64,
+    /// What they retain together, in bytes, where that is known.
+    pub retained: Option<u64>,
+    /// The isolate of that one, from 1, where there are several.
+    pub isolate: Option<u32>,
+}
+
+impl ObjectGroup {
+    fn weight(&self) -> u64 {
+        self.count * self.properties.as_ref().map_or(0, |names| names.len() as u64).max(1)
+    }
+}
+
 /// Lists groups of objects: columns `id, group, shape, count, properties, self_size, retained_size, isolate`, those with most objects times properties first, as
 /// `::findjsobjects` weighs them. `id` is the one that retains most, `shape` a word for `instances` that stands for all of them (`shape:17`), `properties` how many names objects of the
 /// shape have: of a snapshot without those whose values are numbers. Unless types are asked for, only what a script can hold is listed, and no strings or numbers. O(edges).
 #[must_use]
 pub fn objects(setting: &Setting<'_>, query: &ObjectQuery, limit: usize) -> Table {
+    let graph = setting.graph();
+    let Shapes { groups, shapes } = Shapes::of(setting.analysis);
+    let wanted: Vec<bool> = shapes.iter().map(|shape| query.property.as_deref().is_none_or(|property| shape.has(property))).collect();
+    let is_wanted = |node: NodeIx| is_listed(setting, query, node) && wanted[groups[node.at()] as usize];
+    let sums = grouped(setting, query.by, &groups, shapes.len(), is_wanted);
+    let group = |sum: Sum| {
+        let number = groups[sum.largest.at()];
+        let shape = &shapes[number as usize];
+        let is_shape = query.by == ObjectGrouping::Shape;
+        ObjectGroup {
+            id: graph.id(sum.largest),
+            class: match query.by {
+                ObjectGrouping::Shape => shape.class.clone(),
+                ObjectGrouping::Class => setting.class_of(sum.largest),
+                ObjectGrouping::Type => graph.node_kind_name(graph.kind(sum.largest)).to_owned(),
+            },
+            properties: shape.properties.clone().filter(|_| is_shape),
+            shape: is_shape.then(|| format!("shape:{number}")),
+            count: sum.count,
+            size: sum.size,
+            retained: Some(sum.retained),
+            isolate: graph.isolate(sum.largest),
+        }
+    };
+    list_objects(sums.into_iter().filter(|sum| sum.count > 0).map(group).collect(), limit)
+}
+
+/// Lists groups of objects that somebody has found, as `objects` does; without a column `retained_size` where that is not known.
+#[must_use]
+pub fn list_objects(mut groups: Vec<ObjectGroup>, limit: usize) -> Table {
+    let is_retained = groups.iter().any(|group| group.retained.is_some());
     let columns = [
         ("id", "id", ColumnKind::Node),
         ("group", "objects", ColumnKind::Text),
         ("shape", "shape", ColumnKind::Text),
         ("count", "count", ColumnKind::Count),
         ("properties", "properties", ColumnKind::Count),
-        ("self_size", "self size", ColumnKind::Bytes),
+        ("self_size", if is_retained { "self size" } else { "own size" }, ColumnKind::Bytes),
         ("retained_size", "retained", ColumnKind::Bytes),
         ("isolate", "isolate", ColumnKind::Count),
     ];
+    let columns: Vec<_> = columns.into_iter().filter(|(name, ..)| is_retained || *name != "retained_size").collect();
     let mut table = Table::new("objects", &columns);
-    let graph = setting.graph();
-    let Shapes { groups, shapes } = Shapes::of(setting.analysis);
-    let wanted: Vec<bool> = shapes.iter().map(|shape| query.property.as_deref().is_none_or(|property| shape.has(property))).collect();
-    let is_wanted = |node: NodeIx| is_listed(setting, query, node) && wanted[groups[node.at()] as usize];
-    let sums = grouped(setting, query.by, &groups, shapes.len(), is_wanted);
-    let mut found: Vec<(Sum, &Shape, u32)> = sums
-        .into_iter()
-        .filter(|sum| sum.count > 0)
-        .map(|sum| (sum, groups[sum.largest.at()]))
-        .map(|(sum, shape)| (sum, &shapes[shape as usize], shape))
-        .collect();
-    let properties = |shape: &Shape| shape.properties.as_ref().map(|names| names.len() as u64);
-    found
-        .sort_by_key(|(sum, shape, _)| (std::cmp::Reverse((sum.count * properties(shape).unwrap_or(0).max(1), sum.retained)), sum.largest));
-    table.total_rows = found.len() as u64;
-    for (sum, shape, number) in found.into_iter().take(limit) {
-        let is_shape = query.by == ObjectGrouping::Shape;
-        let name = match query.by {
-            ObjectGrouping::Shape => shape.title(),
-            ObjectGrouping::Class => setting.class_of(sum.largest),
-            ObjectGrouping::Type => graph.node_kind_name(graph.kind(sum.largest)).to_owned(),
-        };
-        table.rows.push(vec![
-            graph.id(sum.largest).into(),
-            name.into(),
-            if is_shape { format!("shape:{number}").into() } else { Cell::None },
-            sum.count.into(),
-            if is_shape { properties(shape).into() } else { Cell::None },
-            sum.size.into(),
-            sum.retained.into(),
-            graph.isolate(sum.largest).map(u64::from).into(),
-        ]);
+    groups.sort_by_key(|group| (std::cmp::Reverse((group.weight(), group.retained.unwrap_or(group.size))), group.id));
+    table.total_rows = groups.len() as u64;
+    for group in groups.into_iter().take(limit) {
+        let properties = group.properties.as_ref().map(|names| names.len() as u64);
+        let title = Shape { class: group.class, properties: group.properties }.title();
+        let retained = is_retained.then(|| group.retained.into());
+        let row = [group.id.into(), title.into(), group.shape.into(), group.count.into(), properties.into(), group.size.into()];
+        table.rows.push(row.into_iter().chain(retained).chain([group.isolate.map(u64::from).into()]).collect());
     }
     table
+}
+
+/// Returns the nodes of the shape that an object has; empty where there is no such object. O(edges).
+pub(super) fn of_same_shape(analysis: &crate::HeapAnalysis, object: NodeId) -> Vec<NodeIx> {
+    let Some(node) = analysis.graph().find_id(object) else { return vec![] };
+    let groups = Shapes::of(analysis).groups;
+    analysis.graph().nodes().filter(|other| groups[other.at()] == groups[node.at()]).collect()
 }
 
 /// Returns the nodes of a shape, by its number in `objects`; empty where there is no such shape. O(edges).

@@ -21,6 +21,8 @@ pub enum Selector {
     Line(String, u32),
     /// All objects of a shape, by its number in the list of `objects`: `shape:17`.
     Shape(u32),
+    /// All objects of the shape of one, by its identity: `shape:0x1f3a4c0e8a10`.
+    ShapeOf(u64),
     /// Properties or variables, one after the other: from the global object, or from whatever has the first.
     Path(Vec<String>),
 }
@@ -91,8 +93,18 @@ impl Selector {
         if let Ok(NodeId(id)) = text.parse() {
             return Self::Id(id);
         }
-        if let Some(shape) = text.strip_prefix("shape:").and_then(|number| number.parse().ok()) {
-            return Self::Shape(shape);
+        match text.strip_prefix("shape:") {
+            Some(id) if id.starts_with(['@', '0']) && id.len() > 1 => {
+                if let Ok(NodeId(id)) = id.parse() {
+                    return Self::ShapeOf(id);
+                }
+            }
+            Some(number) => {
+                if let Ok(number) = number.parse() {
+                    return Self::Shape(number);
+                }
+            }
+            None => {}
         }
         if let Some((file, line)) = text.trim_matches('"').rsplit_once(':')
             && let Ok(line) = line.parse()
@@ -133,6 +145,10 @@ impl Selector {
             Self::Shape(shape) => match super::objects::of_shape(analysis, *shape) {
                 nodes if nodes.is_empty() => Err(SelectorError::NoSuchShape(*shape)),
                 nodes => Ok(Selected { nodes, what: format!("shape {shape}") }),
+            },
+            Self::ShapeOf(id) => match super::objects::of_same_shape(analysis, NodeId(*id)) {
+                nodes if nodes.is_empty() => Err(SelectorError::NoSuchId(*id)),
+                nodes => Ok(Selected { nodes, what: format!("shape of {}", NodeId(*id)) }),
             },
             Self::Path(path) => by_path(graph, path).or_else(|error| class(analysis, files, &path.join(".")).map_err(|_| error)),
         }
