@@ -31,6 +31,7 @@ keep.never = new Promise(() => {});
 async function waitsForNever(n) {
   const own = { n };
   await keep.never;
+  await own.n;
   return own;
 }
 keep.waiting = Array.from({ length: 5 }, (_, n) => waitsForNever(n));
@@ -44,6 +45,37 @@ for (let n = 0; n < 9; n++) keep.emitter.on('tick', function onTick() { return n
 keep.emitter.once('done', function onDone() {});
 keep.target = new EventTarget();
 for (let n = 0; n < 3; n++) keep.target.addEventListener('stop', () => n);
+
+const created = Date.now();
+keep.timers = {
+  timeout: setTimeout(function oneHour() {}, 3600e3),
+  unref: setTimeout(function halfAnHour() {}, 1800e3).unref(),
+  interval: setInterval(function everyTwoHours() {}, 7200e3),
+  cleared: setTimeout(function never() {}, 5e6),
+  // Runs before the program stands still.
+  immediate: setImmediate(function soon() {}),
+};
+clearTimeout(keep.timers.cleared);
+
+const owned = new ArrayBuffer(70000);
+keep.buffers = {
+  big: Buffer.alloc(300001, 1),
+  owned,
+  view: new DataView(owned, 8, 64),
+  shared: new SharedArrayBuffer(1 << 16),
+  small: new Uint8Array(8),
+  pooled: Buffer.from('pooled'),
+  text: Buffer.alloc(2 << 20, 'E').toString('latin1'),
+};
+keep.buffers.part = keep.buffers.big.subarray(100, 1100);
+
+const pad = 'lorem-'.repeat(20000);
+const flat = (text) => Buffer.from(text).toString('latin1');
+keep.texts = {
+  flat: flat(pad + 'flat-needle'),
+  joined: [pad + 'straddl', 'ing-needle' + pad].reduce((a, b) => a + b),
+  sliced: flat(pad + 'sliced-needle!!').slice(7),
+};
 
 keep.needle = ['needle', 'in', isMainThread ? 'main' : 'worker'].join('-');
 keep.words = { knownLabel: 'known', small: 123454321, double: 4217421742.5 };
@@ -75,9 +107,10 @@ function stand(name) {
   let calm = 0;
   setInterval(() => {
     const spaces = sizes();
+    const { arrayBuffers } = process.memoryUsage();
     calm = spaces === written ? calm + 1 : 0;
     written = spaces;
-    if (calm === 0) fs.writeFileSync(path.join(folder, name), `{"spaces":${spaces},"sources":${sources}}`);
+    if (calm === 0) fs.writeFileSync(path.join(folder, name), `{"created":${created},"arrayBuffers":${arrayBuffers},"spaces":${spaces},"sources":${sources}}`);
     if (calm !== 20) return;
     if (isMainThread) fs.writeFileSync(path.join(folder, 'ready'), '');
     else parentPort.postMessage('stands');

@@ -5,12 +5,15 @@
 //! snapshot; `EXPECTED` lists the names of which that cannot be true, and why.
 
 mod answers;
+mod buffers;
 mod census;
 pub(crate) mod dump;
 mod indexes;
 mod node_side;
+mod packed;
 mod spaces;
 mod stacks;
+mod timers;
 mod values;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -94,6 +97,7 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
     setup::tests(workspace)?;
     setup::releases(workspace)?;
     setup::gdb()?;
+    setup::packers()?;
     let of_line = |line: u32, how| Subject { name: format!("{line}-{how:?}"), node: workspace.node(line), how, tables: Tabled::All };
     let mut subjects: Vec<Subject> = NODE_LINES.into_iter().flat_map(|line| dump::ALL.map(|how| of_line(line, how))).collect();
     let node = |name: &str| workspace.modules("releases").join(name).join("bin/node");

@@ -74,12 +74,22 @@ pub(crate) fn engine(workspace: &Workspace) -> Result<PathBuf> {
 
 /// Sees that `gcore` is there, which writes cores of running processes; Debian's package gdb has it.
 pub(crate) fn gdb() -> Result<()> {
-    let found = |name: &str| Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
-    if found("gdb") && found("gcore") {
+    installed(&["gdb", "gcore"], "gdb")
+}
+
+/// Sees that the programs are there that pack cores.
+pub(crate) fn packers() -> Result<()> {
+    ["zstd", "lz4", "gzip"].into_iter().try_for_each(|program| installed(&[program], program))
+}
+
+/// Sees that programs of a package of Debian's are there.
+fn installed(programs: &[&str], package: &str) -> Result<()> {
+    let found = |name: &&str| Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+    if programs.iter().all(found) {
         return Ok(());
     }
-    say!("gdb is missing: installing it through apt");
+    say!("{package} is missing: installing it through apt");
     let _ = run(Command::new("apt-get").args(["-qq", "update"]).stdout(Stdio::null()));
-    run(Command::new("apt-get").args(["-qq", "-y", "--no-install-recommends", "install", "gdb"]).stdout(Stdio::null()))
-        .context("gcore is needed for the stage `cores`: apt-get install gdb")
+    run(Command::new("apt-get").args(["-qq", "-y", "--no-install-recommends", "install", package]).stdout(Stdio::null()))
+        .with_context(|| format!("{package} is needed for the stage `cores`: apt-get install {package}"))
 }

@@ -178,6 +178,10 @@ pub(crate) enum Command {
     Emitters(commands::emitters::EmittersArgs),
     /// Promises: settled or not, who waits for them and where
     Promises(commands::promises::PromisesArgs),
+    /// Timers: when they fire, what they call, what they keep until then
+    Timers(commands::timers::TimersArgs),
+    /// Memory outside V8's heap: ArrayBuffers, Buffers, external strings, and who keeps them
+    Buffers(commands::buffers::BuffersArgs),
     /// The live objects made by a constructor, as v8.queryObjects counts them
     Query(commands::query::QueryArgs),
     /// What grew between snapshots

@@ -2,6 +2,7 @@
 //!
 //! Commands print nothing and do not know whether people or programs read their answer.
 
+pub(crate) mod buffers;
 pub(crate) mod classes;
 pub(crate) mod closure;
 pub(crate) mod completions;
@@ -34,6 +35,7 @@ pub(crate) mod stack;
 pub(crate) mod strings;
 pub(crate) mod summary;
 pub(crate) mod threads;
+pub(crate) mod timers;
 pub(crate) mod whatis;
 pub(crate) mod why;
 
@@ -59,6 +61,8 @@ pub(crate) fn run(command: &Command, session: &Session) -> Result<Answer, Comman
         Command::Contexts(args) => contexts::run(args, session),
         Command::Emitters(args) => emitters::run(args, session),
         Command::Promises(args) => promises::run(args, session),
+        Command::Timers(args) => timers::run(args, session),
+        Command::Buffers(args) => buffers::run(args, session),
         Command::Source(args) => source::run(args, session),
         Command::Grep(args) => grep::run(args, session),
         Command::Whatis(args) => whatis::run(args, session),

@@ -13,7 +13,7 @@ use crate::allocations::Allocations;
 use crate::column::{Column, WideColumn};
 use crate::edge_sources::EdgeSources;
 use crate::facts::EdgeFacts;
-use crate::held::{Held, Holder};
+use crate::held::{Case, Extent, Held, Holder};
 use crate::ids::Ids;
 use crate::kinds::{EdgeKind, NodeKind};
 use crate::source::{Location, Locations};
@@ -486,6 +486,22 @@ impl HeapGraph {
         let Some(holder) = &self.extras.holder else { return false };
         let ids: Vec<NodeId> = nodes.iter().map(|&node| self.id(node)).collect();
         holder.held_each(&ids, most, each);
+        true
+    }
+
+    /// Calls `each` with a node's place in the list and where its bytes lie, as `Holder::extents`. Returns whether the source tells such things.
+    pub fn extents(&self, nodes: &[NodeIx], each: &mut dyn FnMut(usize, Option<Extent>)) -> bool {
+        let Some(holder) = &self.extras.holder else { return false };
+        let ids: Vec<NodeId> = nodes.iter().map(|&node| self.id(node)).collect();
+        holder.extents(&ids, each);
+        true
+    }
+
+    /// Calls `each` with a string's place in the list and whether it contains a text, as `Holder::containing`. Returns whether the source tells such things.
+    pub fn containing(&self, strings: &[NodeIx], text: &str, case: Case, each: &mut dyn FnMut(usize, Option<bool>)) -> bool {
+        let Some(holder) = &self.extras.holder else { return false };
+        let ids: Vec<NodeId> = strings.iter().map(|&node| self.id(node)).collect();
+        holder.containing(&ids, text, case, each);
         true
     }
 

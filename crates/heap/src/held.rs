@@ -15,9 +15,48 @@ pub trait Holder: Send + Sync {
     /// Tells of many objects, each as `held` does. Much cheaper than to ask for one after the other.
     fn held_each(&self, ids: &[NodeId], most: usize, each: &mut dyn FnMut(usize, Held));
 
+    /// Tells where the bytes of objects lie: of ArrayBuffers, of views of them, and of strings whose characters are outside the heap. `None` for all others.
+    fn extents(&self, ids: &[NodeId], each: &mut dyn FnMut(usize, Option<Extent>));
+
+    /// Says of strings whether they contain a text, all of each, however long they are and of whatever parts they are made. `None` of what is no string.
+    fn containing(&self, ids: &[NodeId], text: &str, case: Case, each: &mut dyn FnMut(usize, Option<bool>));
+
     /// Returns in which isolate's heap an object lies, from 1. `None` where there is only one, for what isolates share, and for what is no
     /// object of a heap. O(1).
     fn isolate(&self, id: NodeId) -> Option<u32>;
+}
+
+/// Whether small and capital letters are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Case {
+    /// They are.
+    Told,
+    /// They are not.
+    Ignored,
+}
+
+/// Where the bytes of an object lie that are no part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Extent {
+    /// The first byte's address.
+    pub address: u64,
+    /// Of a view, how many bytes of its ArrayBuffer come before it.
+    pub offset: u64,
+    /// How many bytes.
+    pub length: u64,
+    /// What memory they lie in.
+    pub place: Place,
+}
+
+/// What memory bytes lie in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// V8's heap: small typed arrays have their elements there.
+    Heap,
+    /// Memory of C++.
+    Native,
+    /// What the program brought along, which nobody can write: the scripts of Node.js's own modules.
+    Program,
 }
 
 /// What an object holds that is no node, and in which order.
@@ -33,6 +72,8 @@ pub struct Held {
     pub value: Option<Primitive>,
     /// Of a promise, whether it was settled.
     pub promise: Option<PromiseState>,
+    /// Of a call that waits, an async function's or a generator's, where in its script: line and column, from 1.
+    pub suspended: Option<(u32, u32)>,
 }
 
 /// Whether a promise was settled, and how.

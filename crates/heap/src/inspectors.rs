@@ -66,7 +66,7 @@ fn by_class(scene: &Scene<'_>, node: NodeIx) -> Option<(Leaking, String)> {
 
 /// Returns a boolean property. V8 writes an edge to the oddball: named `true` since Node 24, `system / Oddball` before, with an edge to
 /// the string of its name.
-fn boolean(graph: &HeapGraph, node: NodeIx, key: &str) -> Option<bool> {
+pub(crate) fn boolean(graph: &HeapGraph, node: NodeIx, key: &str) -> Option<bool> {
     oddball(graph, graph.child(node, EdgeKind::PROPERTY, key)?)
 }
 

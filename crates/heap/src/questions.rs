@@ -4,6 +4,7 @@
 //! recurses over the graph; every list is cut at a limit and says how long it was.
 
 mod arena;
+mod buffers;
 mod changes;
 mod closure;
 mod contexts;
@@ -14,6 +15,7 @@ mod histogram;
 mod inspect;
 mod instances;
 mod objects;
+mod owners;
 mod paths;
 mod places;
 mod promises;
@@ -25,8 +27,10 @@ mod strings;
 mod summary;
 mod sums;
 mod text_holders;
+mod timers;
 mod unreached;
 
+pub use buffers::Buffers;
 pub use changes::{diff_table, series};
 pub use closure::closure;
 pub use contexts::contexts;
@@ -37,15 +41,16 @@ pub(crate) use histogram::class_locations;
 pub use histogram::{Grouping, HistogramSort, histogram, histogram_at_a_glance, told_histogram};
 pub use inspect::inspect;
 pub use instances::{InstanceSort, instances};
-pub use objects::{ObjectGroup, ObjectGrouping, ObjectQuery, list_objects, objects};
+pub use objects::{ObjectGroup, ObjectGrouping, ObjectQuery, alike, list_objects, objects};
 pub use paths::retainers_tree;
 pub use promises::{PromiseQuery, promise_states, promises};
 pub use query::{QueryError, QueryMode, query};
-pub use refs::{Direction, refs, told_refs};
+pub use refs::{Direction, Told, refs, refs_tree, told_refs};
 pub use select::{Selected, Selector, SelectorError};
 pub use strings::{StringQuery, strings};
 pub use summary::{memory, realms, summary};
 pub use text_holders::text_holders;
+pub use timers::{TimerQuery, UntilTimers, timer_callbacks, timers};
 pub use unreached::with_unreached;
 
 use crate::analysis::HeapAnalysis;

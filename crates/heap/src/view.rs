@@ -17,6 +17,8 @@ pub enum ColumnKind {
     Node,
     /// Text, cut in the middle where room is short.
     Text,
+    /// One of a few short words, never cut: `pending`.
+    Word,
     /// `file:line:column`.
     Location,
 }

@@ -202,7 +202,8 @@ impl<'a, 'm> Atlas<'a, 'm> {
             kind if kind.is_fixed_array() && word >= 16 => Some(format!("[{}]", word / 8 - 2)),
             _ => None,
         };
-        named.unwrap_or_else(|| format!("word {}", word / 8))
+        let of_layout = |at| self.inventory.heap.layout.field_name(map.kind, map.instance_type, at);
+        named.or_else(|| of_layout(offset)).or_else(|| of_layout(word)).unwrap_or_else(|| format!("word {}", word / 8))
     }
 
     fn property(&self, addr: u64, map: &Map, offset: u64) -> Option<String> {

@@ -2,9 +2,10 @@
 //! from: one object at a time.
 
 use heap::NodeId;
-use heap::held::{Held, Holder, Primitive, PromiseState};
+use heap::held::{Case, Extent, Held, Holder, Primitive, PromiseState};
 
 use crate::anatomy::Anatomy;
+use crate::extents;
 use crate::kind::Kind;
 use crate::maps::{Map, smi, strong};
 use crate::memory::Memory;
@@ -13,6 +14,9 @@ use crate::node_side::{NodeSide, NodeView};
 use crate::properties::{Property, Representation};
 use crate::read::Found;
 use crate::scope::Scope;
+use crate::scripts::Scripts;
+use crate::search::Search;
+use crate::suspended;
 use crate::text::Strings;
 use crate::version::V8Version;
 use crate::view::HeapView;
@@ -58,13 +62,34 @@ impl<M: Memory + Send> Holder for MemoryHolder<M> {
         let memory: &dyn Memory = &self.memory;
         let side = NodeSide::without_handles(memory, &self.anatomy);
         self.anatomy.look(memory, |heap| {
-            let reader = Reader { heap, strings: Strings { heap, memory }, most };
+            let strings = Strings { heap, memory };
+            let scripts = Scripts::new(heap, strings);
+            let reader = Reader { heap, strings, scripts: &scripts, most };
             for (at, id) in ids.iter().enumerate() {
                 let held = match heap.map_of(id.0) {
                     Some(map) => reader.object(id.0, &map),
                     None => native(side.with(heap), id.0),
                 };
                 each(at, held);
+            }
+        });
+    }
+
+    fn extents(&self, ids: &[NodeId], each: &mut dyn FnMut(usize, Option<Extent>)) {
+        let memory: &dyn Memory = &self.memory;
+        self.anatomy.look(memory, |heap| {
+            for (at, id) in ids.iter().enumerate() {
+                each(at, extents::of(heap, memory, id.0));
+            }
+        });
+    }
+
+    fn containing(&self, ids: &[NodeId], text: &str, case: Case, each: &mut dyn FnMut(usize, Option<bool>)) {
+        let memory: &dyn Memory = &self.memory;
+        let search = Search::new(text, case);
+        self.anatomy.look(memory, |heap| {
+            for (at, id) in ids.iter().enumerate() {
+                each(at, search.is_in(Strings { heap, memory }, id.0));
             }
         });
     }
@@ -80,6 +105,7 @@ impl<M: Memory + Send> Holder for MemoryHolder<M> {
 struct Reader<'a, 'm> {
     heap: HeapView<'a, 'm>,
     strings: Strings<'a, 'm>,
+    scripts: &'a Scripts<'a, 'm>,
     most: usize,
 }
 
@@ -137,7 +163,9 @@ impl Reader<'_, '_> {
         let is_list = |&elements: &u64| map.kind == Kind::JsArguments && self.heap.kind(elements) == Some(Kind::FixedArray);
         let length = length.or_else(|| self.heap.length(backing.filter(is_list)?));
         let elements = backing.map(|elements| self.elements(elements, length)).unwrap_or_default();
-        Held { names, elements, length, value, promise }
+        let suspended = if map.kind == Kind::JsGenerator { suspended::place(self.heap, self.scripts, addr) } else { None };
+        let suspended = suspended.map(|place| (place.line + 1, place.column + 1));
+        Held { names, elements, length, value, promise, suspended }
     }
 
     /// Returns a promise's state: the two lowest bits of its flags.

@@ -4,6 +4,7 @@
 //! were looked at. Nothing else in this crate holds an offset.
 
 pub mod constants;
+mod fields;
 mod told;
 mod types;
 
@@ -250,6 +251,14 @@ offsets! {
     buffer_length: "class_JSArrayBuffer__byte_length", |v| if v < V12_9 { 32 } else { 40 };
     /// ArrayBuffer: its memory.
     buffer_store: "class_JSArrayBuffer__backing_store", |v| if v < V10 { 40 } else { 56 };
+    /// View of an ArrayBuffer: how many bytes of it come before.
+    view_offset: "class_JSArrayBufferView__byte_offset", |v| if v < V12_9 { 32 } else { 48 };
+    /// Typed array: length in bytes.
+    view_length: "class_JSArrayBufferView__byte_length", |v| if v < V12_9 { 40 } else { 56 };
+    /// Typed array: where its elements are, counted from the next field.
+    typed_external: "class_JSTypedArray__external_pointer", |_| 64;
+    /// Typed array: the object that holds its elements, as a tagged word; 0 where they are in memory of C++.
+    typed_base: "class_JSTypedArray__base_pointer", |_| 72;
     /// Bound function: the function.
     bound_function: "", |_| 24;
     /// Bound function: `this`.
@@ -270,6 +279,10 @@ offsets! {
     generator_context: "", |_| 32;
     /// Generator: receiver.
     generator_receiver: "", |_| 40;
+    /// Generator: where in its bytecode it waits, a small integer, while it does.
+    generator_position: "", |_| 48;
+    /// Generator: at which of its places it waits, a small integer; less than 0 where it runs, or has ended.
+    generator_continuation: "", |_| 64;
     /// Generator: parameters and registers.
     generator_registers: "", |_| 72;
     /// Primitive wrapper: the value.

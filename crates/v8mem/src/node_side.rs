@@ -5,6 +5,7 @@
 //! both directions agree, or when the program's symbols name its class; what neither tells is unknown.
 
 pub mod base_objects;
+pub mod clock;
 pub mod environments;
 pub mod handles;
 pub mod libuv;

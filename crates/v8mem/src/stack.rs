@@ -4,7 +4,7 @@
 //! on, the next frame of JavaScript is looked for in the words that follow, and is told as found so: it may be one that was left already.
 
 mod javascript;
-mod positions;
+pub(crate) mod positions;
 mod unwind;
 
 use std::ops::Range;

@@ -1,7 +1,7 @@
 //! Strings: one-byte and two-byte, flat, concatenated, sliced, thin and external.
 
 use crate::kind::Kind;
-use crate::maps::strong;
+use crate::maps::{Map, strong};
 use crate::memory::Memory;
 use crate::view::HeapView;
 
@@ -44,33 +44,62 @@ pub struct Strings<'a, 'm> {
 impl<'a> Strings<'a, '_> {
     /// Appends the UTF-16 units of the string at an address, until `into` holds `limit`. Returns whether it is a string that could be read.
     pub fn read(self, addr: u64, limit: usize, into: &mut Vec<u16>) -> bool {
-        let at = &self.heap.layout.at;
-        // Parts still to read: where, from which unit on, how many.
-        let mut parts = vec![(addr, 0_u64, u64::MAX)];
+        let mut parts = vec![(addr, 0, u64::MAX)];
         let mut steps = 0;
         while let Some((addr, skip, most)) = parts.pop() {
             steps += 1;
             if into.len() >= limit || steps > 1 << 16 {
                 return true;
             }
-            let Some((map, length)) = self.header(addr) else { return false };
-            let count = length.saturating_sub(skip).min(most);
-            let next = |offset| self.heap.target(addr, offset);
-            let read = match representation(map.instance_type) {
-                Representation::Flat => self.flat(addr, map.instance_type, skip, count, limit, into),
-                Representation::External => self.external(addr, map.instance_type, skip, count, limit, into),
-                Representation::Thin => next(at.thin_actual).map(|actual| parts.push((actual, skip, count))),
-                Representation::Sliced => {
-                    let offset = self.heap.smi(addr, at.sliced_offset).and_then(|offset| u64::try_from(offset).ok());
-                    next(at.sliced_parent).zip(offset).map(|(parent, offset)| parts.push((parent, skip + offset, count)))
-                }
-                Representation::Cons => self.cons(addr, skip, count, &mut parts),
-            };
-            if read.is_none() {
+            if self.part(addr, (skip, most), limit, into, &mut parts).is_none() {
                 return false;
             }
         }
         true
+    }
+
+    /// Passes on the UTF-16 units of the string at an address, however long it is, at most `most` at a time, until `each` says no. Returns whether it is a string
+    /// that could be read as far as that.
+    pub fn pieces(self, addr: u64, most: usize, each: &mut dyn FnMut(&[u16]) -> bool) -> bool {
+        // More parts than units there are not, but for those that are empty.
+        let mut left = self.length(addr).unwrap_or(0).saturating_add(1 << 16);
+        let mut parts = vec![(addr, 0, u64::MAX)];
+        let mut units = Vec::with_capacity(most);
+        while let Some((addr, skip, wanted)) = parts.pop() {
+            left = left.saturating_sub(1);
+            units.clear();
+            if left == 0 || self.part(addr, (skip, wanted), most, &mut units, &mut parts).is_none() {
+                return false;
+            }
+            if !units.is_empty() && !each(&units) {
+                return true;
+            }
+            // What did not fit comes next.
+            let read = skip + units.len() as u64;
+            let end = self.length(addr).unwrap_or(0).min(skip.saturating_add(wanted));
+            if units.len() >= most && read < end {
+                parts.push((addr, read, end - read));
+            }
+        }
+        true
+    }
+
+    /// Reads one part of a string: appends its units, from the `skip`th on `most`, or adds the parts that it is made of, the last first, to what is still to be read.
+    fn part(self, addr: u64, (skip, most): (u64, u64), limit: usize, into: &mut Vec<u16>, parts: &mut Vec<(u64, u64, u64)>) -> Option<()> {
+        let at = &self.heap.layout.at;
+        let (map, length) = self.header(addr)?;
+        let count = length.saturating_sub(skip).min(most);
+        let next = |offset| self.heap.target(addr, offset);
+        match representation(map.instance_type) {
+            Representation::Flat => self.flat(addr, map.instance_type, skip, count, limit, into),
+            Representation::External => self.external(addr, map.instance_type, skip, count, limit, into),
+            Representation::Thin => next(at.thin_actual).map(|actual| parts.push((actual, skip, count))),
+            Representation::Sliced => {
+                let offset = self.heap.smi(addr, at.sliced_offset).and_then(|offset| u64::try_from(offset).ok());
+                next(at.sliced_parent).zip(offset).map(|(parent, offset)| parts.push((parent, skip + offset, count)))
+            }
+            Representation::Cons => self.cons(addr, skip, count, parts),
+        }
     }
 
     /// Returns the text of the string at an address, at most so many UTF-16 units of it.
@@ -97,7 +126,7 @@ impl<'a> Strings<'a, '_> {
         Some(self.header(addr)?.1)
     }
 
-    fn header(self, addr: u64) -> Option<(crate::maps::Map, u64)> {
+    fn header(self, addr: u64) -> Option<(Map, u64)> {
         let map = self.heap.map_of(addr).filter(|map| map.kind == Kind::String)?;
         Some((map, u64::from(self.heap.half(addr, self.heap.layout.at.string_length)?)))
     }
@@ -121,16 +150,25 @@ impl<'a> Strings<'a, '_> {
         Some(())
     }
 
-    fn external(self, addr: u64, instance_type: u16, skip: u64, count: u64, limit: usize, into: &mut Vec<u16>) -> Option<()> {
+    /// Returns where the characters of an external string lie, and how many bytes they take.
+    pub(crate) fn external_bytes(self, addr: u64, map: &Map) -> Option<(u64, u64)> {
+        let length = self.heap.half(addr, self.heap.layout.at.string_length)?;
+        Some((self.external_data(addr, map.instance_type)?, u64::from(length) * width(map.instance_type)))
+    }
+
+    fn external_data(self, addr: u64, instance_type: u16) -> Option<u64> {
         // Bit 4 says that the pointer to the characters is not kept in the string itself.
         let uncached = instance_type & 16 != 0;
         let at = &self.heap.layout.at;
-        let data = if uncached {
-            let resource = self.heap.field(addr, at.external_resource)?;
-            self.memory.word(resource.checked_add(at.external_resource_data)?).ok()?
-        } else {
-            self.heap.field(addr, at.external_data)?
-        };
+        if !uncached {
+            return self.heap.field(addr, at.external_data);
+        }
+        let resource = self.heap.field(addr, at.external_resource)?;
+        self.memory.word(resource.checked_add(at.external_resource_data)?).ok()
+    }
+
+    fn external(self, addr: u64, instance_type: u16, skip: u64, count: u64, limit: usize, into: &mut Vec<u16>) -> Option<()> {
+        let data = self.external_data(addr, instance_type)?;
         let (width, count) = (width(instance_type), wanted(count, limit, into));
         let mut from = data.checked_add(skip * width)?;
         let mut piece = [0; 4096];

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use heap::held::Case;
 use heap::preview::Limits;
 use heap::questions::{
     FunctionRows, HistogramSort, ObjectQuery, PromiseQuery, Selector, closure, contexts, emitters, functions, objects, promises,
@@ -28,7 +29,8 @@ use v8mem::words::find_words;
 use v8mem::{Anatomy, CoreFile, Memory, MemoryHolder};
 
 use super::node_side::dump;
-use crate::workspace::Workspace;
+use super::{buffers, packed, timers};
+use crate::workspace::{NODE_LINES, Workspace};
 
 /// The program, for the lines on which its functions stand.
 const PROGRAM: &str = include_str!("../../../tests/cores/answers.js");
@@ -40,7 +42,10 @@ pub(super) fn check(workspace: &Workspace, name: &str, node: &Path) -> Result<()
     fs::create_dir_all(&folder)?;
     let result = dump(workspace, "answers.js", node, &folder).and_then(|core| {
         compare(&core, &folder)?;
-        super::indexes::check(workspace, &core)
+        super::indexes::check(workspace, &core)?;
+        // How a core is packed has nothing to do with what is in it: one line is enough.
+        let is_oldest = NODE_LINES.iter().min().is_some_and(|&line| workspace.node(line) == node);
+        if is_oldest { packed::check(&core).context("packed") } else { Ok(()) }
     });
     fs::remove_dir_all(&folder)?;
     result
@@ -69,6 +74,9 @@ fn compare(core: &Path, folder: &Path) -> Result<()> {
         let analysis = HeapAnalysis::new(graph.with_holder(Box::new(MemoryHolder::new(open()?, &found))));
         let of = || format!("isolate {}", nth + 1);
         of_graph(&analysis, true).with_context(of)?;
+        timers::of_core(&analysis, &file, &found.anatomy, truth, core).with_context(of)?;
+        buffers::of_program(&analysis, true).with_context(of)?;
+        buffers::sum(&file, &found.anatomy, truth).with_context(of)?;
         sources(&file, &found.anatomy, &analysis, truth).with_context(of)?;
         ensure!(realms(&analysis, "main") == 1, "{}: not one realm of the program", of());
         ensure!(realms(&analysis, "vm") == if nth == 0 { 2 } else { 0 }, "{}: realms of node:vm", of());
@@ -76,23 +84,24 @@ fn compare(core: &Path, folder: &Path) -> Result<()> {
     }
     let snapshot = HeapAnalysis::new(heap::snapshot::read(&folder.join("main.heapsnapshot"), &Silent)?.0);
     ensure!(realms(&snapshot, "main") == 1 && realms(&snapshot, "vm") == 2, "realms of the snapshot");
-    of_graph(&snapshot, false).context("the snapshot")
+    let answers = of_graph(&snapshot, false).and_then(|()| timers::of_snapshot(&snapshot));
+    answers.and_then(|()| buffers::of_program(&snapshot, false)).context("the snapshot")
 }
 
 /// Finds what a path from the global object leads to.
-fn at(analysis: &HeapAnalysis, path: &str) -> Result<NodeIx> {
+pub(super) fn at(analysis: &HeapAnalysis, path: &str) -> Result<NodeIx> {
     let selected = Selector::parse(&format!("__KEEP.{path}")).resolve(analysis, &NoFiles)?;
     selected.nodes.first().copied().with_context(|| format!("nothing at {path}"))
 }
 
 /// Returns the rows of a table in which a column has a text.
-fn rows<'a>(table: &'a Table, column: &str, text: &str) -> Vec<BTreeMap<&'static str, &'a Cell>> {
+pub(super) fn rows<'a>(table: &'a Table, column: &str, text: &str) -> Vec<BTreeMap<&'static str, &'a Cell>> {
     let named = table.rows.iter().map(|row| table.columns.iter().map(|column| column.name).zip(row).collect::<BTreeMap<_, _>>());
     named.filter(|row| row.get(column).is_some_and(|cell| matches!(cell, Cell::Text(found) if found == text))).collect()
 }
 
 /// Returns where in the program a text first stands: `…/answers.js:LINE:` and what follows.
-fn is_at(cell: &Cell, text: &str) -> Result<()> {
+pub(super) fn is_at(cell: &Cell, text: &str) -> Result<()> {
     let offset = PROGRAM.find(text).with_context(|| format!("the program has no {text}"))?;
     let end = format!("/answers.js:{}:", PROGRAM[..offset].matches('\n').count() + 1);
     ensure!(matches!(cell, Cell::Text(place) if place.contains(&end)), "{text} is at {cell:?}, not at {end}");
@@ -112,7 +121,10 @@ fn of_graph(analysis: &HeapAnalysis, is_core: bool) -> Result<()> {
     events(&setting)?;
     promised(&setting, is_core)?;
     shapes(&setting, is_core)?;
-    let needles = text_holders(&setting, "needle-in-", false, usize::MAX);
+    if is_core {
+        whole_texts(&setting)?;
+    }
+    let needles = text_holders(&setting, "needle-in-", Case::Told, usize::MAX);
     ensure!(!rows(&needles, "edge", ".needle").is_empty(), "nobody holds the needle: {:?}", needles.rows);
     Ok(())
 }
@@ -144,6 +156,22 @@ fn shapes(setting: &Setting<'_>, is_core: bool) -> Result<()> {
     let Cell::Text(shape) = found[0]["shape"] else { anyhow::bail!("no shape: {found:?}") };
     let members = Selector::parse(shape).resolve(setting.analysis, &NoFiles)?.nodes;
     ensure!(members == [at(setting.analysis, "words")?], "{shape} stands for {members:?}");
+    Ok(())
+}
+
+/// Texts are found far behind the beginning of a string, across its parts, and in a part of another string.
+fn whole_texts(setting: &Setting<'_>) -> Result<()> {
+    for (text, case, edge) in [
+        ("flat-needle", Case::Told, ".flat"),
+        ("straddling-needle", Case::Told, ".joined"),
+        ("Straddling-NEEDLE", Case::Ignored, ".joined"),
+        ("sliced-needle", Case::Told, ".sliced"),
+    ] {
+        let table = text_holders(setting, text, case, usize::MAX);
+        let holder = Cell::Node(setting.graph().id(at(setting.analysis, "texts")?).0);
+        let found = rows(&table, "edge", edge).into_iter().filter(|row| *row["id"] == holder).count();
+        ensure!(found == 1, "{text} at {edge}: {found} of {:?}", table.rows);
+    }
     Ok(())
 }
 
@@ -264,8 +292,27 @@ fn words(file: &CoreFile, anatomy: &Anatomy, analysis: &HeapAnalysis) -> Result<
         let boxes = fields_with(4_217_421_742.5_f64.to_bits());
         let held = boxes.iter().filter(|(_, field)| field == "value").flat_map(|(addr, _)| fields_with(addr | 1));
         ensure!(held.into_iter().any(|found| found == (holder, ".double".to_owned())), "who holds the double: {boxes:x?}");
+        fields(&atlas, file, anatomy, analysis.graph().id(at(analysis, "counters.3")?).0)?;
         let inside = atlas.at(holder + 9).thing;
         ensure!(matches!(&inside, Thing::Object { addr, field, .. } if *addr == holder && field == "properties"), "{inside:?}");
         Ok(())
     })?
+}
+
+/// Fields of V8's own objects have names: a function's context, and its map's prototype.
+fn fields(atlas: &Atlas<'_, '_>, file: &CoreFile, anatomy: &Anatomy, function: u64) -> Result<()> {
+    let (memory, offsets): (&dyn Memory, _) = (file, &anatomy.layout.at);
+    let map = memory.word(function)? & !3;
+    for (addr, expect) in [
+        (function, "map"),
+        (function + offsets.function_context, "context"),
+        (function + offsets.function_shared, "shared function"),
+        (function + offsets.function_code, "code"),
+        (map + offsets.map_prototype, "prototype"),
+        (map + offsets.map_descriptors, "descriptors"),
+    ] {
+        let thing = atlas.at(addr).thing;
+        ensure!(matches!(&thing, Thing::Object { field, .. } if field == expect), "not {expect}: {thing:?}");
+    }
+    Ok(())
 }

@@ -17,6 +17,7 @@ use v8mem::read::{Found, read_core};
 use v8mem::{Anatomy, CoreFile, Memory, MemoryHolder};
 
 use super::dump::{gcore, wait};
+use super::timers;
 use crate::workspace::Workspace;
 
 /// Makes a core of the program, compares it with what the program wrote, and removes it.
@@ -109,6 +110,7 @@ fn natives(file: &CoreFile, snapshot: &Path) -> Result<(HeapGraph, Found)> {
 fn verdicts(graph: HeapGraph, found: &Found, file: CoreFile, truth: &Value) -> Result<()> {
     let is_named = !file.binary().is_some_and(|binary| binary.path().ends_with("node-stripped"));
     let analysis = HeapAnalysis::new(graph.with_holder(Box::new(MemoryHolder::new(file, found))));
+    timers::resources(&analysis, truth)?;
     let report = suspects::find(&analysis, &Options { limit: usize::MAX, ..Options::default() }, &Silent)?;
     let told: Vec<_> = report.findings.iter().map(|finding| (finding.rule, finding.class.as_str(), Some(finding.count))).collect();
     let count = |class: &str| truth["leaked"][class].as_u64();

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use heap::NodeId;
+use heap::held::Case;
 use heap::questions::text_holders;
 use heap::story::Setting;
 use heap::view::Table;
@@ -20,7 +21,7 @@ use crate::session::Session;
 #[derive(Args, Debug)]
 #[command(
     before_help = "Examples:\n  heapwhy grep app.heapsnapshot user-17\n  heapwhy grep core.4217 0x1f3a4c0e8a10\n  heapwhy grep core.4217 4217\n  heapwhy grep core.4217 --text 4217",
-    after_help = "An address or a number is looked for word by word in all memory of a core that the process could write: objects, stacks, memory of C++.\nOther text is looked for in strings (in either case unless it has a capital; of long strings in the first 1,024 characters), with one row for every holder.",
+    after_help = "An address or a number is looked for word by word in all memory of a core that the process could write: objects, stacks, memory of C++.\nOther text is looked for in strings (in either case unless it has a capital), with one row for every holder. A snapshot\nhas the first 1,024 characters of each string; of a core dump all of them are looked at.",
     help_template = crate::args::TEMPLATE
 )]
 pub(crate) struct GrepArgs {
@@ -82,7 +83,7 @@ fn memory(args: &GrepArgs, words: &[u64], session: &Session) -> Result<Answer, C
     if args.quiet {
         return Ok(answer.section(Section::Ids(ids)));
     }
-    Ok(answer.headed().brief_table(table, &["offset", "type", "size", "page"]))
+    Ok(answer.headed().brief_table(table, &["offset", "space", "type", "size", "page"]))
 }
 
 fn rank(thing: &Thing) -> u8 {
@@ -100,8 +101,8 @@ fn rank(thing: &Thing) -> u8 {
 fn strings(args: &GrepArgs, session: &Session) -> Result<Answer, CommandError> {
     let file = open::read_prepared(&args.file.file, session)?;
     let files = args.sources.files();
-    let has_capital = args.value.chars().any(char::is_uppercase);
-    let table = text_holders(&Setting::new(&file.analysis, &*files), &args.value, !has_capital, session.limit(args.quiet));
+    let case = if args.value.chars().any(char::is_uppercase) { Case::Told } else { Case::Ignored };
+    let table = text_holders(&Setting::new(&file.analysis, &*files), &args.value, case, session.limit(args.quiet));
     Ok(file.answer(session).rows_or_ids(table, args.quiet, &["kind"]))
 }
 

@@ -16,6 +16,7 @@ use crate::what;
 #[derive(Args, Debug)]
 #[command(
     before_help = "Examples:\n  heapwhy inspect app.heapsnapshot @1234\n  heapwhy inspect app.heapsnapshot Session --depth 1 --limit 3",
+    after_help = "id: of a core dump it is the address, as `::jsprint -a` of mdb shows it.",
     help_template = crate::args::TEMPLATE
 )]
 pub(crate) struct InspectArgs {

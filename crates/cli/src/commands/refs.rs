@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 
 use clap::Args;
-use heap::NodeId;
-use heap::questions::{Direction, refs, told_refs};
+use heap::preview::Limits;
+use heap::questions::{Direction, Told, refs, refs_tree, told_refs};
 use heap::story::Setting;
-use heap::view::{Cell, Table};
+use heap::view::{Cell, Table, Tree};
+use heap::{NodeId, NodeIx};
 
 use crate::answer::{Answer, Section};
 use crate::args::{FileArg, WhatArg};
@@ -17,7 +18,7 @@ use crate::what;
 /// Options of `refs`.
 #[derive(Args, Debug)]
 #[command(
-    before_help = "Examples:\n  heapwhy refs app.heapsnapshot @1234\n  heapwhy refs app.heapsnapshot SessionCache\n  heapwhy instances app.heapsnapshot Session -q | heapwhy refs app.heapsnapshot - -q",
+    before_help = "Examples:\n  heapwhy refs app.heapsnapshot @1234\n  heapwhy refs app.heapsnapshot SessionCache\n  heapwhy refs core.4217 0x1f3a4c0e8a10 -r --depth 3\n  heapwhy instances app.heapsnapshot Session -q | heapwhy refs app.heapsnapshot - -q",
     help_template = crate::args::TEMPLATE
 )]
 pub(crate) struct RefsArgs {
@@ -31,6 +32,12 @@ pub(crate) struct RefsArgs {
     /// Show V8's own objects and edges: (array) and (internal 68) where a Map and [value] are meant
     #[arg(long)]
     raw: bool,
+    /// Show the holders of holders too, as a tree; what leads to itself is marked
+    #[arg(short, long)]
+    recursive: bool,
+    /// With --recursive, how many levels
+    #[arg(long, value_name = "N", default_value_t = 5, requires = "recursive")]
+    depth: u8,
     /// Print the ids of the other ends only, one a line
     #[arg(short, long)]
     quiet: bool,
@@ -44,6 +51,9 @@ pub(crate) fn run(args: &RefsArgs, session: &Session) -> Result<Answer, CommandE
     let answer = file.answer(session);
     let files = args.what.sources.files();
     let setting = Setting::new(&file.analysis, &*files);
+    if args.recursive && !args.quiet {
+        return Ok(answer.headed().tree(tree(args, &setting, &nodes, session)));
+    }
     let list = |limit| {
         if args.raw { refs(&setting, &nodes, direction, limit) } else { told_refs(&setting, &nodes, direction, limit) }
     };
@@ -55,6 +65,20 @@ pub(crate) fn run(args: &RefsArgs, session: &Session) -> Result<Answer, CommandE
         _ => &["self_size", "kind", "distance", "raw_id", "raw_edge"],
     };
     Ok(answer.headed().brief_table(list(limit), hidden))
+}
+
+/// Shows the holders of holders: --limit counts the rows below each object.
+fn tree(args: &RefsArgs, setting: &Setting<'_>, nodes: &[NodeIx], session: &Session) -> Tree {
+    let direction = if args.to { Direction::To } else { Direction::From };
+    let words = if args.raw { Told::Raw } else { Told::Story };
+    let limits = Limits { entries: session.limit_or(false, 8), ..Limits::default() };
+    let mut all = Tree { name: "refs_tree", ..Tree::default() };
+    for &node in nodes.iter().take(session.limit(false)) {
+        let tree = refs_tree(setting, node, direction, words, usize::from(args.depth), limits);
+        all.columns = tree.columns;
+        all.roots.extend(tree.roots);
+    }
+    all
 }
 
 /// Returns the other ends of references, each once.

@@ -40,19 +40,19 @@ pub(crate) fn run(args: &WhatisArgs, session: &Session) -> Result<Answer, Comman
         }
     })?;
     table.truncate(session.limit(true));
-    Ok(file.answer(session).headed().brief_table(table, &["type", "size", "page"]))
+    Ok(file.answer(session).headed().brief_table(table, &["offset", "space", "type", "size", "page"]))
 }
 
 /// The columns of what is known of an address.
 pub(crate) const COLUMNS: [(&str, &str, ColumnKind); 12] = [
-    ("address", "address", ColumnKind::Text),
+    ("address", "address", ColumnKind::Word),
     ("what", "what", ColumnKind::Text),
     ("id", "id", ColumnKind::Node),
     ("name", "name", ColumnKind::Text),
     ("field", "field", ColumnKind::Text),
     ("offset", "offset", ColumnKind::Count),
-    ("life", "life", ColumnKind::Text),
-    ("space", "space", ColumnKind::Text),
+    ("life", "life", ColumnKind::Word),
+    ("space", "space", ColumnKind::Word),
     ("isolate", "isolate", ColumnKind::Count),
     ("type", "type", ColumnKind::Text),
     ("size", "size", ColumnKind::Bytes),

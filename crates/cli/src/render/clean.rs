@@ -61,6 +61,16 @@ pub(crate) fn fit_end(text: &str, width: usize, ascii: bool) -> String {
     if ascii { to_ascii(&shown) } else { shown }
 }
 
+/// Returns a place in a file, clean and of at most `width` columns: folders are left out whole, as long as the name of the file fits: `…/app.js:14:3`.
+pub(crate) fn fit_place(text: &str, width: usize, ascii: bool) -> String {
+    let cut = fit_end(text, width, ascii);
+    let mark = if ascii { "..." } else { "…" };
+    match cut.strip_prefix(mark).and_then(|kept| kept.find('/').map(|slash| &kept[slash..])) {
+        Some(rest) => format!("{mark}{rest}"),
+        None => cut,
+    }
+}
+
 /// Returns how many columns clean text takes.
 pub(crate) fn columns(text: &str) -> usize {
     text.chars().map(|character| character.width().unwrap_or(0)).sum()
@@ -179,6 +189,10 @@ mod tests {
         assert_eq!(fit("", 0, false), "");
         assert_eq!(fit_end("/srv/demo/1.heapsnapshot", 16, false), "…/1.heapsnapshot");
         assert_eq!(fit("né", 9, true), "n\\u{e9}");
+        assert_eq!(fit_place("/srv/shop/app/server.js:14:3", 24, false), "…/app/server.js:14:3");
+        assert_eq!(fit_place("/srv/shop/app/server.js:14:3", 24, true), ".../app/server.js:14:3");
+        assert_eq!(fit_place("/srv/shop/app/server.js:14:3", 12, false), "…ver.js:14:3");
+        assert_eq!(fit_place("node:net:44:63", 20, false), "node:net:44:63");
         let huge = "x".repeat(1 << 20);
         assert_eq!(columns(&fit(&huge, 40, false)), 40);
         assert!(columns(&fit(&"\x1b".repeat(1000), 10, false)) <= 10);

@@ -6,7 +6,7 @@
 
 use std::io::{self, Write};
 
-use super::clean::{clean, columns, fit, fit_end};
+use super::clean::{clean, columns, fit, fit_place};
 use super::style::Style;
 use crate::answer::{Line, Piece};
 
@@ -124,7 +124,7 @@ fn shorten(parts: &mut Vec<Part>, line: &Line, style: &Style) {
     let is_name = |part: &Part| !part.is_gap() && !part.is_number();
     while let Some((at, room)) = next_cut(parts, is_name, narrowest, excess(parts)) {
         let is_place = matches!(line[parts[at].piece], Piece::Code(_));
-        parts[at].text = if is_place { fit_end(&parts[at].text, room, style.ascii) } else { fit(&parts[at].text, room, style.ascii) };
+        parts[at].text = if is_place { fit_place(&parts[at].text, room, style.ascii) } else { fit(&parts[at].text, room, style.ascii) };
     }
 }
 

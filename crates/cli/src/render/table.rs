@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use heap::NodeId;
 use heap::view::{Cell, ColumnKind, Table, TableColumn};
 
-use super::clean::{columns, fit, fit_end};
+use super::clean::{columns, fit, fit_place};
 use super::number;
 use super::style::Style;
 
@@ -31,9 +31,14 @@ pub(super) fn plain(cell: &Cell, kind: ColumnKind) -> String {
     }
 }
 
-/// Says whether a column's cells are text that may be cut.
+/// Says whether a column's cells are text, which stands to the left.
 pub(super) fn is_text(column: &TableColumn) -> bool {
-    matches!(column.kind, ColumnKind::Text | ColumnKind::Location)
+    matches!(column.kind, ColumnKind::Text | ColumnKind::Word | ColumnKind::Location)
+}
+
+/// Says whether a column's cells may be cut.
+fn may_be_cut(column: &TableColumn) -> bool {
+    is_text(column) && column.kind != ColumnKind::Word
 }
 
 /// Says whether a column stands to the right.
@@ -79,7 +84,7 @@ fn shown(cell: &Cell, column: &TableColumn, style: &Style) -> String {
 
 /// Cuts a name in the middle, and a place at its start: the line is at its end.
 fn cut(text: &str, column: &TableColumn, width: usize, style: &Style) -> String {
-    if column.kind == ColumnKind::Location { fit_end(text, width, style.ascii) } else { fit(text, width, style.ascii) }
+    if column.kind == ColumnKind::Location { fit_place(text, width, style.ascii) } else { fit(text, width, style.ascii) }
 }
 
 /// Gives every column the room that it needs, and takes from the widest texts what the line has not.
@@ -87,22 +92,34 @@ fn widths(columns_: &[&TableColumn], cells: &[Vec<String>], line: usize) -> Vec<
     let widest = |at: usize| cells.iter().map(|row| columns(&row[at])).max().unwrap_or(0);
     let mut widths: Vec<usize> = columns_.iter().enumerate().map(|(at, column)| widest(at).max(column.title.len())).collect();
     let line = line.saturating_sub(GAP * widths.len().saturating_sub(1));
-    shrink(&mut widths, columns_, line, NARROWEST);
+    let places: Vec<usize> = (0..columns_.len()).map(|at| file_names(columns_[at], at, cells)).collect();
+    shrink(&mut widths, columns_, line, |at| NARROWEST.max(places[at]));
     let mut narrower = widths.clone();
-    shrink(&mut narrower, columns_, line, NARROWEST_OF_ALL);
+    shrink(&mut narrower, columns_, line, |at| if places[at] > 0 { NARROWEST } else { NARROWEST_OF_ALL });
     // Names are not mangled for nothing: where the numbers alone are too wide.
     if narrower.iter().sum::<usize>() <= line { narrower } else { widths }
 }
 
-/// Takes from the widest texts what all columns together have too much, down to a least width.
-fn shrink(widths: &mut [usize], columns_: &[&TableColumn], room: usize, least: usize) {
+/// Returns how wide a column of places must be so that every file's name and line are whole, within reason; 0 for other columns.
+fn file_names(column: &TableColumn, at: usize, cells: &[Vec<String>]) -> usize {
+    const MOST: usize = 26;
+    if column.kind != ColumnKind::Location {
+        return 0;
+    }
+    // In front of the name stand a mark and a slash.
+    let name = |row: &Vec<String>| row[at].rsplit_once('/').map_or(columns(&row[at]), |(_, name)| columns(name) + 2);
+    cells.iter().map(name).max().unwrap_or(0).min(MOST)
+}
+
+/// Takes from the widest texts what all columns together have too much, each down to its least width.
+fn shrink(widths: &mut [usize], columns_: &[&TableColumn], room: usize, least: impl Fn(usize) -> usize) {
     loop {
         let excess = widths.iter().sum::<usize>().saturating_sub(room);
-        let floor_of = |at: usize| least.max(columns_[at].title.len());
-        let candidates = widths.iter().enumerate().filter(|(at, width)| is_text(columns_[*at]) && **width > floor_of(*at));
+        let floor_of = |at: usize| least(at).max(columns_[at].title.len());
+        let candidates = widths.iter().enumerate().filter(|(at, width)| may_be_cut(columns_[*at]) && **width > floor_of(*at));
         let Some((at, &width)) = candidates.max_by_key(|(_, width)| **width).filter(|_| excess > 0) else { return };
         // Down to the next widest at most, so that two long columns end up equal.
-        let next = widths.iter().enumerate().filter(|(other, _)| *other != at && is_text(columns_[*other])).map(|(_, width)| *width);
+        let next = widths.iter().enumerate().filter(|(other, _)| *other != at && may_be_cut(columns_[*other])).map(|(_, width)| *width);
         let floor = next.filter(|next| *next < width).max().unwrap_or(0).max(floor_of(at)).min(width - 1);
         widths[at] = floor.max(width.saturating_sub(excess));
     }

@@ -56,9 +56,29 @@ fn header(out: &mut dyn Write, target: &Target, status: Status, style: &Style) -
     let path = fit_end(&shown(&target.path), room, style.ascii);
     writeln!(out, "{}{}{between}{}", style.dim(&style.own(front)), style.bold(&path), style.dim(&style.own(&behind)))?;
     match &target.layout {
-        Some(layout) => writeln!(out, "{}", style.dim(&style.own(&clean(layout)))),
+        Some(layout) => {
+            let lines = wrapped(&style.own(&clean(layout)), style.width);
+            lines.iter().try_for_each(|line| writeln!(out, "{}", style.dim(line)))
+        }
         None => Ok(()),
     }
+}
+
+/// Breaks text between words into lines of at most `width` columns, from the second on indented; a longer word has a line of its own.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().filter(|line| line.is_empty() || columns(line) + 1 + columns(word) <= width);
+        match line {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            None => lines.push(format!("  {word}")),
+        }
+    }
+    lines
 }
 
 fn write_section(out: &mut dyn Write, section: &Section, style: &Style) -> io::Result<()> {
@@ -83,4 +103,18 @@ fn write_section(out: &mut dyn Write, section: &Section, style: &Style) -> io::R
 
 fn heading(out: &mut dyn Write, title: &str, style: &Style) -> io::Result<()> {
     if title.is_empty() { Ok(()) } else { writeln!(out, "{}", style.bold(&style.own(&clean(title)))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_are_broken_between_words() {
+        let check = |text: &str, width: usize, expect: &[&str]| assert_eq!(wrapped(text, width), expect, "{text} in {width}");
+        check("V8 12.4: 64 of 107 numbers", 80, &["V8 12.4: 64 of 107 numbers"]);
+        check("V8 12.4: 64 of 107 numbers", 12, &["V8 12.4: 64", "  of 107", "  numbers"]);
+        check("averylongword and more", 8, &["averylongword", "  and", "  more"]);
+        check("", 8, &[""]);
+    }
 }

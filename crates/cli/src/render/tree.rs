@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use heap::view::{Cell, Tree, TreeNode};
 
-use super::clean::{columns, fit, fit_end};
+use super::clean::{columns, fit, fit_place};
 use super::number;
 use super::style::Style;
 use super::table::{is_text, plain};
@@ -108,7 +108,9 @@ fn write_line(out: &mut dyn Write, tree: &Tree, line: &Line<'_>, numbers: &[usiz
     let label =
         if line.node.edge.is_empty() { line.node.label.clone() } else { format!("{} {}", line.node.edge.trim_end(), line.node.label) };
     let behind = texts.join("  ");
-    let behind = fit_end(&behind, room / 2, style.ascii);
+    // A place has what the label leaves, and half of the line in any case.
+    let left = room.saturating_sub(columns(&fit(&label, room, style.ascii)) + 2);
+    let behind = fit_place(&behind, left.max(room / 2), style.ascii);
     let label = fit(&label, room.saturating_sub(if behind.is_empty() { 0 } else { columns(&behind) + 2 }), style.ascii);
     let behind = if behind.is_empty() { behind } else { format!("  {}", style.cyan(&behind)) };
     writeln!(out, "{front}{}{label}{behind}", style.dim(&style.own(&branch)))

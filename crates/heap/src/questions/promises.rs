@@ -37,13 +37,13 @@ const UNKNOWN: &str = "unknown";
 
 /// Lists promises: columns `id, state, reactions, waits, location, settled_by, value, self_size, retained_size, isolate`; most reactions first, then what retains most. `state` is `pending`,
 /// `fulfilled` or `rejected`; of a snapshot, which does not hold it, `pending` where something waits, `settled` where there is a
-/// result, else `unknown`. `reactions` counts what waits (`await` and `then`), `waits` is the function that goes on first (the newest reaction's), `location` the one `await` where it waits, else where it
+/// result, else `unknown`. `reactions` counts what waits (`await` and `then`), `waits` is the function that goes on first (the newest reaction's), `location` the `await` where it waits, as far as the source or the script's text tells, else where it
 /// was written. `settled_by` is the async function whose call returned the promise; `value` what it was settled with. O(nodes + reactions).
 #[must_use]
 pub fn promises(setting: &Setting<'_>, query: PromiseQuery, limit: usize) -> Table {
     let columns = [
         ("id", "id", ColumnKind::Node),
-        ("state", "state", ColumnKind::Text),
+        ("state", "state", ColumnKind::Word),
         ("reactions", "reactions", ColumnKind::Count),
         ("waits", "who waits", ColumnKind::Text),
         ("location", "location", ColumnKind::Location),
@@ -85,7 +85,7 @@ pub fn promises(setting: &Setting<'_>, query: PromiseQuery, limit: usize) -> Tab
 #[must_use]
 pub fn promise_states(setting: &Setting<'_>) -> Table {
     let columns = [
-        ("state", "state", ColumnKind::Text),
+        ("state", "state", ColumnKind::Word),
         ("count", "count", ColumnKind::Count),
         ("reactions", "reactions", ColumnKind::Count),
         ("self_size", "self size", ColumnKind::Bytes),
@@ -146,7 +146,8 @@ fn waits(setting: &Setting<'_>, promise: NodeIx) -> (Option<String>, Option<Stri
     let functions: Vec<NodeIx> = graph.edges(first).map(|edge| edge.to).filter(|&to| graph.kind(to) == NodeKind::CLOSURE).collect();
     if let Some(call) = functions.iter().find_map(|&function| calls::resumed(graph, function)) {
         let function = calls::called(graph, call);
-        let place = function.and_then(|function| setting.await_place(function, None).or_else(|| setting.place(function)));
+        let guess = |function| setting.await_place(function, None).or_else(|| setting.place(function));
+        let place = setting.waits_at(call).or_else(|| function.and_then(guess));
         return (Some(setting.label(call)), place.map(|place| place.to_string()));
     }
     // V8's own functions settle the next promise: what was written in a script says more.

@@ -196,6 +196,14 @@ impl<'a> Setting<'a> {
         Some(self.mapped(Place::new(file, line, column), Some(script)))
     }
 
+    /// Returns where a call waits, of an async function or a generator, where the source tells.
+    #[must_use]
+    pub fn waits_at(&self, call: NodeIx) -> Option<Place> {
+        let (line, column) = self.graph().held(call, 0)?.suspended?;
+        let script = script_of(self.graph(), unbound(self.graph(), calls::called(self.graph(), call)?))?;
+        Some(self.mapped(Place::new(script_name(self.graph(), script), line, column), Some(script)))
+    }
+
     /// Finds the one line at which calls of an async function wait for what a variable holds, or wait at all.
     #[must_use]
     pub fn await_place(&self, function: NodeIx, variable: Option<&str>) -> Option<Place> {

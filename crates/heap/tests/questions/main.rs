@@ -1,6 +1,7 @@
 //! The questions on small heaps drawn by hand: what they answer, as text.
 
 mod program;
+mod timers;
 
 use heap::builder::{NewName, Node, Target};
 use heap::diff::{Match, Matching, diff};
@@ -263,6 +264,25 @@ fn selectors_find_ids_classes_lines_and_paths() {
     byId.table: no object is reached by byId.table
     self.user: @25
     "#);
+}
+
+#[test]
+fn holders_of_holders_are_a_tree() {
+    let analysis = heap(CACHE);
+    let tree = |depth, limits| refs_tree(&plain(&analysis), node(&analysis, 21), Direction::From, Told::Story, depth, limits);
+    insta::assert_snapshot!(tree_text(&tree(2, Limits::default())), @r"
+    <ref *1> Session [@21 72 5]
+      [value] Map(2) [@7 376 3]
+        .byId Cache [@5 400 2]
+      .self [Circular *1] [@21 72 5]
+    ");
+    insta::assert_snapshot!(tree_text(&tree(9, Limits { entries: 1, ..Limits::default() })), @r"
+    Session [@21 72 5] … 1 more
+      [value] Map(2) [@7 376 3]
+        .byId Cache [@5 400 2]
+          .cache global [@3 524 1]
+    ");
+    assert_eq!(alike(&analysis, &[node(&analysis, 23)]), [node(&analysis, 23)]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Questions about code and what waits: functions, closures, realms, events, promises.
 
+use heap::held::Case;
 use heap::preview::Limits;
 use heap::questions::*;
 
@@ -207,11 +208,11 @@ fn objects_are_listed_by_shape_class_and_type() {
 #[test]
 fn strings_are_told_with_their_holders() {
     let analysis = heap(PROGRAM);
-    insta::assert_snapshot!(text(&text_holders(&plain(&analysis), "DONE", true, 9)), @r"
+    insta::assert_snapshot!(text(&text_holders(&plain(&analysis), "DONE", Case::Ignored, 9)), @r"
     id | holder | edge | kind | string_id | string | isolate
     @65 | Promise <settled> | (internal reactions_or_result) | internal | @71 | 'done' | -
     ");
-    insta::assert_snapshot!(text(&text_holders(&plain(&analysis), "DONE", false, 9)), @r"
+    insta::assert_snapshot!(text(&text_holders(&plain(&analysis), "DONE", Case::Told, 9)), @r"
     id | holder | edge | kind | string_id | string | isolate
     ");
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use heap::NodeId;
-use heap::held::{Held, Holder, Primitive};
+use heap::held::{Case, Extent, Held, Holder, Primitive};
 
 use super::*;
 
@@ -19,6 +19,10 @@ impl Holder for Told {
     fn held_each(&self, ids: &[NodeId], most: usize, each: &mut dyn FnMut(usize, Held)) {
         ids.iter().enumerate().for_each(|(at, &id)| each(at, self.held(id, most)));
     }
+
+    fn extents(&self, _ids: &[NodeId], _each: &mut dyn FnMut(usize, Option<Extent>)) {}
+
+    fn containing(&self, _ids: &[NodeId], _text: &str, _case: Case, _each: &mut dyn FnMut(usize, Option<bool>)) {}
 
     fn isolate(&self, _id: NodeId) -> Option<u32> {
         None

@@ -1,6 +1,6 @@
 //! One frame of JavaScript: which function, where in it, by which of V8's tiers, with which arguments.
 
-use super::positions::{Marked, position};
+use super::positions::in_source;
 use crate::kind::Kind;
 use crate::maps::{smi, strong};
 use crate::memory::Memory;
@@ -111,7 +111,7 @@ impl Reader<'_, '_> {
             (None, _) if builtin.is_some() || script.is_none() => Tier::Builtin,
             (None, _) => Tier::Optimized,
         };
-        let running = bytecode.zip(offset).and_then(|(code, offset)| self.running(code, offset));
+        let running = bytecode.zip(offset).and_then(|(code, offset)| in_source(self.heap, code, offset));
         Some(JsFrame {
             function,
             name: self.names.debug_name(shared),
@@ -120,17 +120,6 @@ impl Reader<'_, '_> {
             receiver: self.memory.word(fp + at.frame_receiver).unwrap_or(0),
             arguments: self.arguments(fp),
         })
-    }
-
-    /// Returns where in its source an interpreted function is. V8 leaves the table out until somebody needs it, such as a stack trace.
-    fn running(&self, bytecode: u64, offset: i64) -> Option<u32> {
-        let at = &self.heap.layout.at;
-        let table = self.heap.target(bytecode, at.bytecode_positions).filter(|&table| self.heap.kind(table) == Some(Kind::ByteArray))?;
-        let length = usize::try_from(self.heap.length(table)?).ok()?;
-        let bytes = self.heap.pages.page(table)?.bytes(table + 16, length)?;
-        let marked = if self.heap.layout.version.major < 14 { Marked::BySign } else { Marked::ByBits };
-        // The offset is counted from the tagged pointer to the bytecode.
-        position(bytes, marked, offset - (at.bytecode_start as i64 - 1))
     }
 
     fn place(&self, script: u64, shared: u64, running: Option<u32>) -> Option<Place> {

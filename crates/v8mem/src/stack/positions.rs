@@ -3,9 +3,12 @@
 //! Two variable-length numbers an entry, both differences to the entry before: the bytecode's offset, with whether a statement begins there,
 //! and the position. Seven bits a byte, the lowest first.
 
+use crate::kind::Kind;
+use crate::view::HeapView;
+
 /// How an entry says whether a statement begins: nobody here asks, but it is in the way of the offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Marked {
+enum Marked {
     /// By the sign of the offset's difference: up to V8 13.
     BySign,
     /// By the lowest two bits: V8 14 and later.
@@ -45,9 +48,21 @@ impl Marked {
 /// The offset of what runs before the first bytecode; tables begin there.
 const ENTRY: i64 = -1;
 
+/// Returns the place in the source, in UTF-16 units, of a place in bytecode, counted from the tagged pointer to it. `None` where V8 has no table: it leaves that out
+/// until somebody needs it, such as a stack trace.
+#[must_use]
+pub(crate) fn in_source(heap: HeapView<'_, '_>, bytecode: u64, offset: i64) -> Option<u32> {
+    let at = &heap.layout.at;
+    let table = heap.target(bytecode, at.bytecode_positions).filter(|&table| heap.kind(table) == Some(Kind::ByteArray))?;
+    let length = usize::try_from(heap.length(table)?).ok()?;
+    let bytes = heap.pages.page(table)?.bytes(table + 16, length)?;
+    let marked = if heap.layout.version.major < 14 { Marked::BySign } else { Marked::ByBits };
+    position(bytes, marked, offset - (at.bytecode_start as i64 - 1))
+}
+
 /// Returns the place in the source, in UTF-16 units, of the bytecode at an offset: that of the last entry at or before it.
 #[must_use]
-pub(super) fn position(table: &[u8], marked: Marked, offset: i64) -> Option<u32> {
+fn position(table: &[u8], marked: Marked, offset: i64) -> Option<u32> {
     let mut bytes = table.iter();
     let (mut code, mut source, mut found) = (ENTRY, 0_i64, None);
     while let (Some(forward), Some(moved)) = (number(&mut bytes), number(&mut bytes)) {
