@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use heap::held::{Held, Holder};
+use heap::held::{Case, Extent, Held, Holder};
 use heap::snapshot::Input;
 use heap::{NodeId, Silent};
 use v8mem::{Anatomy, CoreFile, MemoryHolder};
@@ -117,6 +117,20 @@ impl Holder for LateHolder {
         match self.process.get() {
             Ok(process) => process.0.held_each(ids, most, each),
             Err(_) => (0..ids.len()).for_each(|at| each(at, Held::default())),
+        }
+    }
+
+    fn extents(&self, ids: &[NodeId], each: &mut dyn FnMut(usize, Option<Extent>)) {
+        match self.process.get() {
+            Ok(process) => process.0.extents(ids, each),
+            Err(_) => (0..ids.len()).for_each(|at| each(at, None)),
+        }
+    }
+
+    fn containing(&self, ids: &[NodeId], text: &str, case: Case, each: &mut dyn FnMut(usize, Option<bool>)) {
+        match self.process.get() {
+            Ok(process) => process.0.containing(ids, text, case, each),
+            Err(_) => (0..ids.len()).for_each(|at| each(at, None)),
         }
     }
 

@@ -15,10 +15,12 @@ pub trait Holder: Send + Sync {
     /// Tells of many objects, each as `held` does. Much cheaper than to ask for one after the other.
     fn held_each(&self, ids: &[NodeId], most: usize, each: &mut dyn FnMut(usize, Held));
 
-    /// Tells where the bytes of objects lie: of ArrayBuffers, of views of them, and of strings whose characters are outside the heap. `None` for all others.
+    /// Tells where the bytes of objects lie: of ArrayBuffers, of views of them, and of strings whose characters are outside the heap. `None` for
+    /// all others.
     fn extents(&self, ids: &[NodeId], each: &mut dyn FnMut(usize, Option<Extent>));
 
-    /// Says of strings whether they contain a text, all of each, however long they are and of whatever parts they are made. `None` of what is no string.
+    /// Says of strings whether they contain a text, all of each, however long they are and of whatever parts they are made. `None` of what is
+    /// no string.
     fn containing(&self, ids: &[NodeId], text: &str, case: Case, each: &mut dyn FnMut(usize, Option<bool>));
 
     /// Returns in which isolate's heap an object lies, from 1. `None` where there is only one, for what isolates share, and for what is no

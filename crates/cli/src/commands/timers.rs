@@ -11,8 +11,8 @@ use v8mem::node_side::NodeSide;
 
 use crate::answer::{Answer, Section};
 use crate::args::{FileArg, SourceArgs};
-use crate::core::Kept;
 use crate::error::CommandError;
+use crate::kept::Kept;
 use crate::open;
 use crate::session::Session;
 
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &TimersArgs, session: &Session) -> Result<Answer, Comman
     let files = args.sources.files();
     let setting = Setting::new(&file.analysis, &*files);
     let query = if args.all { TimerQuery::All } else { TimerQuery::Pending };
-    let loops = file.core.as_ref().map(loops).unwrap_or_default();
+    let loops = file.core.as_ref().map(loops).transpose()?.unwrap_or_default();
     // A graph of one isolate does not number it.
     let until = |isolate: Option<u32>| loops.get(&isolate.map_or(0, |number| number as usize - 1)).copied();
     let limit = session.limit(args.quiet);
@@ -63,8 +63,10 @@ fn has_other_state(table: &Table) -> bool {
 }
 
 /// Returns for the isolates of a core, by their places among all, in how long their event loops look for timers.
-fn loops(kept: &Kept) -> BTreeMap<usize, i64> {
-    let memory: &dyn Memory = &*kept.core;
-    let side = NodeSide::of(memory, &kept.anatomy, kept.core.binary());
-    kept.anatomy.look(memory, |heap| side.with(heap).until_timers_of_all())
+fn loops(kept: &Kept) -> Result<BTreeMap<usize, i64>, CommandError> {
+    let process = kept.process()?;
+    let (core, anatomy) = (process.core(), process.anatomy());
+    let memory: &dyn Memory = core;
+    let side = NodeSide::of(memory, anatomy, core.binary());
+    Ok(anatomy.look(memory, |heap| side.with(heap).until_timers_of_all()))
 }
