@@ -16,7 +16,7 @@ use crate::render::number;
 pub(crate) fn section(core: &CoreFile, anatomy: &Anatomy, basis: &Basis) -> Section {
     let walk = &basis.walk;
     let stacks = stacks(core, anatomy);
-    let (death, command) = (death(core, &stacks), command_line(core, &stacks));
+    let (death, command) = (death(core, anatomy, &stacks), command_line(core, &stacks));
     let place = death.function.as_ref().map(|frame| (title(frame), location(frame)));
     let words = started(core, &command);
     let mut lines = vec![line("PROCESS", &format!("{}{words}", core.notes.pid.map_or(String::new(), |pid| format!("pid {pid}: "))))];

@@ -1,4 +1,4 @@
-//! What an object holds that is no node: small integers, doubles, holes, the length of an array.
+//! What an object holds that is no node: small integers, doubles, holes, the length of an array, the whole text of a string.
 //!
 //! V8's snapshots leave these out, and so do graphs: a heap holds more numbers than objects. A source that still has the memory at hand, as
 //! a core dump does, tells them of one object at a time, when somebody looks at it.
@@ -76,6 +76,10 @@ pub struct Held {
     pub promise: Option<PromiseState>,
     /// Of a call that waits, an async function's or a generator's, where in its script: line and column, from 1.
     pub suspended: Option<(u32, u32)>,
+    /// Of a string its characters, the first `most` UTF-16 units; of a big integer its digits.
+    pub text: Option<String>,
+    /// The class of JavaScript's own that made the object: that of `class Cache extends Map` is `Map`.
+    pub builtin: Option<&'static str>,
 }
 
 /// Whether a promise was settled, and how.
@@ -106,6 +110,8 @@ impl PromiseState {
 pub enum Primitive {
     /// A number.
     Number(f64),
+    /// A big integer in an array of such, which has no node of its own.
+    BigInt(i128),
     /// `true` or `false`.
     Boolean(bool),
     /// `null`.
@@ -121,6 +127,7 @@ impl fmt::Display for Primitive {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Number(number) => write_number(f, number),
+            Self::BigInt(number) => write!(f, "{number}n"),
             Self::Boolean(is) => write!(f, "{is}"),
             Self::Null => f.write_str("null"),
             Self::Undefined => f.write_str("undefined"),

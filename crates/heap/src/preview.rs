@@ -143,7 +143,7 @@ pub(crate) fn parts(setting: &Setting<'_>, node: NodeIx, limits: Limits) -> Part
     match graph.kind(node) {
         kind if kind.is_string() => words(string(graph, node, limits.text)),
         NodeKind::NUMBER => words(number(graph, node).unwrap_or_else(|| NUMBER.to_owned())),
-        NodeKind::BIGINT => words(value_of(graph, node).map_or_else(|| "<bigint>".to_owned(), |value| format!("{value}n"))),
+        NodeKind::BIGINT => words(big_integer(graph, node).map_or_else(|| "<bigint>".to_owned(), |value| format!("{value}n"))),
         NodeKind::SYMBOL => words(symbol(graph, node)),
         NodeKind::REGEXP => properties(setting, node, format!("/{}/", cut(&graph.name(node), limits.text)), limits),
         NodeKind::CLOSURE => properties(setting, node, function(setting, node), limits),
@@ -176,6 +176,11 @@ impl Filler {
 
 /// Returns the text of a string in quotes, cut where it is long.
 fn string(graph: &HeapGraph, node: NodeIx, limit: usize) -> String {
+    // A character takes two units at most.
+    let most = limit.saturating_add(1).saturating_mul(2);
+    if let Some(text) = graph.held(node, most).and_then(|held| held.text) {
+        return quote(&cut(&text, limit));
+    }
     if graph.kind(node) == NodeKind::SLICED_STRING {
         let parent = graph.child(node, EdgeKind::INTERNAL, "parent");
         return parent
@@ -222,9 +227,14 @@ fn cut(text: &str, limit: usize) -> String {
     }
 }
 
-/// Returns a number, where the source tells it.
+/// Returns the primitive value of an object, where the source tells it.
 fn number(graph: &HeapGraph, node: NodeIx) -> Option<String> {
     value_of(graph, node).or_else(|| Some(graph.held(node, 0)?.value?.to_string()))
+}
+
+/// Returns the digits of a big integer, where the source tells them.
+fn big_integer(graph: &HeapGraph, node: NodeIx) -> Option<String> {
+    value_of(graph, node).or_else(|| graph.held(node, usize::MAX)?.text)
 }
 
 /// Returns the value of a number, where the snapshot was taken with `exposeNumericValues`.
@@ -319,26 +329,33 @@ fn native(setting: &Setting<'_>, node: NodeIx, limits: Limits) -> Parts {
     properties(setting, node, head, limits)
 }
 
+/// Returns the class of JavaScript's own that made an object whose own class may be called otherwise, where the source tells it.
+fn builtin(graph: &HeapGraph, node: NodeIx) -> Option<&'static str> {
+    graph.held(node, 0)?.builtin
+}
+
 fn object(setting: &Setting<'_>, node: NodeIx, limits: Limits) -> Parts {
     let graph = setting.graph();
     let name = graph.name(node);
-    match &*name {
+    let builtin = builtin(graph, node);
+    match builtin.unwrap_or(&name) {
         "Array" | "Arguments" => array(setting, node, &name, limits),
         "Map" => table(setting, node, 3, limits),
         "Set" => table(setting, node, 2, limits),
         "WeakMap" | "WeakSet" => weak_table(setting, node, &name, limits),
         "WeakRef" => weak_ref(graph, node, limits),
         "Promise" => promise(graph, node, limits),
-        "Date" => properties(setting, node, exact::date(graph, node), limits),
+        "Date" => properties(setting, node, exact::date(graph, node, &name), limits),
+        "TypedArray" => exact::array(graph, node, &name, limits).unwrap_or_else(|| properties(setting, node, name.into_owned(), limits)),
         "Number" | "String" | "Boolean" | "Symbol" | "BigInt" => boxed(setting, node, &name, limits),
         "ArrayBuffer" | "SharedArrayBuffer" => properties(setting, node, array_buffer(graph, node, &name), limits),
-        _ if name.starts_with("system / Context") => context(graph, node, limits),
+        word if word.starts_with("system / Context") => context(graph, node, limits),
         _ => {
             if let Some(buffer) = graph.child(node, EdgeKind::INTERNAL, "buffer") {
                 let bytes = backing(graph, buffer).map_or_else(String::new, |bytes| format!(" <view of {bytes} bytes>"));
                 return properties(setting, node, format!("{name}{bytes}"), limits);
             }
-            if let Some(message) = error_message(graph, node, &name) {
+            if let Some(message) = error_message(graph, node, builtin.unwrap_or(&name)) {
                 return properties(setting, node, format!("{name}: {}", cut(&message, limits.text)), limits);
             }
             if let Some(list) = exact::array(graph, node, &name, limits) {
@@ -370,7 +387,7 @@ fn fill_properties(graph: &HeapGraph, node: NodeIx, filler: &mut Filler) {
 
 fn fill_named(graph: &HeapGraph, node: NodeIx, held: &Held, filler: &mut Filler) {
     let mut numbers = exact::Names::of(held);
-    for edge in graph.edges(node).filter(|edge| edge.kind == EdgeKind::PROPERTY) {
+    for edge in exact::in_order(graph, node, held) {
         let text = graph.edge_text(edge);
         let is_half = (text.starts_with("get ") || text.starts_with("set ")) && is_accessor_half(graph, edge.to);
         // Symbols of V8's own have no description: class positions, the stack of an error.
@@ -574,7 +591,7 @@ fn boxed(setting: &Setting<'_>, node: NodeIx, name: &str, limits: Limits) -> Par
     let value = graph.edges(node).filter(|edge| edge.kind == EdgeKind::HIDDEN).map(|edge| edge.to).find(|&to| is_value(graph.kind(to)));
     let value = match (value, name) {
         (Some(value), _) => head(setting, value, limits),
-        (None, "Boolean") => "<boolean>".to_owned(),
+        (None, "Boolean") => number(graph, node).unwrap_or_else(|| "<boolean>".to_owned()),
         (None, "Number") => number(graph, node).unwrap_or_else(|| NUMBER.to_owned()),
         // A prototype has no value.
         (None, _) => return properties(setting, node, name.to_owned(), limits),

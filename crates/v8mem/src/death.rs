@@ -4,9 +4,17 @@
 
 use std::fmt;
 
+use crate::anatomy::Anatomy;
 use crate::core_file::CoreFile;
+use crate::kind::Kind;
+use crate::maps::strong;
 use crate::memory::Memory;
+use crate::names::Names;
+use crate::roots::Sources;
 use crate::stack::{JsFrame, Stack};
+use crate::text::Strings;
+use crate::value::value;
+use crate::view::HeapView;
 
 /// A signal that ended a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +53,7 @@ pub struct Death {
     pub cause: Cause,
     /// The signal.
     pub signal: Option<Signal>,
-    /// The last words of V8 or Node, where they were found.
+    /// The last words of V8 or Node, where they were found: what nobody caught, or why V8 could not go on.
     pub words: Option<String>,
     /// The function of JavaScript that ran.
     pub function: Option<JsFrame>,
@@ -96,7 +104,7 @@ const ENDS: [(&str, Cause); 12] = [
 
 /// Finds out why a process died.
 #[must_use]
-pub fn death(core: &CoreFile, stacks: &[Stack]) -> Death {
+pub fn death(core: &CoreFile, anatomy: &Anatomy, stacks: &[Stack]) -> Death {
     let signal = signal(core);
     let died = stacks.first();
     let ended = || ENDS.into_iter().find(|(function, _)| died.is_some_and(|stack| stack.native().any(|name| name.starts_with(function))));
@@ -109,7 +117,11 @@ pub fn death(core: &CoreFile, stacks: &[Stack]) -> Death {
             None => Cause::Signal,
         },
     };
-    let words = died.filter(|_| matches!(cause, Cause::OutOfMemory | Cause::FatalError)).and_then(|stack| words(core, stack));
+    let words = died.and_then(|stack| match cause {
+        Cause::OutOfMemory | Cause::FatalError => words(core, stack),
+        Cause::UncaughtException => uncaught(core, anatomy, stack),
+        _ => None,
+    });
     Death {
         cause,
         signal,
@@ -134,6 +146,36 @@ fn words(core: &CoreFile, stack: &Stack) -> Option<String> {
     let to = stack.frames.iter().find(|frame| matches!(frame.code, crate::stack::Code::JavaScript(_))).map_or(stack.memory.end, |f| f.at);
     let texts = (stack.memory.start..to).step_by(8).filter_map(|slot| memory.word(slot).ok()).filter(|&word| is_constant(word));
     texts.filter_map(|addr| memory.c_string(addr, LONGEST)).find(|text| is_sentence(text))
+}
+
+/// Returns the exception that nobody caught, as V8 says it: the newest handle to a message leads to what V8 has made of it.
+fn uncaught(core: &CoreFile, anatomy: &Anatomy, stack: &Stack) -> Option<String> {
+    let memory: &dyn Memory = core;
+    let isolate = anatomy.isolates.get(stack.isolate?)?;
+    anatomy.look(memory, |heap| {
+        let strings = Strings { heap, memory };
+        let is_message =
+            |addr: &u64| heap.map_of(*addr).is_some_and(|map| heap.layout.types.name(map.instance_type) == "JS_MESSAGE_OBJECT");
+        let sources = Sources { heap, memory, isolates: &anatomy.isolates, threads: &core.notes.threads, names: &anatomy.root_names };
+        let words = sources.handles(isolate).into_iter().rev().filter_map(|handle| memory.word(handle).ok());
+        let message = words.filter_map(strong).find(is_message)?;
+        let thrown = heap.field(message, heap.layout.at.message_argument)?;
+        Some(format!("Uncaught {}", thrown_text(heap, &Names::new(heap, strings), thrown)))
+    })
+}
+
+/// Writes what was thrown: an error by its class and message, anything else as a value.
+fn thrown_text(heap: HeapView<'_, '_>, names: &Names<'_, '_>, thrown: u64) -> String {
+    const LONGEST: usize = 200;
+    let strings = names.strings();
+    let error = strong(thrown).and_then(|addr| Some((addr, heap.map_of(addr).filter(|map| map.kind == Kind::JsError)?)));
+    let Some((addr, map)) = error else { return value(heap, names, thrown).to_string() };
+    let message = heap.property(addr, &map, |key| strings.text(key, 16).as_deref() == Some("message"));
+    let class = names.class(addr, &map).name;
+    match message.and_then(|message| strings.of_word(message.value, LONGEST)) {
+        Some(message) => format!("{class}: {message}"),
+        None => class.to_string(),
+    }
 }
 
 /// Says whether a text is what V8 says when it dies, not the name of a file or a format.

@@ -5,6 +5,7 @@ use heap::NodeId;
 use heap::held::{Case, Extent, Held, Holder, Primitive, PromiseState};
 
 use crate::anatomy::Anatomy;
+use crate::big_integer;
 use crate::extents;
 use crate::kind::Kind;
 use crate::maps::{Map, smi, strong};
@@ -18,6 +19,7 @@ use crate::scripts::Scripts;
 use crate::search::Search;
 use crate::suspended;
 use crate::text::Strings;
+use crate::typed_arrays;
 use crate::version::V8Version;
 use crate::view::HeapView;
 
@@ -131,6 +133,8 @@ impl Reader<'_, '_> {
     fn object(self, addr: u64, map: &Map) -> Held {
         match map.kind {
             Kind::HeapNumber => Held { value: self.double(addr), ..Held::default() },
+            Kind::String => Held { text: self.strings.whole(addr, self.most), ..Held::default() },
+            Kind::BigInt => Held { text: big_integer::digits(self.heap, addr), ..Held::default() },
             Kind::Context => Held { names: self.variables(addr), ..Held::default() },
             kind if kind.is_js_object() => self.js_object(addr, map),
             _ if self.heap.layout.types.name(map.instance_type) == "CONTEXT_CELL" => Held { value: self.cell(addr), ..Held::default() },
@@ -141,17 +145,13 @@ impl Reader<'_, '_> {
 
     fn js_object(self, addr: u64, map: &Map) -> Held {
         let at = &self.heap.layout.at;
-        let mut names = Vec::new();
-        self.heap.properties(addr, map, |property| {
-            names.extend(strong(property.key).map(|key| (self.strings.key(key, NAME_LIMIT), self.property(property))));
-            true
-        });
+        let names = self.named(addr, map);
         let length = match map.kind {
             Kind::JsArray => self.heap.field(addr, at.array_length).and_then(|word| self.number(word)).map(|length| length as u64),
             _ => None,
         };
         let value = match map.kind {
-            Kind::JsPrimitiveWrapper => self.heap.field(addr, at.wrapper_value).and_then(|word| self.number(word)).map(Primitive::Number),
+            Kind::JsPrimitiveWrapper => self.heap.field(addr, at.wrapper_value).and_then(|word| self.primitive(word)),
             Kind::JsDate => self.heap.field(addr, at.date_value).and_then(|word| self.time(word)).map(Primitive::Number),
             _ => None,
         };
@@ -162,10 +162,30 @@ impl Reader<'_, '_> {
         let backing = self.heap.target(addr, at.object_elements);
         let is_list = |&elements: &u64| map.kind == Kind::JsArguments && self.heap.kind(elements) == Some(Kind::FixedArray);
         let length = length.or_else(|| self.heap.length(backing.filter(is_list)?));
-        let elements = backing.map(|elements| self.elements(elements, length)).unwrap_or_default();
+        let (length, elements) = match map.kind {
+            Kind::JsTypedArray => self.typed(addr, map),
+            _ => (length, backing.map(|elements| self.elements(elements, length)).unwrap_or_default()),
+        };
         let suspended = if map.kind == Kind::JsGenerator { suspended::place(self.heap, self.scripts, addr) } else { None };
         let suspended = suspended.map(|place| (place.line + 1, place.column + 1));
-        Held { names, elements, length, value, promise, suspended }
+        Held { names, elements, length, value, promise, suspended, text: None, builtin: builtin(map.kind) }
+    }
+
+    /// Returns the named properties as JavaScript lists them: symbols last, but for the names of `#fields`.
+    fn named(self, addr: u64, map: &Map) -> Vec<(String, Option<Primitive>)> {
+        let mut found = Vec::new();
+        self.heap.properties(addr, map, |property| {
+            let is_symbol = |key| self.heap.kind(key) == Some(Kind::Symbol) && !self.heap.is_private(key);
+            found.extend(strong(property.key).map(|key| (is_symbol(key), key, property)));
+            true
+        });
+        found.sort_by_key(|(is_symbol, _, property)| (*is_symbol, property.place));
+        found.into_iter().map(|(_, key, property)| (self.strings.key(key, NAME_LIMIT), self.property(property))).collect()
+    }
+
+    fn typed(self, addr: u64, map: &Map) -> (Option<u64>, Vec<(u64, Primitive)>) {
+        let found = typed_arrays::elements(self.heap, self.strings.memory, addr, map, self.most);
+        found.map_or_else(Default::default, |(length, elements)| (Some(length), elements))
     }
 
     /// Returns a promise's state: the two lowest bits of its flags.
@@ -279,6 +299,24 @@ impl Reader<'_, '_> {
     fn double(self, addr: u64) -> Option<Primitive> {
         let boxed = self.heap.kind(addr) == Some(Kind::HeapNumber);
         boxed.then(|| self.heap.field(addr, self.heap.layout.at.number_value)).flatten().map(|bits| Primitive::Number(f64::from_bits(bits)))
+    }
+}
+
+/// Returns the class of JavaScript's own whose objects are of a kind.
+fn builtin(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::JsArray => Some("Array"),
+        Kind::JsMap => Some("Map"),
+        Kind::JsSet => Some("Set"),
+        Kind::JsWeakMap => Some("WeakMap"),
+        Kind::JsWeakSet => Some("WeakSet"),
+        Kind::JsWeakRef => Some("WeakRef"),
+        Kind::JsDate => Some("Date"),
+        Kind::JsPromise => Some("Promise"),
+        Kind::JsError => Some("Error"),
+        Kind::JsArrayBuffer => Some("ArrayBuffer"),
+        Kind::JsTypedArray => Some("TypedArray"),
+        _ => None,
     }
 }
 

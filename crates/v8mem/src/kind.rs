@@ -321,6 +321,10 @@ fn similar(name: &str) -> Kind {
 pub(crate) fn system_name(type_name: &str) -> String {
     let mut name = String::from("system / ");
     for word in type_name.split('_') {
+        if word == "JS" {
+            name.push_str(word);
+            continue;
+        }
         let mut letters = word.chars();
         name.extend(letters.next());
         name.extend(letters.map(|letter| letter.to_ascii_lowercase()));
@@ -347,5 +351,6 @@ mod tests {
         check("WASM_TAG_OBJECT", K::JsObject);
         check("WASM_TRUSTED_INSTANCE_DATA", K::Struct);
         assert_eq!(system_name("FEEDBACK_CELL"), "system / FeedbackCell");
+        assert_eq!(system_name("JS_PROXY"), "system / JSProxy");
     }
 }

@@ -133,6 +133,8 @@ offsets! {
     map_descriptors: "class_Map__instance_descriptors", |_| 40;
     /// Map: code that depends on it.
     map_dependent_code: "class_Map__dependent_code", |_| 48;
+    /// Map: a cell that says whether what was learnt of a prototype still holds.
+    map_validity_cell: "class_Map__prototype_validity_cell", |_| 56;
     /// Map: transitions, or what a prototype's map keeps.
     map_transitions: "class_Map__raw_transitions", |_| 64;
     /// Mask of the number of own descriptors in `map_bits3`.
@@ -179,6 +181,8 @@ offsets! {
     descriptors_start: "class_DescriptorArray__header_size", |v| if v < V14 { 24 } else { 32 };
     /// Details of a property: mask of the location.
     location_mask: "prop_location_mask", |v| if v < V10 { 2 } else { 32 };
+    /// Details of a property in a dictionary: when it was added, in bits from this one on. Not exported.
+    enumeration_shift: "", |_| 8;
     /// Details of a property: mask of the representation.
     representation_mask: "prop_representation_mask", |_| 0x1c0;
     /// Its shift.
@@ -237,6 +241,10 @@ offsets! {
     the_hole: "OddballTheHole", |_| 2;
     /// Number in a box: the double.
     number_value: "class_HeapNumber__value", |_| 8;
+    /// Big integer: its sign in bit 0, then the number of its words, four bytes.
+    bigint_bits: "", |_| 8;
+    /// Big integer: its words, the lowest first.
+    bigint_words: "", |_| 16;
     /// Symbol: flags, four bytes; bit 0 says that it is private.
     symbol_flags: "", |_| 12;
     /// Symbol: description.
@@ -259,6 +267,8 @@ offsets! {
     typed_external: "class_JSTypedArray__external_pointer", |_| 64;
     /// Typed array: the object that holds its elements, as a tagged word; 0 where they are in memory of C++.
     typed_base: "class_JSTypedArray__base_pointer", |_| 72;
+    /// How many kinds of elements lie between dictionaries and bytes.
+    typed_kinds: "", |_| 5;
     /// Bound function: the function.
     bound_function: "", |_| 24;
     /// Bound function: `this`.
@@ -323,6 +333,24 @@ offsets! {
     bytecode_start: "class_BytecodeArray__data", |v| if v < V12 { 54 } else { 64 };
     /// Bytecode: where in the source each came from. Not exported.
     bytecode_positions: "", |v| if v < V12 { 32 } else { 24 };
+    /// Code: how many bytes of it came from each bytecode, where Sparkplug made it.
+    code_bytecode_table: "class_Code__bytecode_offset_table", |v| if v < V12 { 24 } else { 16 };
+    /// Code: its instructions up to V8 10; later the address of them.
+    code_start: "class_Code__instruction_start", |_| 40;
+    /// Code: how many bytes of instructions there are, four bytes.
+    code_size: "class_Code__instruction_size", |v| if v < V11 { 40 } else if v < V12 || v >= V12_9 { 56 } else { 52 };
+    /// Code: flags, four bytes.
+    code_flags: "class_Code__flags", |v| if v < V12_9 { 48 } else { 52 };
+    /// Mask of the kind of code in its flags.
+    code_kind_mask: "CodeKindFieldMask", |_| 15;
+    /// Its shift.
+    code_kind_shift: "CodeKindFieldShift", |_| 0;
+    /// The kind of code that Sparkplug makes.
+    code_baseline: "CodeKindBaseline", |_| 11;
+    /// Instructions of V8 11 and later: the code that describes them.
+    stream_code: "", |_| 8;
+    /// Message: what was thrown.
+    message_argument: "class_JSMessageObject__argument", |_| 32;
     /// Frame of a function: the function, in bytes below the frame pointer.
     frame_function: "", |_| 16;
     /// Frame of a function: its context, or a small number that says what other frame it is.

@@ -10,6 +10,7 @@
 pub mod anatomy;
 pub mod atlas;
 pub mod basis;
+mod big_integer;
 pub mod census;
 pub mod collection;
 pub mod command_line;
@@ -49,6 +50,7 @@ mod suspended;
 mod sweep;
 pub mod symbols;
 pub mod text;
+mod typed_arrays;
 pub mod value;
 pub mod version;
 pub mod view;

@@ -1,7 +1,8 @@
 //! What things are called: functions, and the classes of objects, as V8's snapshots call them.
 //!
 //! An object's class is the name of the function that made it, where the map still knows it; else its prototypes are asked for
-//! `Symbol.toStringTag` and `constructor`; else its kind has a name. V8 9 asks all prototypes for the tag first, later ones each for both.
+//! `Symbol.toStringTag` and `constructor`; else its kind has a name. V8 9 asks all prototypes for the tag first, and then only the first
+//! `constructor` counts; later ones ask each prototype for both.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -38,6 +39,17 @@ enum Key {
     Constructor,
     ToStringTag,
     Other,
+}
+
+/// What prototypes are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// `Symbol.toStringTag`.
+    Tags,
+    /// `constructor`, and the first one decides.
+    FirstConstructor,
+    /// Both, until one has a name.
+    Both,
 }
 
 /// V8 cuts names in snapshots at this many units.
@@ -150,23 +162,25 @@ impl<'a, 'm> Names<'a, 'm> {
     fn by_prototypes(&self, object: u64, map: &Map) -> Class {
         let tag_first = self.heap.layout.version < V8Version::new(10, 0);
         let found = if tag_first {
-            self.search(object, *map, true, false).or_else(|| self.search(object, *map, false, true))
+            self.search(object, *map, Asked::Tags).or_else(|| self.search(object, *map, Asked::FirstConstructor))
         } else {
-            self.search(object, *map, true, true)
+            self.search(object, *map, Asked::Both)
         };
         found.unwrap_or_else(|| Class { name: self.kind_name(object, map).into(), constructor: None })
     }
 
-    /// Walks up the prototypes, asking each for a tag, and all but the first for a constructor.
-    fn search(&self, object: u64, map: Map, tags: bool, constructors: bool) -> Option<Class> {
+    /// Walks up the prototypes, asking each for a tag, and all but the object itself for a constructor.
+    fn search(&self, object: u64, map: Map, asked: Asked) -> Option<Class> {
         let (mut object, mut map) = (object, map);
         for depth in 0..MAX_CHAIN {
-            if tags && let Some(tag) = self.own(object, &map, Key::ToStringTag).and_then(|word| self.strings.of_word(word, NAME_LIMIT)) {
+            let tag = (asked != Asked::FirstConstructor).then(|| self.own(object, &map, Key::ToStringTag)).flatten();
+            if let Some(tag) = tag.and_then(|word| self.strings.of_word(word, NAME_LIMIT)) {
                 return Some(Class { name: tag.into(), constructor: None });
             }
-            let constructor = (constructors && depth > 0).then(|| self.own(object, &map, Key::Constructor)).flatten();
-            if let Some(class) = constructor.and_then(strong).and_then(|function| self.named_function(function)) {
-                return Some(class);
+            let constructor = (asked != Asked::Tags && depth > 0).then(|| self.own(object, &map, Key::Constructor)).flatten();
+            let class = constructor.and_then(strong).and_then(|function| self.named_function(function));
+            if class.is_some() || constructor.is_some() && asked == Asked::FirstConstructor {
+                return class;
             }
             object = self.heap.target(map.addr, self.heap.layout.at.map_prototype)?;
             map = self.heap.map_of(object).filter(|map| map.kind.is_js_object())?;
@@ -216,7 +230,7 @@ impl<'a, 'm> Names<'a, 'm> {
             Kind::JsWeakSet => "WeakSet",
             Kind::JsPromise => "Promise",
             Kind::JsRegExp => "RegExp",
-            Kind::JsGlobalProxy => "global",
+            Kind::JsGlobalProxy if self.heap.layout.version.major < 14 => "global",
             Kind::JsPrimitiveWrapper => self.wrapped(object),
             _ => "Object",
         }

@@ -17,6 +17,9 @@ pub struct Property {
     pub offset: Option<u64>,
     /// What V8 knows of the values in this field.
     pub representation: Representation,
+    /// Where it stands among the properties of its object, in the order in which JavaScript lists them: properties are told in V8's order, which
+    /// in dictionaries is another.
+    pub place: u64,
 }
 
 /// A property as a map describes it, for all its objects.
@@ -87,12 +90,12 @@ impl HeapView<'_, '_> {
     /// Properties that the map describes.
     fn fast(self, addr: u64, map: &Map, each: &mut impl FnMut(Property) -> bool) -> bool {
         let outside = self.outside(addr);
-        let property = |described: Described| {
+        let property = |(place, described): (u64, Described)| {
             let Described { key, at, accessor, representation } = described;
             let (value, offset) = self.value(addr, outside, at)?;
-            Some(Property { key, value, accessor, offset, representation })
+            Some(Property { key, value, accessor, offset, representation, place })
         };
-        self.described(map).filter_map(property).all(each)
+        (0..).zip(self.described(map)).filter_map(property).all(each)
     }
 
     /// Returns the array of properties that have no room in an object.
@@ -147,8 +150,7 @@ impl HeapView<'_, '_> {
             let (Some(key), Some(value)) = (self.element(table, at), self.element(table, at + 1)) else { return true };
             let details = self.element(table, at + 2).and_then(smi).unwrap_or(0);
             let is_name = strong(key).and_then(|key| self.kind(key)).is_some_and(|kind| matches!(kind, Kind::String | Kind::Symbol));
-            let property = Property { key, value, accessor: details & 1 == 1, offset: None, representation: Representation::Dictionary };
-            if is_name && !each(property) {
+            if is_name && !each(self.in_table(key, value, details)) {
                 return false;
             }
         }
@@ -166,11 +168,15 @@ impl HeapView<'_, '_> {
                 continue;
             };
             let details = self.smi(cell, at.property_cell_details).unwrap_or(0);
-            let property = Property { key, value, accessor: details & 1 == 1, offset: None, representation: Representation::Dictionary };
-            if !self.is_hole(value) && !each(property) {
+            if !self.is_hole(value) && !each(self.in_table(key, value, details)) {
                 return false;
             }
         }
         true
+    }
+
+    fn in_table(self, key: u64, value: u64, details: i64) -> Property {
+        let place = details as u64 >> self.layout.at.enumeration_shift;
+        Property { key, value, accessor: details & 1 == 1, offset: None, representation: Representation::Dictionary, place }
     }
 }

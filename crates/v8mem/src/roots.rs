@@ -115,21 +115,24 @@ impl Sources<'_, '_> {
         }
     }
 
-    /// Reads the handles of open scopes: blocks of just under 8 KiB, of which all but the last are full. Where the next handle goes stands in
-    /// the isolate, in front of where its block ends, or of itself where a scope is sealed.
+    /// Reads the handles of open scopes.
     fn handle_scopes(self, at: usize, isolate: &Isolate, roots: &mut Vec<Root>) {
+        let words = self.handles(isolate).into_iter().filter_map(|handle| self.memory.word(handle).ok());
+        let objects = words.filter_map(|word| self.object(word));
+        roots.extend(objects.map(|object| Root { isolate: at, group: Group::HandleScope, name: String::new(), object, strong: true }));
+    }
+
+    /// Returns where the handles of open scopes are, the oldest first: in blocks of just under 8 KiB, of which all but the last are full. Where
+    /// the next handle goes stands in the isolate, in front of where its block ends, or of itself where a scope is sealed.
+    pub(crate) fn handles(self, isolate: &Isolate) -> Vec<u64> {
         const BLOCK: u64 = 8 * 1022;
-        let Some(blocks) = self.handle_blocks(isolate) else { return };
-        let Some(&last) = blocks.last() else { return };
+        let blocks = self.handle_blocks(isolate).unwrap_or_default();
+        let Some(&last) = blocks.last() else { return vec![] };
         let word = |addr: u64| self.memory.word(addr).unwrap_or(0);
         let inside = |&slot: &u64| last <= word(slot) && word(slot) <= word(slot + 8) && word(slot + 8) <= last + BLOCK;
         let next = isolate.slots().find(inside).map_or(last + BLOCK, word);
         let full = blocks[..blocks.len() - 1].iter().map(|&block| (block, block + BLOCK));
-        for handle in full.chain([(last, next)]).flat_map(|(from, to)| (from..to).step_by(8)) {
-            if let Some(object) = self.object(word(handle)) {
-                roots.push(Root { isolate: at, group: Group::HandleScope, name: String::new(), object, strong: true });
-            }
-        }
+        full.chain([(last, next)]).flat_map(|(from, to)| (from..to).step_by(8)).collect()
     }
 
     /// Finds the list of blocks of handles: the isolate points to an object that points back, then to the list, with its room, a power of two

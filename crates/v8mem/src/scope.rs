@@ -41,7 +41,8 @@ impl Scope {
         let variables = u64::try_from(heap.smi(addr, heap.layout.at.scope_flags + 16)?).ok().filter(|&count| count < 1 << 20)?;
         let module_scope = if moved { 5 } else { 3 };
         let mut names = heap.layout.at.scope_names;
-        if flags & 15 == module_scope {
+        // Before V8 12 what a module has besides stands behind the names.
+        if flags & 15 == module_scope && version.major >= 12 {
             names += 1;
         }
         let in_table = variables >= MANY && version >= V8Version::new(10, 0);
@@ -64,7 +65,7 @@ impl Scope {
         self.flags >> 6 & 1 == 1
     }
 
-    /// Returns the variables in the context: a name (the address of a string) and a place in the context's words.
+    /// Returns the variables in the context, by their place: a name (the address of a string) and the place in the context's words.
     #[must_use]
     pub fn variables(&self, heap: HeapView<'_, '_>) -> Vec<(u64, u64)> {
         let header = self.header(heap);
@@ -82,6 +83,8 @@ impl Scope {
                 found.push((name, header + index));
             }
         }
+        // The table has an order of its own, in which V8's snapshots list them.
+        found.sort_by_key(|&(_, place)| place);
         found
     }
 

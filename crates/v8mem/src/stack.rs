@@ -4,6 +4,7 @@
 //! on, the next frame of JavaScript is looked for in the words that follow, and is told as found so: it may be one that was left already.
 
 mod javascript;
+mod machine_code;
 pub(crate) mod positions;
 mod unwind;
 
@@ -20,6 +21,7 @@ use crate::names::Names;
 use crate::scripts::Scripts;
 use crate::text::Strings;
 use javascript::Reader;
+use machine_code::BytecodeSizes;
 use unwind::{Images, Registers, Step};
 
 /// How a frame was found.
@@ -132,7 +134,8 @@ pub fn stacks(core: &CoreFile, anatomy: &Anatomy) -> Vec<Stack> {
     anatomy.look(memory, |heap| {
         let strings = Strings { heap, memory };
         let (names, scripts) = (Names::new(heap, strings), Scripts::new(heap, strings));
-        let reader = Reader { heap, memory, names: &names, scripts: &scripts };
+        let sizes = BytecodeSizes::read(core);
+        let reader = Reader { heap, memory, names: &names, scripts: &scripts, sizes: sizes.as_ref() };
         let images = Images::new(core);
         let walk = Walk { reader, images: &images, core, anatomy, isolates: guards(core, anatomy) };
         core.notes.threads.iter().enumerate().map(|(nth, thread)| walk.thread(nth, thread)).collect()

@@ -109,6 +109,15 @@ impl<'a> Strings<'a, '_> {
         self.read(addr, limit, &mut units).then(|| String::from_utf16_lossy(&units[..units.len().min(limit)]))
     }
 
+    /// As `text`, but nothing where not all of it, up to the limit, could be read.
+    #[must_use]
+    pub fn whole(self, addr: u64, limit: usize) -> Option<String> {
+        let mut units = Vec::new();
+        let wanted = usize::try_from(self.length(addr)?).ok()?.min(limit);
+        let is_whole = self.read(addr, limit, &mut units) && units.len() >= wanted;
+        is_whole.then(|| String::from_utf16_lossy(&units[..wanted]))
+    }
+
     /// Returns the characters of the string at an address, at most `limit`, where they lie in the heap one byte each.
     #[inline]
     #[must_use]

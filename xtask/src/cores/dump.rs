@@ -16,6 +16,8 @@ pub(super) enum How {
     Gcore,
     /// `process.abort()`, and the kernel writes it.
     Abort,
+    /// The same, every function compiled by Sparkplug as soon as it runs.
+    Sparkplug,
     /// An exception that nobody catches.
     Throw,
     /// Killed from outside in a loop that allocates nothing.
@@ -29,20 +31,25 @@ pub(super) enum How {
 }
 
 /// All of them.
-pub(super) const ALL: [How; 7] = [How::Gcore, How::Abort, How::Throw, How::Spin, How::Churn, How::Minor, How::Major];
+pub(super) const ALL: [How; 8] = [How::Gcore, How::Abort, How::Sparkplug, How::Throw, How::Spin, How::Churn, How::Minor, How::Major];
 
 impl How {
     /// What the program is told to do after its snapshot.
     fn mode(self) -> &'static str {
         match self {
             Self::Gcore => "",
-            Self::Abort => "abort",
+            Self::Abort | Self::Sparkplug => "abort",
             Self::Throw => "throw",
             Self::Spin => "spin",
             Self::Churn => "churn",
             Self::Minor => "minor",
             Self::Major => "major",
         }
+    }
+
+    /// Says whether the program drops objects and aborts.
+    pub(super) fn is_abort(self) -> bool {
+        self.mode() == "abort"
     }
 
     /// Says whether it must be killed.
@@ -67,6 +74,7 @@ pub(super) fn dump(workspace: &Workspace, subject: &Subject, folder: &Path) -> R
     // The shell lifts the limit on core files for the program alone.
     command.args(["-c", "ulimit -c unlimited && exec \"$0\" \"$@\""]).arg(&subject.node);
     command.args(["--expose-gc", "--abort-on-uncaught-exception"]);
+    command.args((subject.how == How::Sparkplug).then_some("--always-sparkplug"));
     command.arg(workspace.root.join("tests/cores/known-heap.js")).args([folder, Path::new("1000")]).current_dir(folder);
     command.env("WORKERS", "0").env("MODE", subject.how.mode());
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

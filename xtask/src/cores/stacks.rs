@@ -5,7 +5,7 @@ use anyhow::{Context, Result, ensure};
 use v8mem::command_line::command_line;
 use v8mem::death::{Cause, death};
 use v8mem::maps::smi;
-use v8mem::stack::{JsFrame, Stack, Sure, stacks};
+use v8mem::stack::{JsFrame, Stack, Sure, Tier, stacks};
 use v8mem::{Anatomy, CoreFile};
 
 use super::dump::How;
@@ -28,13 +28,14 @@ pub(super) fn check(core: &CoreFile, anatomy: &Anatomy, how: How) -> Result<()> 
     ensure!(main.native().any(|name| name == "uv_run"), "the main thread is not in its loop: {main:#x?}");
     let command = command_line(core, &stacks).words;
     let is_whole = command.get(1).is_some_and(|word| word == "--expose-gc") && command.last().is_some_and(|word| word == "1000");
-    ensure!(command.len() == 6 && is_whole, "the command line is {command:?}");
-    let death = death(core, &stacks);
+    let count = if how == How::Sparkplug { 7 } else { 6 };
+    ensure!(command.len() == count && is_whole, "the command line is {command:?}");
+    let death = death(core, anatomy, &stacks);
     // A stripped program does not name the function that ends it.
     let is_stripped = core.binary().is_some_and(|binary| binary.path().ends_with("node-stripped"));
     let expected = match how {
         How::Abort if is_stripped => (Cause::Signal, Some(ABORTED)),
-        How::Abort => (Cause::Abort, Some(ABORTED)),
+        How::Abort | How::Sparkplug => (Cause::Abort, Some(ABORTED)),
         How::Gcore => (Cause::Alive, None),
         How::Throw => (Cause::UncaughtException, Some(TRAPPED)),
         _ => (Cause::Signal, Some(ABORTED)),
@@ -43,9 +44,17 @@ pub(super) fn check(core: &CoreFile, anatomy: &Anatomy, how: How) -> Result<()> 
     let running: Vec<&str> = main.javascript().map(|frame| frame.name.as_str()).collect();
     match how {
         How::Gcore => ensure!(running.is_empty(), "an idle process runs {main:#x?}"),
-        How::Abort => aborting(main)?,
-        How::Throw => ensure!(is_within(&["reviver", "throwB", "throwA"], &running), "who throws? {running:?}"),
-        How::Spin => ensure!(is_within(&["spinOuter"], &running), "who computes? {running:?}"),
+        How::Abort => aborting(main, Tier::Interpreted)?,
+        How::Sparkplug => aborting(main, Tier::Baseline)?,
+        How::Throw => {
+            ensure!(is_within(&["reviver", "throwB", "throwA"], &running), "who throws? {running:?}");
+            ensure!(death.words.as_deref() == Some("Uncaught Error: boom"), "what was thrown? {:?}", death.words);
+        }
+        How::Spin => {
+            ensure!(is_within(&["spinOuter"], &running), "who computes? {running:?}");
+            let hot = main.javascript().find(|frame| frame.name.starts_with("spin")).map(|frame| frame.tier);
+            ensure!(matches!(hot, Some(Tier::Maglev | Tier::Turbofan)), "a hot loop runs as {hot:?}");
+        }
         How::Churn | How::Minor | How::Major => ensure!(is_within(&["listOnTimeout"], &running), "who makes garbage? {running:?}"),
     }
     Ok(())
@@ -61,7 +70,7 @@ fn is_within(functions: &[&str], stack: &[&str]) -> bool {
     functions.iter().all(|function| left.any(|name| name == function))
 }
 
-fn aborting(main: &Stack) -> Result<()> {
+fn aborting(main: &Stack, tier: Tier) -> Result<()> {
     let frames: Vec<&JsFrame> = main.javascript().collect();
     let names: Vec<&str> = frames.iter().map(|frame| frame.name.as_str()).collect();
     ensure!(names.starts_with(&["deepC", "deepB", "deepA", ""]) && names.ends_with(&["listOnTimeout", "processTimers"]), "{names:?}");
@@ -72,6 +81,7 @@ fn aborting(main: &Stack) -> Result<()> {
         let at = place.at.context("no line")?;
         let expected = place_of(if place.is_exact { call } else { "" }, name).with_context(|| format!("the program has no {call}"))?;
         ensure!(at.line == expected.0 && (at.column == expected.1 || !place.is_exact), "{name} is at {at:?}, not at {expected:?}");
+        ensure!(frame.tier == tier, "{name} runs as {:?}", frame.tier);
         exact += u32::from(place.is_exact);
     }
     ensure!(exact == 3, "only {exact} lines are exact");

@@ -1,71 +1,95 @@
-//! The values that the known program keeps: numbers of every kind in properties, elements, tables and variables, as `inspect` shows them.
+//! The values that the known program keeps, as `inspect` shows them: held to what JavaScript itself says of each (`tests/cores/told.js`), and to
+//! what the program is known to have written where JavaScript cannot say it: variables, locals of functions that wait, entries of WeakMaps.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
 use heap::held::Primitive;
-use heap::preview::preview;
+use heap::preview::{Limits, preview, preview_within};
 use heap::questions::Selector;
 use heap::source::NoFiles;
 use heap::story::Setting;
-use heap::{HeapAnalysis, NodeIx};
-
-/// What an object of a class holds: the property that numbers it, and properties that follow from the number.
-type Formula = (&'static str, fn(f64) -> f64);
-
-/// Classes, how many of each the program keeps at least, and the numbers in them.
-const NUMBERS: [(&str, u64, &[Formula]); 7] = [
-    ("Leaky", 1000, &[("id", |i| i), ("ratio", |i| i + 0.5)]),
-    (
-        "LeakyOut",
-        1000,
-        &[("id", |i| i), ("ratio", |i| i + 0.5), ("extra0", |_| 0.0), ("extra1", |_| 1.75), ("extra9", |_| 9.0), ("extra10", |_| 10.75)],
-    ),
-    ("SmiOnly", 1000, &[("a", |i| i), ("b", |i| -i), ("c", |i| 2.0 * i)]),
-    ("DictMode", 1000, &[("keep", |i| i), ("dbl", |i| i + 0.125)]),
-    ("Node2", 500, &[("v", |i| i)]),
-    ("OldSub", 150, &[("alpha", |i| i), ("delta", |i| i)]),
-    ("PrivateF", 100, &[("pub", |i| i), ("#two", |_| 2.0)]),
-];
+use heap::{EdgeKind, EdgeName, HeapAnalysis, NodeIx};
+use serde_json::Value;
 
 /// Objects by their path, and what they are in one line.
-const SHOWN: [(&str, &str); 16] = [
-    ("__KEEP.arrays.psmi", "Array(5) [ 1, 2, 3, 4, 5 ]"),
-    ("__KEEP.arrays.pdbl", "Array(5) [ 1.5, 2.5, -0, NaN, 1e+300 ]"),
-    ("__KEEP.arrays.pelem", "Array(6) [ 1, 'a', null, undefined, true, Object ]"),
-    ("__KEEP.arrays.hsmi", "Array(3) [ 1, <1 empty item>, 3 ]"),
-    ("__KEEP.arrays.hdbl", "Array(3) [ 1.5, <1 empty item>, 3.5 ]"),
-    ("__KEEP.arrays.helem", "Array(3) [ 'x', <1 empty item>, Object ]"),
-    ("__KEEP.arrays.dictArr", "Array(100001) [ <5 empty items>, 7, <99994 empty items>, 'far' ]"),
-    ("__KEEP.arrays.frozen", "Array(3) [ 1, 2, 'f' ]"),
-    ("__KEEP.arrays.bigdbl", "Array(50000) [ 0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, … 49992 more ]"),
-    ("__KEEP.arrays.queue", "Array(63) [ Object, Object, Object, Object, Object, Object, Object, Object, … 55 more ]"),
-    (
-        "__KEEP.mapdel",
-        "Map(30) { 20 => 20.5, 21 => 21.5, 22 => 22.5, 23 => 23.5, 24 => 24.5, 25 => 25.5, 26 => 26.5, 27 => 27.5, … 22 more }",
-    ),
-    ("__KEEP.dates.0", "Date 2020-09-13T12:26:40.000Z"),
-    ("__KEEP.indexed.3", "Indexed { 0: 3, 5: 'five', name2: 'ix3' }"),
-    ("__KEEP.wrap.0", "[Number: 5]"),
+const SHOWN: [(&str, &str); 11] = [
     ("__KEEP.args", "Arguments(3) [ 1, 'two', Object, length: 3 ]"),
-    ("__KEEP.repr.3", "Object { rp: 1.5 }"),
+    ("__KEEP.proxy", "Proxy { target: Object, handler: Object }"),
+    ("__KEEP.proxyOf", "Proxy { target: Proxy, handler: Object }"),
+    ("__KEEP.revoked", "Proxy"),
+    ("__KEEP.wrap.0", "[Number: 5]"),
+    ("__KEEP.wrap.1", "[String: 'strobj']"),
+    ("__KEEP.wrap.2", "[Boolean: true]"),
+    ("__KEEP.wrap.3", "[Symbol: Symbol(w)]"),
+    ("__KEEP.wrap.4", "[BigInt: 7n]"),
+    ("__KEEP.dv", "DataView <view of 4096 bytes>"),
+    ("__KEEP.ab", "ArrayBuffer(4096)"),
 ];
 
-/// Checks all of them.
-pub(super) fn check(analysis: &HeapAnalysis) -> Result<()> {
-    for (class, count, formulas) in NUMBERS {
-        numbers(analysis, class, count, formulas).with_context(|| format!("numbers of {class}"))?;
-    }
+/// As much as `told.js` tells.
+const LIMITS: Limits = Limits { entries: 200, text: usize::MAX / 4, line: usize::MAX, nodes: 2_000 };
+
+/// Checks all of them. `folder` holds what the program told.
+pub(super) fn check(analysis: &HeapAnalysis, folder: &Path) -> Result<()> {
     let setting = Setting::new(analysis, &NoFiles);
+    told(&setting, folder)?;
     for (path, expect) in SHOWN {
-        let node = only(analysis, path)?;
-        let shown = preview(&setting, node);
+        let shown = preview(&setting, only(analysis, path)?);
         ensure!(shown == expect, "{path}: {shown}, not {expect}");
     }
-    variables(analysis)
+    numbered(analysis, "Node2", "v", 500)?;
+    variables(&setting)?;
+    waiting(analysis)?;
+    weak_entries(analysis)
+}
+
+/// Returns what the program told, by the path from `__KEEP`: one line, or one for each element of an array.
+pub(super) fn lines(folder: &Path) -> Result<BTreeMap<String, Value>> {
+    Ok(serde_json::from_slice(&fs::read(folder.join("told.json"))?)?)
+}
+
+/// Returns the objects at a path, each with its line: the elements of the array that is there, or what is there itself.
+pub(super) fn members<'l>(analysis: &HeapAnalysis, path: &str, lines: &'l Value) -> Result<Vec<(String, NodeIx, &'l str)>> {
+    let node = only(analysis, &format!("__KEEP.{path}"))?;
+    let Some(lines) = lines.as_array() else { return Ok(vec![(path.to_owned(), node, lines.as_str().context("no line")?)]) };
+    let graph = analysis.graph();
+    let elements: BTreeMap<u32, NodeIx> = graph
+        .edges(node)
+        .filter(|edge| edge.kind == EdgeKind::ELEMENT)
+        .filter_map(|edge| match graph.edge_name(edge) {
+            EdgeName::Index(index) => Some((index, edge.to)),
+            EdgeName::Text(_) => None,
+        })
+        .collect();
+    let member = |(nth, line): (u32, &'l Value)| {
+        let name = format!("{path}.{nth}");
+        let node = elements.get(&nth).copied().with_context(|| format!("nothing at {name}"))?;
+        Ok((name, node, line.as_str().context("no line")?))
+    };
+    (0..).zip(lines).map(member).collect()
+}
+
+fn told(setting: &Setting<'_>, folder: &Path) -> Result<()> {
+    let mut count = 0;
+    for (path, lines) in lines(folder)? {
+        for (name, node, line) in members(setting.analysis, &path, &lines)? {
+            let shown = preview_within(setting, node, LIMITS);
+            let is_same = line.strip_suffix('…').map_or(shown == line, |start| shown.starts_with(start));
+            let cut = |text: &str| text.chars().take(1000).collect::<String>();
+            ensure!(is_same, "{name}: {}, JavaScript says {}", cut(&shown), cut(line));
+            count += 1;
+        }
+    }
+    ensure!(count > 6000, "the program told {count} lines only");
+    Ok(())
 }
 
 /// Finds what a path from the global object leads to.
-fn only(analysis: &HeapAnalysis, path: &str) -> Result<NodeIx> {
+pub(super) fn only(analysis: &HeapAnalysis, path: &str) -> Result<NodeIx> {
     let selected = Selector::parse(path).resolve(analysis, &NoFiles)?;
     selected.nodes.first().copied().with_context(|| format!("nothing at {path}"))
 }
@@ -85,26 +109,70 @@ fn number(analysis: &HeapAnalysis, node: NodeIx, name: &str) -> Option<f64> {
     if let Primitive::Number(value) = value { Some(value) } else { None }
 }
 
-/// Every object with a number must hold what follows from it, and every number below `count` must be there.
-fn numbers(analysis: &HeapAnalysis, class: &str, count: u64, formulas: &[Formula]) -> Result<()> {
-    let mut seen = std::collections::BTreeSet::new();
-    for node in of_class(analysis, class) {
-        let Some(own) = number(analysis, node, formulas[0].0) else { continue };
-        for (name, expect) in formulas {
-            let found = number(analysis, node, name);
-            ensure!(found == Some(expect(own)), "{name} of {}: {found:?}, not {}", analysis.graph().id(node), expect(own));
-        }
-        seen.insert(own as u64);
-    }
-    ensure!((0..count).all(|nth| seen.contains(&nth)), "{} of {count} are there", seen.len());
+/// The objects of a class are numbered by a property: every number below `count` must be there.
+fn numbered(analysis: &HeapAnalysis, class: &str, property: &str, count: u64) -> Result<()> {
+    let seen: BTreeSet<u64> = of_class(analysis, class).filter_map(|node| number(analysis, node, property)).map(|own| own as u64).collect();
+    ensure!((0..count).eq(seen), "{class}: not one of each number");
     Ok(())
 }
 
-/// The variables of the closures: `capNum` is a number in each context.
-fn variables(analysis: &HeapAnalysis) -> Result<()> {
-    let contexts = analysis.graph().nodes().filter(|&node| analysis.graph().name(node) == "system / Context");
-    let found: Vec<f64> = contexts.filter_map(|node| number(analysis, node, "capNum")).collect();
-    let all = (0..120).all(|nth| found.contains(&(f64::from(nth) * 1.5)));
-    ensure!(all, "capNum: {} of 120 closures have theirs", found.len());
+/// The variables of closures: one of few in each of 120 contexts, 80 in one, and those of a module.
+fn variables(setting: &Setting<'_>) -> Result<()> {
+    let graph = setting.graph();
+    let context = |path: &str| -> Result<NodeIx> {
+        let function = only(setting.analysis, &format!("__KEEP.{path}"))?;
+        graph.child(function, EdgeKind::INTERNAL, "context").with_context(|| format!("{path} has no context"))
+    };
+    for nth in 0..120 {
+        let shown = preview(setting, context(&format!("closures.{nth}"))?);
+        let number = Primitive::Number(f64::from(nth) * 1.5);
+        let expect = format!("variables of mk() {{ capBig: Object, capStr: 'cs{nth}', capNum: {number} }}");
+        ensure!(shown == expect, "{shown}, not {expect}");
+    }
+    let many = (0..80).map(|nth| match nth % 4 {
+        0 => format!("v{nth}: {nth}"),
+        1 => format!("v{nth}: {nth}.25"),
+        2 => format!("v{nth}: 't{nth}'"),
+        _ => format!("v{nth}: Object"),
+    });
+    let expect = format!(" {{ {} }}", many.collect::<Vec<_>>().join(", "));
+    let shown = preview_within(setting, context("v80")?, LIMITS);
+    ensure!(shown.ends_with(&expect), "{shown}, not {expect}");
+    let module = preview(setting, context("esm.peek")?);
+    ensure!(module.contains("hidden: Object") && module.contains("count: 4217"), "variables of the module: {module}");
+    Ok(())
+}
+
+/// Functions that wait keep their locals: each of 15 has an object with its number, and a generator has one.
+fn waiting(analysis: &HeapAnalysis) -> Result<()> {
+    let graph = analysis.graph();
+    let locals = |function: &str, property: &str| -> BTreeSet<u64> {
+        let is_call = |&node: &NodeIx| {
+            graph.child(node, EdgeKind::INTERNAL, "function").is_some_and(|found| graph.name(found) == function)
+                && graph.child(node, EdgeKind::INTERNAL, "parameters_and_registers").is_some()
+        };
+        let registers = graph.nodes().filter(is_call).filter_map(|call| graph.child(call, EdgeKind::INTERNAL, "parameters_and_registers"));
+        let held = registers.flat_map(|registers| graph.edges(registers)).filter_map(|edge| number(analysis, edge.to, property));
+        held.map(|number| number as u64).collect()
+    };
+    ensure!(locals("asyncFn", "inAsync").into_iter().eq(0..15), "locals of async functions: {:?}", locals("asyncFn", "inAsync"));
+    ensure!(locals("genFn", "inGen").into_iter().eq(1..2), "locals of a generator");
+    Ok(())
+}
+
+/// Each of the hundred keys of the WeakMap leads to its value, and the WeakMap shows them all.
+fn weak_entries(analysis: &HeapAnalysis) -> Result<()> {
+    let graph = analysis.graph();
+    let table = only(analysis, "__KEEP.wm").and_then(|map| graph.child(map, EdgeKind::INTERNAL, "table").context("no table"))?;
+    for nth in 0..100 {
+        let key = only(analysis, &format!("__KEEP.wmkeys.{nth}"))?;
+        let end = format!("pair in WeakMap (table @{})", graph.id(table).0);
+        let values = graph.edges(key).filter(|edge| graph.edge_text(*edge).ends_with(&end));
+        let values: Vec<_> = values.map(|edge| number(analysis, edge.to, "wv")).collect();
+        ensure!(values == [Some(f64::from(nth))], "the value of key {nth}: {values:?}");
+    }
+    let setting = Setting::new(analysis, &NoFiles);
+    let shown = preview(&setting, only(analysis, "__KEEP.wm")?);
+    ensure!(shown.starts_with("WeakMap(100) { Object @"), "{shown}");
     Ok(())
 }

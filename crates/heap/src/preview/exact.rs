@@ -1,8 +1,10 @@
 //! Objects whose numbers the source tells: merged with what the graph holds, in the object's own order.
 
+use rustc_hash::FxHashMap;
+
 use super::{Filler, Limits, Parts, Value, fill_named, fill_properties, head};
 use crate::EdgeName;
-use crate::graph::{HeapGraph, NodeIx};
+use crate::graph::{Edge, HeapGraph, NodeIx};
 use crate::held::{Held, Primitive};
 use crate::kinds::EdgeKind;
 use crate::story::Setting;
@@ -37,6 +39,16 @@ fn pass(names: &[(String, Option<Primitive>)], each: &mut dyn FnMut(&str, Primit
             each(name, *value);
         }
     }
+}
+
+/// Returns an object's properties in its own order where that is told: in a dictionary they stand in another.
+pub(super) fn in_order(graph: &HeapGraph, node: NodeIx, held: &Held) -> Vec<Edge> {
+    let mut edges: Vec<Edge> = graph.edges(node).filter(|edge| edge.kind == EdgeKind::PROPERTY).collect();
+    if !held.names.is_empty() {
+        let places: FxHashMap<&str, usize> = held.names.iter().enumerate().map(|(at, (name, _))| (name.as_str(), at)).collect();
+        edges.sort_by_cached_key(|&edge| places.get(&*graph.edge_text(edge)).copied().unwrap_or(usize::MAX));
+    }
+    edges
 }
 
 /// Returns an object's elements by index, those that are nodes and those that are not; holes are left out.
@@ -137,11 +149,11 @@ fn shown(setting: &Setting<'_>, value: &Value) -> String {
 }
 
 /// Returns what a Date is, as JavaScript writes it in JSON.
-pub(super) fn date(graph: &HeapGraph, node: NodeIx) -> String {
+pub(super) fn date(graph: &HeapGraph, node: NodeIx, name: &str) -> String {
     match graph.held(node, 0).and_then(|held| held.value) {
-        Some(Primitive::Number(time)) if time.is_finite() => format!("Date {}", iso(time)),
-        Some(_) => "Invalid Date".to_owned(),
-        None => "Date <time not in the file>".to_owned(),
+        Some(Primitive::Number(time)) if time.is_finite() => format!("{name} {}", iso(time)),
+        Some(_) => format!("Invalid {name}"),
+        None => format!("{name} <time not in the file>"),
     }
 }
 

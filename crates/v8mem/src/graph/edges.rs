@@ -28,13 +28,14 @@ impl Emitter<'_, '_, '_> {
             Kind::Cell | Kind::FeedbackCell => self.internal_field(w.value, addr, at.cell_value),
             Kind::PropertyCell => self.property_cell(addr),
             Kind::AllocationSite => self.allocation_site(addr),
-            Kind::PrototypeInfo => self.parts(addr, Tag::PrototypeUsers, 4),
+            Kind::PrototypeInfo => self.prototype_info(addr),
             Kind::EnumCache => self.parts(addr, Tag::EnumCache, 2),
             Kind::ArrayBoilerplate => self.parts(addr, Tag::ConstantElements, 2),
             Kind::ScopeInfo => self.names_in_table(addr),
             Kind::FeedbackVector => self.feedback_vector(addr),
             Kind::DescriptorArray => self.descriptors(addr),
-            Kind::WeakFixedArray | Kind::TransitionArray => self.weak_array(addr, 16),
+            Kind::WeakFixedArray => self.weak_array(addr, 16),
+            Kind::TransitionArray => self.transition_array(addr),
             Kind::WeakArrayList => self.weak_array(addr, 24),
             Kind::Context | Kind::NativeContext => self.context(addr, map),
             Kind::EphemeronTable => self.ephemerons(addr),
@@ -46,6 +47,7 @@ impl Emitter<'_, '_, '_> {
                 }
             }
             Kind::BytecodeArray => self.bytecode(addr),
+            Kind::Code => self.code(addr, u64::from(map.size)),
             kind if kind.is_fixed_array() && !self.is_trusted(map) => self.fixed_array(addr),
             _ => {}
         }

@@ -356,6 +356,7 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
                 let system = system_kind(self.heap.layout.types.name(map.instance_type), self.heap.layout.version);
                 let name = match system {
                     NodeKind::ARRAY => self.words.empty,
+                    _ if is_plain_array(map.kind, self.heap.layout.version) => self.words.empty,
                     _ => self.rows.text(&self.heap.layout.types.system_name(map.instance_type)),
                 };
                 self.types.insert(map.instance_type, (system, name));
@@ -430,6 +431,11 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
     }
 }
 
+/// Says whether V8 counts an object as an array that has no name: up to V8 11 there were more of them.
+fn is_plain_array(kind: Kind, version: V8Version) -> bool {
+    version.major < 12 && matches!(kind, Kind::ClosureFeedbackCells | Kind::BoilerplateDescription)
+}
+
 /// The kind that snapshots give an internal object. V8 9 calls nearly all of it hidden, 10 knows code, 11 shapes.
 fn system_kind(type_name: &str, version: V8Version) -> NodeKind {
     const CODE: [&str; 21] = [
@@ -459,8 +465,12 @@ fn system_kind(type_name: &str, version: V8Version) -> NodeKind {
     const ARRAYS: [&str; 5] = ["FIXED_ARRAY", "HASH_TABLE", "BYTE_ARRAY", "FIXED_DOUBLE_ARRAY", "SCRIPT_CONTEXT_TABLE"];
     let (code, shapes) = (version >= V8Version::new(10, 0), version >= V8Version::new(11, 0));
     let is_array = ARRAYS.contains(&type_name)
+        || is_plain_array(Kind::of_type(type_name), version)
         || matches!(Kind::of_type(type_name), kind if kind.is_fixed_array() && !type_name.contains("TRUSTED") && !type_name.contains("PROTECTED"));
+    // V8 12 gave bytecode and code a place of their own, and something to stand for them; 13 counts that as code.
+    let is_wrapper = matches!(type_name, "BYTECODE_WRAPPER" | "CODE_WRAPPER") && version.major < 13;
     match type_name {
+        _ if is_wrapper => NodeKind::HIDDEN,
         _ if code && (CODE.contains(&type_name) || type_name.starts_with("UNCOMPILED_DATA") || type_name.starts_with("TURBO")) => {
             NodeKind::CODE
         }

@@ -46,6 +46,27 @@ impl Emitter<'_, '_, '_> {
         let dependent = self.heap.field(addr, at.map_dependent_code).unwrap_or(0);
         self.tag(dependent, Tag::DependentCode);
         self.internal(w.dependent_code, dependent, Some(at.map_dependent_code));
+        let validity = self.heap.field(addr, at.map_validity_cell).unwrap_or(0);
+        if target_of(self.heap, validity, Kind::Cell).is_some() {
+            self.tag(validity, Tag::ValidityCell);
+        }
+    }
+
+    /// Tags the users of a prototype, which are in arrays; a module's namespace may stand beside them.
+    pub(super) fn prototype_info(&mut self, addr: u64) {
+        for nth in 1..=4 {
+            let word = self.heap.field(addr, 8 * nth).unwrap_or(0);
+            if matches!(strong(word).and_then(|target| self.heap.kind(target)), Some(Kind::WeakArrayList | Kind::FixedArray)) {
+                self.tag(word, Tag::PrototypeUsers);
+            }
+        }
+    }
+
+    /// The transitions of a map: prototypes that objects of it were given, then other maps.
+    pub(super) fn transition_array(&mut self, addr: u64) {
+        let prototypes = self.heap.element(addr, 0).unwrap_or(0);
+        self.tag(prototypes, Tag::PrototypeTransitions);
+        self.weak_array(addr, 16);
     }
 
     /// A map's transitions: one map, held weakly, a table of them, or what a prototype's map keeps.
@@ -75,6 +96,9 @@ impl Emitter<'_, '_, '_> {
         let w = self.words;
         self.internal_field(w.name_or_scope_info, addr, at.shared_name);
         let version = self.heap.layout.version.major;
+        if version >= 12 {
+            self.tag(addr | 1, Tag::SharedFunctionInfo);
+        }
         self.internal_field(if version < 12 { w.script_or_debug_info } else { w.script }, addr, at.shared_script);
         if version < 13 {
             self.internal_field(w.function_data, addr, at.shared_data);
@@ -189,6 +213,18 @@ impl Emitter<'_, '_, '_> {
             if word & 3 == 1 {
                 let name = self.index_name(nth);
                 self.internal(name, word, Some(16 + 8 * nth as u64));
+            }
+        }
+    }
+
+    /// Tags what machine code needs besides: tables of bytes, and what is known of functions that were compiled into it.
+    pub(super) fn code(&mut self, addr: u64, size: u64) {
+        for offset in (8..size).step_by(8) {
+            let word = self.heap.field(addr, offset).unwrap_or(0);
+            match strong(word).and_then(|target| self.heap.kind(target)) {
+                Some(Kind::ByteArray) => self.tag(word, Tag::SourcePositions),
+                Some(Kind::FixedArray) => self.tag(word, Tag::CodeData),
+                _ => {}
             }
         }
     }

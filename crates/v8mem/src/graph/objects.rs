@@ -213,7 +213,9 @@ impl Emitter<'_, '_, '_> {
             }
         }
         self.internal_field(w.feedback_cell, addr, at.function_feedback);
-        self.internal_field(w.shared, addr, at.function_shared);
+        let shared = self.heap.field(addr, at.function_shared).unwrap_or(0);
+        self.tag(shared, Tag::SharedFunctionInfo);
+        self.internal(w.shared, shared, Some(at.function_shared));
         self.internal_field(w.context, addr, at.function_context);
         if self.heap.layout.version.major < 13 {
             self.internal_field(w.code, addr, at.function_code);

@@ -28,6 +28,10 @@ pub(super) enum Tag {
     Feedback,
     ConstantElements,
     ContextLocalNames,
+    PrototypeTransitions,
+    ValidityCell,
+    SharedFunctionInfo,
+    CodeData,
 }
 
 impl Tag {
@@ -35,8 +39,13 @@ impl Tag {
     pub(super) fn name(self, version: V8Version) -> (&'static str, Option<NodeKind>) {
         let code = (version >= V8Version::new(10, 0)).then_some(NodeKind::CODE);
         let shape = (version >= V8Version::new(11, 0)).then_some(NodeKind::OBJECT_SHAPE);
+        let is_old = version < V8Version::new(10, 0);
         match self {
             Self::None => ("", None),
+            // V8 9 does not look into bytecode, scripts and literals.
+            Self::HostOptions | Self::SourcePositions | Self::ConstantPool | Self::EnumCache | Self::ConstantElements if is_old => {
+                ("", None)
+            }
             Self::Properties => ("(object properties)", None),
             Self::Elements => ("(object elements)", None),
             Self::BoundArguments => ("(bound arguments)", None),
@@ -53,6 +62,10 @@ impl Tag {
             Self::PrototypeUsers => ("(prototype users)", shape),
             Self::Feedback => ("(feedback)", code),
             Self::ConstantElements => ("(constant elements)", code),
+            Self::PrototypeTransitions => ("(prototype transitions)", shape),
+            Self::ValidityCell => ("(validity cell)", shape),
+            Self::SharedFunctionInfo => ("(shared function info)", code),
+            Self::CodeData => ("(code deopt data)", code),
             Self::ContextLocalNames => ("(context local names)", code),
         }
     }

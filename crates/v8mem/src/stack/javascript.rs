@@ -1,5 +1,6 @@
 //! One frame of JavaScript: which function, where in it, by which of V8's tiers, with which arguments.
 
+use super::machine_code::{BytecodeSizes, MachineCode};
 use super::positions::in_source;
 use crate::kind::Kind;
 use crate::maps::{smi, strong};
@@ -13,9 +14,13 @@ use crate::view::HeapView;
 pub enum Tier {
     /// Bytecode, interpreted: where it stands is exact.
     Interpreted,
-    /// Compiled without optimization (Sparkplug): where it stands is not read yet.
+    /// Compiled without optimization (Sparkplug): where it stands is exact, where the program has its symbols.
     Baseline,
-    /// Compiled with optimization (Maglev or Turbofan): where it stands is not read yet, and functions that were compiled into it are not seen.
+    /// Compiled with some optimization: where it stands is not read, and functions that were compiled into it are not seen.
+    Maglev,
+    /// Compiled with all optimization: as of Maglev.
+    Turbofan,
+    /// Compiled with optimization, by which compiler is not known.
     Optimized,
     /// Part of V8.
     Builtin,
@@ -28,6 +33,8 @@ impl Tier {
         match self {
             Self::Interpreted => "interpreted",
             Self::Baseline => "baseline",
+            Self::Maglev => "maglev",
+            Self::Turbofan => "turbofan",
             Self::Optimized => "optimized",
             Self::Builtin => "builtin",
         }
@@ -72,6 +79,8 @@ pub(super) struct Reader<'a, 'm> {
     pub(super) memory: &'m dyn Memory,
     pub(super) names: &'a Names<'a, 'm>,
     pub(super) scripts: &'a Scripts<'a, 'm>,
+    /// How long bytecodes are, where the program tells.
+    pub(super) sizes: Option<&'a BytecodeSizes>,
 }
 
 impl Reader<'_, '_> {
@@ -101,17 +110,26 @@ impl Reader<'_, '_> {
         let bytecode = self.below(fp, at.frame_bytecode).and_then(strong).filter(|&code| self.heap.kind(code) == Some(Kind::BytecodeArray));
         // A loop that was compiled while it ran goes on in the interpreter's frame, which still says where the loop was entered.
         let is_compiled = pc.and_then(|pc| self.heap.pages.page(pc)).is_some_and(|page| page.executable);
+        let code = pc.and_then(|pc| MachineCode::around(self.heap, pc)).filter(|code| code.tier != Tier::Builtin);
         let slot = self.below(fp, at.frame_offset);
         let offset = slot.and_then(smi).filter(|_| !is_compiled);
         let script = self.scripts.script(shared);
         let tier = match (bytecode, offset) {
+            _ if code.is_some() => code.map_or(Tier::Optimized, |code| code.tier),
             (Some(_), Some(_)) => Tier::Interpreted,
             (Some(_), None) if slot.and_then(smi).is_some() => Tier::Optimized,
             (Some(_), None) => Tier::Baseline,
             (None, _) if builtin.is_some() || script.is_none() => Tier::Builtin,
             (None, _) => Tier::Optimized,
         };
-        let running = bytecode.zip(offset).and_then(|(code, offset)| in_source(self.heap, code, offset));
+        let running = bytecode.and_then(|bytecode| {
+            // The offset in a frame is counted from the tagged pointer to the bytecode.
+            let place = match code {
+                Some(code) => code.bytecode(self.heap, self.sizes?, bytecode, pc?)? + (at.bytecode_start as i64 - 1),
+                None => offset?,
+            };
+            in_source(self.heap, bytecode, place)
+        });
         Some(JsFrame {
             function,
             name: self.names.debug_name(shared),

@@ -16,7 +16,7 @@ enum Marked {
 }
 
 /// Reads a number of a table.
-fn number(bytes: &mut std::slice::Iter<'_, u8>) -> Option<u64> {
+pub(super) fn number(bytes: &mut std::slice::Iter<'_, u8>) -> Option<u64> {
     let mut bits = 0_u64;
     for shift in (0..64).step_by(7) {
         let byte = *bytes.next()?;

@@ -1,0 +1,173 @@
+//! Machine code that V8 made while the program ran: which code an instruction belongs to, by which of V8's compilers, and, where that was
+//! Sparkplug, which bytecode an instruction came from.
+//!
+//! Sparkplug turns each bytecode into a few instructions, in order, and keeps a table of how many bytes each one took. To go through that
+//! table one must know where each bytecode ends, and so how long the bytecodes of this V8 are: its own table says, which only a program with
+//! its symbols has. Code of the optimizing compilers has no such table: what was compiled into it is not read.
+
+use super::javascript::Tier;
+use super::positions::number;
+use crate::core_file::CoreFile;
+use crate::kind::Kind;
+use crate::memory::Memory;
+use crate::version::V8Version;
+use crate::view::HeapView;
+
+/// V8's table of the lengths of bytecodes.
+const BYTECODE_SIZES: &str = "_ZN2v88internal11interpreter9Bytecodes14kBytecodeSizesE";
+
+/// How long bytecodes are, each with operands of one, two and four times the size.
+pub(super) struct BytecodeSizes {
+    /// Three rows, one length a bytecode.
+    lengths: Vec<u8>,
+}
+
+/// The bytecodes that make the operands of the next one wide or extra wide, each also with a breakpoint on it.
+const WIDE: [u8; 2] = [0, 2];
+const EXTRA_WIDE: [u8; 2] = [1, 3];
+
+impl BytecodeSizes {
+    /// Reads V8's table. O(symbols of the program).
+    pub(super) fn read(core: &CoreFile) -> Option<Self> {
+        /// There are about two hundred bytecodes: a larger table has numbers of four bytes.
+        const BYTES: usize = 1500;
+        const MOST: usize = 8192;
+        let table = core.binary()?.symbols_from(BYTECODE_SIZES).into_iter().find(|symbol| symbol.name == BYTECODE_SIZES)?;
+        let mut bytes = vec![0; usize::try_from(table.size).ok().filter(|&size| size <= MOST)?];
+        let memory: &dyn Memory = core;
+        memory.read(table.addr, &mut bytes).ok()?;
+        let lengths = if bytes.len() > BYTES { bytes.chunks_exact(4).map(|number| number[0]).collect() } else { bytes };
+        Some(Self { lengths }).filter(|sizes| !sizes.lengths.is_empty() && sizes.lengths.len().is_multiple_of(3))
+    }
+
+    /// Returns where the bytecode ends that begins at a place, prefix counted.
+    fn end(&self, bytecodes: &[u8], at: usize) -> Option<usize> {
+        let first = *bytecodes.get(at)?;
+        let (row, prefix) = match first {
+            first if WIDE.contains(&first) => (1, 1),
+            first if EXTRA_WIDE.contains(&first) => (2, 1),
+            _ => (0, 0),
+        };
+        let bytecode = usize::from(*bytecodes.get(at + prefix)?);
+        let row = self.lengths.chunks_exact(self.lengths.len() / 3).nth(row)?;
+        let length = usize::from(*row.get(bytecode)?);
+        (length > 0).then_some(at + prefix + length)
+    }
+
+    /// Returns the bytecode, by its place, of the instruction so many bytes into the code; -1 for what runs before the first.
+    fn bytecode_at(&self, bytecodes: &[u8], table: &[u8], instruction: u64) -> Option<i64> {
+        let mut steps = table.iter();
+        let (mut end, mut bytecode, mut next) = (number(&mut steps)?, -1, 0);
+        while end <= instruction {
+            end = end.checked_add(number(&mut steps)?)?;
+            bytecode = i64::try_from(next).ok()?;
+            next = self.end(bytecodes, next)?;
+        }
+        Some(bytecode)
+    }
+}
+
+/// Machine code of one function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct MachineCode {
+    /// The object that describes it.
+    addr: u64,
+    /// Where its instructions begin.
+    start: u64,
+    /// How it came about.
+    pub(super) tier: Tier,
+}
+
+/// No code is longer: in front of an instruction its object is looked for so far.
+const LONGEST: u64 = 1 << 20;
+
+impl MachineCode {
+    /// Finds the code around an instruction. O(bytes of the code in front of it).
+    pub(super) fn around(heap: HeapView<'_, '_>, pc: u64) -> Option<Self> {
+        let page = heap.pages.page(pc).filter(|page| page.executable)?;
+        let first = page.area_start.max(pc.saturating_sub(LONGEST));
+        let places = (first..=pc & !7).rev().step_by(8).map(|addr| addr & !7);
+        places.into_iter().find_map(|addr| Self::of(heap, addr, pc))
+    }
+
+    /// Returns what the object at an address describes, if that has an instruction at `pc`.
+    fn of(heap: HeapView<'_, '_>, addr: u64, pc: u64) -> Option<Self> {
+        let at = &heap.layout.at;
+        let kind = heap.maps.of_word(heap.pages, heap.layout, heap.field(addr, 0)?).map(|ix| heap.maps.get(ix).kind)?;
+        // Up to V8 10 code describes itself; later another object does, away from the instructions.
+        let (code, start) = match kind {
+            Kind::Code => (addr, addr + at.code_start),
+            Kind::InstructionStream => {
+                let code = heap.target(addr, at.stream_code).filter(|&code| heap.kind(code) == Some(Kind::Code))?;
+                (code, heap.field(code, at.code_start)?)
+            }
+            _ => return None,
+        };
+        let inside = pc.checked_sub(start)? < u64::from(heap.half(code, at.code_size)?);
+        let number = (u64::from(heap.half(code, at.code_flags)?) & at.code_kind_mask) >> at.code_kind_shift;
+        inside.then(|| Self { addr: code, start, tier: tier(heap.layout.version, number, at.code_baseline) })
+    }
+
+    /// Returns the place among its bytecodes of the instruction at `pc`; only of code by Sparkplug.
+    pub(super) fn bytecode(self, heap: HeapView<'_, '_>, sizes: &BytecodeSizes, bytecode: u64, pc: u64) -> Option<i64> {
+        let at = &heap.layout.at;
+        let bytes = |addr: u64, start: u64| -> Option<&[u8]> {
+            let length = usize::try_from(heap.length(addr)?).ok()?;
+            heap.pages.page(addr)?.bytes(addr + start, length)
+        };
+        let table = heap.target(self.addr, at.code_bytecode_table).filter(|&table| heap.kind(table) == Some(Kind::ByteArray))?;
+        let bytecodes = bytes(bytecode, at.bytecode_start)?;
+        sizes.bytecode_at(bytecodes, bytes(table, 16)?, pc.checked_sub(self.start)?).filter(|_| self.tier == Tier::Baseline)
+    }
+}
+
+/// Returns the tier of a kind of code: V8 numbers Sparkplug's, then Maglev's (from V8 10 on), then Turbofan's.
+fn tier(version: V8Version, kind: u64, baseline: u64) -> Tier {
+    match kind.checked_sub(baseline) {
+        Some(0) => Tier::Baseline,
+        Some(1) if version >= V8Version::new(10, 0) => Tier::Maglev,
+        Some(2) => Tier::Turbofan,
+        Some(_) => Tier::Optimized,
+        None => Tier::Builtin,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytecodes of one byte; number 4 has an operand, number 5 two.
+    fn sizes() -> BytecodeSizes {
+        let row = |operand: u8| [1, 1, 1, 1, 1 + operand, 1 + 2 * operand];
+        BytecodeSizes { lengths: [1, 2, 4].into_iter().flat_map(row).collect() }
+    }
+
+    #[test]
+    fn bytecodes_end_where_the_next_begins() {
+        let check = |bytecodes: &[u8], at: usize, expect: Option<usize>| assert_eq!(sizes().end(bytecodes, at), expect, "{bytecodes:?}");
+        check(&[4, 9], 0, Some(2));
+        check(&[5, 9, 9], 0, Some(3));
+        check(&[0, 4, 9, 9], 0, Some(4));
+        check(&[1, 5, 9, 9, 9, 9, 9, 9, 9, 9], 0, Some(10));
+        check(&[6], 0, None);
+        check(&[], 0, None);
+    }
+
+    #[test]
+    fn an_instruction_belongs_to_the_bytecode_in_whose_bytes_it_lies() {
+        // Ten bytes before the first bytecode, then 4, 200 and 6.
+        let (bytecodes, table) = ([4, 9, 0, 4, 9, 9, 5, 9, 9], [10, 4, 0xc8, 1, 6]);
+        let check = |instruction: u64, expect: Option<i64>| {
+            assert_eq!(sizes().bytecode_at(&bytecodes, &table, instruction), expect, "{instruction}");
+        };
+        check(0, Some(-1));
+        check(9, Some(-1));
+        check(10, Some(0));
+        check(13, Some(0));
+        check(14, Some(2));
+        check(213, Some(2));
+        check(214, Some(6));
+        check(219, Some(6));
+        check(220, None);
+    }
+}
