@@ -1,7 +1,7 @@
 //! `heapwhy instances`: the objects of a class, or those whose ids are given.
 
 use clap::{Args, ValueEnum};
-use heap::questions::{InstanceSort, alike, instances};
+use heap::questions::{InstanceSort, instances};
 use heap::story::Setting;
 
 use crate::answer::{Answer, Section};
@@ -13,7 +13,7 @@ use crate::what;
 /// Options of `instances`.
 #[derive(Args, Debug)]
 #[command(
-    before_help = "Examples:\n  heapwhy instances app.heapsnapshot Session\n  heapwhy instances app.heapsnapshot '{id, name}' --limit 0\n  heapwhy instances core.4217 0x1f3a4c0e8a10 --like\n  heapwhy instances app.heapsnapshot Session -q | heapwhy refs app.heapsnapshot -",
+    before_help = "Examples:\n  heapwhy instances app.heapsnapshot Session\n  heapwhy instances app.heapsnapshot '{id, name}' --limit 0\n  heapwhy instances core.4217 shape:0x1f3a4c0e8a10\n  heapwhy instances app.heapsnapshot Session -q | heapwhy refs app.heapsnapshot -",
     help_template = crate::args::TEMPLATE
 )]
 pub(crate) struct InstancesArgs {
@@ -21,9 +21,6 @@ pub(crate) struct InstancesArgs {
     file: FileArg,
     #[command(flatten)]
     what: WhatArg,
-    /// All objects with the class and the properties of these: any one stands for all
-    #[arg(long)]
-    like: bool,
     /// What comes first: retained, self or newest
     #[arg(long, value_name = "ORDER", default_value = "retained", hide_possible_values = true)]
     sort: Sort,
@@ -46,11 +43,7 @@ enum Sort {
 
 /// Lists objects.
 pub(crate) fn run(args: &InstancesArgs, session: &Session) -> Result<Answer, CommandError> {
-    let (file, mut nodes) = what::read(&args.file, &args.what.what, &args.what.sources, session)?;
-    if args.like {
-        nodes = alike(&file.analysis, &nodes);
-        nodes.sort_by_key(|&node| (std::cmp::Reverse(file.analysis.retained_size(node)), node));
-    }
+    let (file, nodes) = what::read(&args.file, &args.what.what, &args.what.sources, session)?;
     let limit = session.limit(args.quiet);
     let answer = file.answer(session);
     if args.quiet {

@@ -132,14 +132,6 @@ pub(super) fn of_shape(analysis: &crate::HeapAnalysis, shape: u32) -> Vec<NodeIx
     analysis.graph().nodes().filter(|node| groups[node.at()] == shape).collect()
 }
 
-/// Returns all nodes that have the class and the properties of one of some nodes: any of them stands for all. O(edges).
-#[must_use]
-pub fn alike(analysis: &crate::HeapAnalysis, nodes: &[NodeIx]) -> Vec<NodeIx> {
-    let groups = Shapes::of(analysis).groups;
-    let wanted: rustc_hash::FxHashSet<u32> = nodes.iter().filter_map(|node| groups.get(node.at()).copied()).collect();
-    analysis.graph().nodes().filter(|node| wanted.contains(&groups[node.at()])).collect()
-}
-
 fn grouped(setting: &Setting<'_>, by: ObjectGrouping, shapes: &[u32], count: usize, is_wanted: impl Fn(NodeIx) -> bool) -> Vec<Sum> {
     const KINDS: usize = 256;
     let analysis = setting.analysis;
