@@ -2,6 +2,7 @@
 //!
 //! Wall and CPU seconds and peak memory are those of whole processes, with the file in the page cache; medians of the repeats.
 
+pub(crate) mod captures;
 pub(crate) mod core_dumps;
 mod inputs;
 pub(crate) mod measure;

@@ -105,6 +105,11 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
     Ok(tally)
 }
 
+/// Captures the program while it waits, and compares as with a core. Returns what the layout rests on.
+pub(crate) fn captured(workspace: &Workspace, line: u32) -> Result<String> {
+    check(workspace, &Subject { name: format!("{line}-captured"), node: workspace.node(line), how: How::Capture, tables: Tabled::All })
+}
+
 fn standing(workspace: &Workspace, name: &str, node: &Path, tally: &mut Tally) {
     let checks = [
         ("Node's side", node_side::check(workspace, name, node)),
@@ -217,7 +222,7 @@ fn compare(file: CoreFile, folder: &Path, subject: &Subject) -> Result<String> {
     ensure!(differences.is_empty(), "{}", differences.join("; "));
     let sizes = other_sizes(&graph, snapshot.graph());
     ensure!(sizes.is_empty(), "{}", sizes.join("; "));
-    if how == How::Gcore {
+    if how.goes_on() {
         spaces::check(&file, &found.anatomy, folder)?;
     }
     let counted = census::Counted::of(&file, &found.anatomy)?;
@@ -292,7 +297,7 @@ fn garbage(found: &Found, how: How, weak: &BTreeMap<String, u64>, dead: &BTreeMa
         true => ensure!((5000..=5003).contains(&dropped), "{dropped} of 5,000 dropped objects are garbage"),
         false => ensure!(dropped == 0, "{dropped} of the objects that are kept are garbage"),
     }
-    if how == How::Gcore {
+    if how.goes_on() {
         ensure!(sums.garbage.bytes * 20 < heap, "{} of {heap} bytes are garbage, just after a collection", sums.garbage.bytes);
     }
     ensure!(sums.weakly.bytes * 20 < heap, "{} of {heap} bytes are only weakly reachable", sums.weakly.bytes);

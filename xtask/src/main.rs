@@ -10,6 +10,7 @@ mod end_to_end;
 mod fixtures;
 mod fuzz;
 mod layouts;
+mod live;
 mod oracle;
 mod say;
 mod setup;
@@ -40,7 +41,9 @@ usage: cargo xtask COMMAND
   bench snapshots [--size small|medium|large|huge] [--peers] [--repeat N]
                         measure heapwhy, and with --peers other tools, on snapshots of real programs
   bench cores [--size small|large] [--repeat N]
-                        measure heapwhy on core dumps of a real program with a heap of 200 MB or 2 GB";
+                        measure heapwhy on core dumps of a real program with a heap of 200 MB or 2 GB
+  bench capture [--size small|medium|large] [--node LINE] [--repeat N] [--peers]
+                        how long a server stands still when it is captured, and with --peers by gcore and by Node's own ways";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -69,6 +72,8 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["fuzz", options @ ..] => return fuzz::fuzz(&workspace, options),
         ["bench", "snapshots", options @ ..] => bench::snapshots(&workspace, options)?,
         ["bench", "cores", options @ ..] => bench::core_dumps::run(&workspace, options)?,
+        ["capture-and-die", pid, method, step] => live::capture_and_die(pid, method, step)?,
+        ["bench", "capture", options @ ..] => bench::captures::run_all(&workspace, options)?,
         ["measure", out, "--", command @ ..] if !command.is_empty() => return bench::measure::measure_here(out, command),
         [] | ["help" | "--help" | "-h"] => say!("{USAGE}"),
         _ => bail!("unknown arguments: {}\n\n{USAGE}", arguments.join(" ")),

@@ -9,7 +9,7 @@ use std::process::{ExitCode, Stdio};
 use std::time::Instant;
 
 use crate::workspace::{NODE_LINES, Workspace, run};
-use crate::{cores, end_to_end, oracle, setup, snapshots, written};
+use crate::{cores, end_to_end, live, oracle, setup, snapshots, written};
 
 /// How many passed and failed.
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
@@ -61,6 +61,11 @@ const STAGES: &[Stage] = &[
     },
     Stage { name: "written", about: "what heapwhy writes, DevTools' engine and memlab load", run: written::stage },
     Stage { name: "cores", about: "core dumps of every Node.js hold what the process's own snapshot does", run: cores::stage },
+    Stage {
+        name: "live",
+        about: "running processes are captured, hold what their own snapshot does, and are none the worse for it",
+        run: live::stage,
+    },
     Stage { name: "end-to-end", about: "the demo and the main questions, on every Node.js", run: end_to_end::stage },
 ];
 

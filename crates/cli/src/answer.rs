@@ -8,6 +8,7 @@ use heap::view::{Cell, Table, Tree};
 use heap::{NodeId, Problems};
 
 use crate::exit::Exit;
+use crate::running::Running;
 
 /// How complete an answer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +35,7 @@ impl Status {
 /// What was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
-    /// `heapsnapshot` or `index`.
+    /// `heapsnapshot`, `core`, `process` or `index`.
     pub(crate) kind: &'static str,
     /// The file.
     pub(crate) path: PathBuf,
@@ -48,6 +49,17 @@ pub(crate) struct Target {
     pub(crate) node: Option<String>,
     /// Of a core: what the layout of its heap rests on.
     pub(crate) layout: Option<String>,
+    /// Of a process: which, and what it took to capture it.
+    pub(crate) running: Option<Running>,
+}
+
+impl Target {
+    /// Says that it was a running process, captured for this.
+    pub(crate) fn is_of(&mut self, running: Running) {
+        self.kind = "process";
+        self.bytes = running.bytes;
+        self.running = Some(running);
+    }
 }
 
 /// Something that was wrong with the input.

@@ -20,6 +20,7 @@ const EXAMPLES: &str = "\
 Examples:
   heapwhy app.heapsnapshot               what holds the memory, and which line of yours
   heapwhy 1.heapsnapshot 2.heapsnapshot  what grew in between, and what holds it
+  heapwhy 7073                           the same of a running process, by its id
   heapwhy why app.heapsnapshot Session   why Session objects are still there
   heapwhy classes app.heapsnapshot       the histogram of classes
   heapwhy demo                           try it on a leaking service that is included";
@@ -111,7 +112,7 @@ pub(crate) struct Globals {
 /// One snapshot file.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct FileArg {
-    /// A .heapsnapshot file, plain or .gz, a core dump of Node.js, or - for a snapshot on standard input
+    /// A .heapsnapshot file, plain or .gz, a core dump of Node.js, the id of a running process, or - for a snapshot on standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
 }
@@ -210,6 +211,10 @@ pub(crate) enum Command {
     Redact(commands::redact::RedactArgs),
     /// Write the index that makes the next look instant
     Index(commands::index::IndexArgs),
+    /// Write a core dump of a running process, which goes on
+    Capture(commands::capture::CaptureArgs),
+    /// What a capture of a running process would need and cost; changes nothing
+    Doctor(commands::doctor::DoctorArgs),
     /// Run a leaking service that is included, and explain its leak
     Demo(commands::demo::DemoArgs),
     /// Explain an error code, a rule, a verdict or the exit codes

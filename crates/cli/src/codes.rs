@@ -62,8 +62,8 @@ or its .zst file as it is) or by gcore. Cores of other programs, of other machin
     NO_HEAP "HW1019" Unreadable "a core dump of Node.js without a heap that can be read"
         "V8's pages were not found. Either anonymous memory was left out of the core (bit 0 of /proc/PID/coredump_filter; 33 is the usual value), or this V8 \
 keeps its heap in a way that heapwhy does not know: a build with pointer compression, or a release that is newer than heapwhy.";
-    PROCESS_ID "HW1010" Unsupported "a process id"
-        "This version reads files only; reading a running process from outside is planned. Meanwhile, start Node.js with \
+    PROCESS_ID "HW1010" Unsupported "a process id, where processes cannot be read"
+        "Running processes are read on Linux on x86-64. Elsewhere, start Node.js with \
 --heapsnapshot-signal=SIGUSR2, send that signal with `kill -USR2 PID`, and give heapwhy the file that it writes into its working \
 directory. Beware: the process stands still meanwhile and needs several times its heap in memory.";
     ZEROS "HW1011" Unreadable "nothing but zero bytes"
@@ -114,6 +114,26 @@ names (/tmp), where some room is always left.";
         "It is older than the oldest that is supported, or built without the inspector. Name another with --node PATH.";
     FOREIGN_FOLDER "HW1304" Refused "the folder holds other files"
         "`heapwhy demo` writes only into a folder that is new, empty or its own, so that nothing of yours is replaced. Name another with --dir.";
+    NO_PROCESS "HW1401" Target "no such process"
+        "A bare number that is no file's name is taken for a process id. In a container, processes have the numbers that they have there; on the host, others.";
+    NO_RIGHT "HW1402" Permission "no right to read the process's memory"
+        "Reading another process's memory takes the same user, or CAP_SYS_PTRACE (root has it); where kernel.yama.ptrace_scope is 1 or more, CAP_SYS_PTRACE \
+in any case. A process that changed its user while it ran counts as another user's. In docker: --cap-add SYS_PTRACE.";
+    NOT_NODE "HW1403" Unsupported "not a process of Node.js"
+        "Its program is not called node, V8 does not describe itself in it, and it uses no libnode. Nothing was done to it.";
+    PROCESS_GONE "HW1404" Target "the process, or its copy, ended too early"
+        "The process ended or became another program while it was captured, one of its threads could not be stopped in time, or the kernel ended the copy of it because memory was short: \
+the copy is made to be the first to go. The process itself was not harmed.";
+    TRACED "HW1405" Refused "the process is traced already"
+        "The kernel lets one program at a time trace a process: a debugger, strace, or another heapwhy. Let that end first.";
+    NO_COPY "HW1406" Target "the process cannot clone itself"
+        "The kernel refused it another process: too many of its user's (ulimit -u), a limit on the processes or the memory of its control group, or a filter on its system calls. \
+It goes on as before. `heapwhy capture PID --method stop` reads it while it is stopped, which needs no other process.";
+    UNFIT "HW1407" Target "the process cannot be captured as it is"
+        "It is stopped (kill -CONT lets it go on), or has ended and waits for its parent to look.";
+    DANGEROUS "HW1408" Refused "a capture that could harm the process"
+        "`heapwhy doctor PID` tells what speaks against each method: too little memory left for what the process writes meanwhile, a filter on its system calls, \
+or a pause longer than health checks wait. --force of `heapwhy capture` does it all the same.";
     STOPPED "HW1900" Stopped "stopped by Ctrl-C"
         "The work was stopped before it had an answer. A second Ctrl-C ends heapwhy at once.";
     BUG "HW1999" Bug "a bug in heapwhy"

@@ -3,6 +3,7 @@
 //! Commands print nothing and do not know whether people or programs read their answer.
 
 pub(crate) mod buffers;
+pub(crate) mod capture;
 pub(crate) mod classes;
 pub(crate) mod closure;
 pub(crate) mod completions;
@@ -10,6 +11,7 @@ pub(crate) mod contexts;
 pub(crate) mod convert;
 pub(crate) mod demo;
 pub(crate) mod diff;
+pub(crate) mod doctor;
 pub(crate) mod dominators;
 pub(crate) mod emitters;
 pub(crate) mod explain;
@@ -78,6 +80,8 @@ pub(crate) fn run(command: &Command, session: &Session) -> Result<Answer, Comman
         Command::Convert(args) => convert::run(args, session),
         Command::Redact(args) => redact::run(args, session),
         Command::Index(args) => index::run(args, session),
+        Command::Capture(args) => capture::run(args, session),
+        Command::Doctor(args) => doctor::run(args, session),
         Command::Demo(args) => demo::run(args, session),
         Command::Explain(args) => explain::run(args),
         Command::Completions(args) => completions::run(args),

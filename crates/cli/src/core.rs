@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use heap::snapshot::Input;
 use heap::{HeapAnalysis, Problems};
 use v8mem::core_file::{CoreError, Image, Missing};
 use v8mem::graph::Scope;
@@ -17,16 +16,17 @@ use crate::codes;
 use crate::core_notes::{Asked, CoreNotes};
 use crate::error::{CommandError, shown};
 use crate::kept::Kept;
-use crate::open::{self, Opened, opened};
+use crate::open::{self, Opened, Source, opened};
 use crate::render::number;
+use crate::running;
 use crate::session::Session;
 use crate::typed::shell_path;
 
 /// Reads a core's heap. `path` is what the user named. An index is worth while for `indexable` ones.
-pub(crate) fn read(path: &Path, input: Input, (wanted, indexable): (Wanted, bool), session: &Session) -> Result<Opened, CommandError> {
-    let bytes = input.bytes();
+pub(crate) fn read(path: &Path, source: Source, (wanted, indexable): (Wanted, bool), session: &Session) -> Result<Opened, CommandError> {
+    let (bytes, running) = (source.input.bytes(), source.running.clone());
     let asked = Asked::of(session);
-    let (core, mut problems) = file(path, input, session.global.node.as_deref())?;
+    let (core, mut problems) = file(path, source, session.global.node.as_deref())?;
     let failed = |error: HeapError| no_heap(path, &core, &error);
     let mut anatomy = Anatomy::find(&core).map_err(failed)?;
     if let Some(number) = asked.isolate {
@@ -45,7 +45,9 @@ pub(crate) fn read(path: &Path, input: Input, (wanted, indexable): (Wanted, bool
     let notes = CoreNotes::of(asked, &core, found.basis, found.sums);
     let kept = Kept::open(core, found.anatomy, notes);
     let analysis = HeapAnalysis::new(graph.with_holder(kept.holder()));
-    Ok(opened("core", path, bytes, analysis, problems, indexable).of_core(kept, unreached))
+    let mut opened = opened("core", path, bytes, analysis, problems, indexable).of_core(kept, unreached);
+    running.into_iter().for_each(|running| opened.target.is_of(running));
+    Ok(opened)
 }
 
 /// Refuses the number of an isolate that is not there.
@@ -60,10 +62,11 @@ pub(crate) fn check_isolate(path: &Path, anatomy: &Anatomy, number: usize) -> Re
 }
 
 /// Opens a core, with the program that it came from where that is at hand: `node`, if one was named.
-pub(crate) fn file(path: &Path, input: Input, node: Option<&Path>) -> Result<(CoreFile, Problems), CommandError> {
-    let (file, problems) = input.into_file();
+pub(crate) fn file(path: &Path, source: Source, node: Option<&Path>) -> Result<(CoreFile, Problems), CommandError> {
+    let (file, problems) = source.input.into_file();
     let mut core = CoreFile::of(file).map_err(|error| unreadable(path, error))?;
-    if let Some(binary) = program(path, &core, node)? {
+    let pid = source.running.map(|running| running.pid);
+    if let Some(binary) = program(path, &core, pid, node)? {
         core.set_binary(binary);
     }
     Ok((core, problems))
@@ -102,13 +105,16 @@ pub(crate) enum Wanted {
 
 /// Opens the program that the core came from: the one that was named, which must be the right one, or one that the core names, if it is
 /// still there and still the same. Without it the layout comes from tables.
-fn program(path: &Path, core: &CoreFile, node: Option<&Path>) -> Result<Option<NodeBinary>, CommandError> {
+/// A running process, by its id, is asked itself.
+fn program(path: &Path, core: &CoreFile, pid: Option<i32>, node: Option<&Path>) -> Result<Option<NodeBinary>, CommandError> {
     let named = node.map(|named| the_named(path, core, named)).transpose()?;
     // Debian's `node` is a small program in front of a library, and only that describes V8.
     if named.as_ref().is_some_and(NodeBinary::describes_v8) {
         return Ok(named);
     }
-    Ok(core.find_binary().or(named))
+    let program = core.program().map(|program| program.path.clone());
+    let of_process = |pid: i32| core.find_binary_in(|image| running::places(pid, &image.path, program.as_ref() == Some(&image.path)));
+    Ok(pid.and_then(of_process).or_else(|| core.find_binary()).or(named))
 }
 
 /// Opens the program or library that the user named. Its build id must be that of one that the process had mapped.

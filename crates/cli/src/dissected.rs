@@ -4,7 +4,6 @@
 
 use std::path::Path;
 
-use heap::snapshot::Input;
 use heap::{ProblemKind, Problems};
 use v8mem::basis::Basis;
 use v8mem::inventory::{Inventory, inventory};
@@ -17,9 +16,10 @@ use v8mem::view::HeapView;
 use v8mem::{Anatomy, CoreFile, Kind, Memory};
 
 use crate::answer::{Answer, Target};
+use crate::core;
 use crate::error::CommandError;
+use crate::open::{self, Source};
 use crate::session::Session;
-use crate::{core, open};
 
 /// An opened core.
 pub(crate) struct Dissected {
@@ -42,15 +42,16 @@ impl Dissected {
     }
 
     /// As `open`, of a core that is open.
-    pub(crate) fn of(path: &Path, input: Input, session: &Session) -> Result<Self, CommandError> {
-        let bytes = input.bytes();
-        let (core, problems) = core::file(path, input, session.global.node.as_deref())?;
+    pub(crate) fn of(path: &Path, source: Source, session: &Session) -> Result<Self, CommandError> {
+        let (bytes, running) = (source.input.bytes(), source.running.clone());
+        let (core, problems) = core::file(path, source, session.global.node.as_deref())?;
         let anatomy = Anatomy::find(&core).map_err(|error| core::no_heap(path, &core, &error))?;
         if let Some(number) = session.global.isolate {
             core::check_isolate(path, &anatomy, number)?;
         }
         let node = anatomy.versions.node.as_deref().map(|version| version.trim_start_matches('v').to_owned());
-        let target = Target { kind: "core", path: path.to_owned(), bytes, nodes: None, edges: None, node, layout: None };
+        let mut target = Target { kind: "core", path: path.to_owned(), bytes, nodes: None, edges: None, node, layout: None, running: None };
+        running.into_iter().for_each(|running| target.is_of(running));
         Ok(Self { core, anatomy, only: session.global.isolate, target, problems })
     }
 

@@ -12,7 +12,7 @@ use v8mem::{Anatomy, CoreFile, MemoryHolder};
 use crate::core;
 use crate::core_notes::CoreNotes;
 use crate::error::CommandError;
-use crate::open;
+use crate::open::{self, Source};
 
 /// A core that became a graph.
 pub(crate) struct Kept {
@@ -88,7 +88,7 @@ impl Late {
 impl Again {
     fn open(&self) -> Result<Process, CommandError> {
         let input = Input::open(&self.path, &Silent).map_err(|error| open::unreadable(&self.path, error))?;
-        let (core, _) = core::file(&self.path, input, self.node.as_deref())?;
+        let (core, _) = core::file(&self.path, Source::of(input), self.node.as_deref())?;
         let mut anatomy = Anatomy::find(&core).map_err(|error| core::no_heap(&self.path, &core, &error))?;
         if let Some(number) = self.notes.asked.isolate {
             anatomy.keep_isolate(number - 1);

@@ -24,6 +24,7 @@ mod output;
 mod process;
 mod progress;
 mod render;
+mod running;
 mod session;
 mod sources;
 mod typed;

@@ -21,6 +21,7 @@ use crate::exit::Exit;
 use crate::index_file::{self, Unindexed};
 use crate::kept::{Again, Kept};
 use crate::render::number;
+use crate::running::{self, Running};
 use crate::session::Session;
 use crate::typed::{looks_like_snapshot, shell_path};
 
@@ -112,6 +113,7 @@ pub(crate) fn glance(path: &Path, session: &Session) -> Option<Glanced> {
         edges: Some(live.edges),
         node: live.node_version.clone(),
         layout: notes.map(|notes| notes.basis.to_string()),
+        running: None,
     };
     Some(Glanced { answer: start(vec![target], &[&live.problems], session), live, unreached })
 }
@@ -151,8 +153,8 @@ fn fit_for(opened: Opened, path: &Path, session: &Session) -> Result<Opened, Com
 }
 
 fn read_any(path: &Path, wanted: Wanted, session: &Session) -> Result<Opened, CommandError> {
-    if is_stdin(path) {
-        return read_input(path, stdin(session)?, (false, wanted), session);
+    if is_stdin(path) || running::pid(path).is_some() {
+        return read_input(path, any_input(path, session)?, (false, wanted), session);
     }
     let bytes = check(path)?;
     if is_index(path) {
@@ -162,8 +164,36 @@ fn read_any(path: &Path, wanted: Wanted, session: &Session) -> Result<Opened, Co
     if let Some(opened) = (!session.global.no_index).then(|| indexed(path, bytes, wanted, session)).flatten() {
         return Ok(opened);
     }
-    let input = Input::open(path, &session.progress).map_err(|error| unreadable(path, error))?;
-    read_input(path, input, (true, wanted), session)
+    read_input(path, any_input(path, session)?, (true, wanted), session)
+}
+
+/// What was opened.
+pub(crate) struct Source {
+    /// The file.
+    pub(crate) input: Input,
+    /// The process of which it is the image, where it was captured for this.
+    pub(crate) running: Option<Running>,
+}
+
+impl Source {
+    pub(crate) fn of(input: Input) -> Self {
+        Self { input, running: None }
+    }
+}
+
+/// Captures a process.
+fn process(path: &Path, pid: i32, session: &Session) -> Result<Source, CommandError> {
+    let (file, running) = running::captured(pid, session)?;
+    let input = Input::of(path, file, &session.progress).map_err(|error| unreadable(path, error))?;
+    Ok(Source { input, running: Some(running) })
+}
+
+/// Returns what a process that was captured is.
+pub(crate) fn target_of(path: &Path, running: Running) -> Target {
+    let mut target =
+        Target { kind: "process", path: path.to_owned(), bytes: 0, nodes: None, edges: None, node: None, layout: None, running: None };
+    target.is_of(running);
+    target
 }
 
 /// Opens the index of a file, where there is one that fits.
@@ -182,10 +212,10 @@ fn indexed(path: &Path, bytes: u64, wanted: Wanted, session: &Session) -> Option
 }
 
 /// Opens a core for a question that only a core answers.
-pub(crate) fn core_input(path: &Path, command: &str, session: &Session) -> Result<Input, CommandError> {
-    let input = any_input(path, session)?;
-    if input.is_elf() {
-        return Ok(input);
+pub(crate) fn core_input(path: &Path, command: &str, session: &Session) -> Result<Source, CommandError> {
+    let source = any_input(path, session)?;
+    if source.input.is_elf() {
+        return Ok(source);
     }
     Err(not_a_core(path, command))
 }
@@ -193,7 +223,7 @@ pub(crate) fn core_input(path: &Path, command: &str, session: &Session) -> Resul
 /// A file that is open: a core that nobody has looked into yet, or a graph.
 pub(crate) enum CoreOrGraph {
     /// A core.
-    Core(Input),
+    Core(Box<Source>),
     /// The graph of a snapshot, or of an index that was named.
     Graph(Box<Opened>),
 }
@@ -204,21 +234,24 @@ pub(crate) fn core_or_graph(path: &Path, session: &Session) -> Result<CoreOrGrap
     if !is_stdin(path) && (is_index(path) || is_read()) {
         return Ok(CoreOrGraph::Graph(Box::new(read(path, session)?)));
     }
-    let input = any_input(path, session)?;
-    if input.is_elf() {
-        return Ok(CoreOrGraph::Core(input));
+    let source = any_input(path, session)?;
+    if source.input.is_elf() {
+        return Ok(CoreOrGraph::Core(Box::new(source)));
     }
-    let opened = read_input(path, input, (!is_stdin(path), Wanted::Nothing), session)?;
+    let opened = read_input(path, source, (!is_stdin(path), Wanted::Nothing), session)?;
     Ok(CoreOrGraph::Graph(Box::new(fit_for(opened, path, session)?)))
 }
 
-/// Opens a file, whatever it is.
-fn any_input(path: &Path, session: &Session) -> Result<Input, CommandError> {
+/// Opens a file or captures a process, whatever was named.
+fn any_input(path: &Path, session: &Session) -> Result<Source, CommandError> {
     if is_stdin(path) {
-        return stdin(session);
+        return stdin(session).map(Source::of);
+    }
+    if let Some(pid) = running::pid(path) {
+        return process(path, pid, session);
     }
     check(path)?;
-    Input::open(path, &session.progress).map_err(|error| unreadable(path, error))
+    Input::open(path, &session.progress).map(Source::of).map_err(|error| unreadable(path, error))
 }
 
 /// Returns the error for a snapshot where only a core has what a command shows.
@@ -251,12 +284,13 @@ fn stdin(session: &Session) -> Result<Input, CommandError> {
 }
 
 /// Reads what was opened. `beside` says whether an index may stand beside it, `wanted` what of a core is.
-fn read_input(path: &Path, input: Input, (beside, wanted): (bool, Wanted), session: &Session) -> Result<Opened, CommandError> {
-    let bytes = input.bytes();
-    if input.is_elf() {
+fn read_input(path: &Path, source: Source, (beside, wanted): (bool, Wanted), session: &Session) -> Result<Opened, CommandError> {
+    let bytes = source.input.bytes();
+    if source.input.is_elf() {
         let indexable = beside && bytes >= index_file::SMALLEST && !session.global.no_index;
-        return core::read(path, input, (wanted, indexable), session);
+        return core::read(path, source, (wanted, indexable), session);
     }
+    let input = source.input;
     let (graph, problems) = input.read(&session.progress).map_err(|error| unreadable(path, error))?;
     if graph.node_count() == 0 {
         return Err(nothing_left(path, bytes, &problems));
@@ -274,6 +308,7 @@ pub(crate) fn opened(kind: &'static str, path: &Path, bytes: u64, analysis: Heap
         edges: Some(graph.edge_count() as u64),
         node: heap::process::node_version(graph),
         layout: None,
+        running: None,
     };
     Opened { analysis: Arc::new(analysis), problems, target, core: None, unreached: None, wants_index }
 }
@@ -323,7 +358,6 @@ fn check(path: &Path) -> Result<u64, CommandError> {
 pub(crate) fn io_error(path: &Path, error: &io::Error) -> CommandError {
     let name = shown(path);
     match error.kind() {
-        io::ErrorKind::NotFound if is_number(path) => process(path),
         io::ErrorKind::NotFound => {
             let error = CommandError::new(&codes::NO_SUCH_FILE, format!("there is no file {name}"));
             match neighbour(path) {
@@ -340,18 +374,6 @@ pub(crate) fn io_error(path: &Path, error: &io::Error) -> CommandError {
         }
         _ => CommandError::new(&codes::READ_FAILED, format!("cannot read {name}: {error}")).retryable(),
     }
-}
-
-fn is_number(path: &Path) -> bool {
-    path.to_str().is_some_and(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-fn process(path: &Path) -> CommandError {
-    let pid = shown(path);
-    CommandError::new(&codes::PROCESS_ID, format!("cannot read process {pid}: running processes are not supported by this version yet"))
-        .why(format!("{pid} is all digits and no file of that name is here, so it is taken for a process id"))
-        .hint(format!("start Node.js with --heapsnapshot-signal=SIGUSR2, then: kill -USR2 {pid}"))
-        .hint(format!("heapwhy Heap.*.{pid}.*.heapsnapshot   (it writes that into its working directory)"))
 }
 
 fn directory(path: &Path) -> CommandError {

@@ -12,8 +12,17 @@ use crate::answer::{Line, Piece, Section};
 use crate::commands::stack::{location, title};
 use crate::render::number;
 
+/// What became of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It runs: there is nothing to tell.
+    Runs,
+    /// Its core tells.
+    Told,
+}
+
 /// Returns the process of a core as a section.
-pub(crate) fn section(core: &CoreFile, anatomy: &Anatomy, basis: &Basis) -> Section {
+pub(crate) fn section(core: &CoreFile, anatomy: &Anatomy, basis: &Basis, fate: Fate) -> Section {
     let walk = &basis.walk;
     let stacks = stacks(core, anatomy);
     let (death, command) = (death(core, anatomy, &stacks), command_line(core, &stacks));
@@ -23,7 +32,9 @@ pub(crate) fn section(core: &CoreFile, anatomy: &Anatomy, basis: &Basis) -> Sect
     if let Some(options) = &command.node_options {
         lines.push(line("", &format!("NODE_OPTIONS={options}")));
     }
-    lines.push(line("DIED", &died(&death)));
+    if fate == Fate::Told {
+        lines.push(line("DIED", &died(&death)));
+    }
     if let Some((function, at)) = place.as_ref().filter(|_| death.cause != Cause::Alive) {
         lines.push(line("", &format!("while it ran {function}{}", at.as_ref().map_or(String::new(), |at| format!(" ({at})")))));
     }

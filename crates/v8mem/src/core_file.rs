@@ -7,7 +7,7 @@ mod notes;
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use heap::mapped::MappedFile;
 use object::LittleEndian;
@@ -191,12 +191,19 @@ impl CoreFile {
     /// Opens the first image that describes V8, is still where the process had it, and is still the same.
     #[must_use]
     pub fn find_binary(&self) -> Option<NodeBinary> {
-        let still_there = |image: Image| {
-            let binary = NodeBinary::open(Path::new(&image.path), LoadedAt::Base(image.base)).ok()?;
+        self.find_binary_in(|image| vec![PathBuf::from(&image.path)])
+    }
+
+    /// As `find_binary`, where each image may be in several places.
+    #[must_use]
+    pub fn find_binary_in(&self, places: impl Fn(&Image) -> Vec<PathBuf>) -> Option<NodeBinary> {
+        let the_same = |image: &Image, place: &Path| {
+            let binary = NodeBinary::open(place, LoadedAt::Base(image.base)).ok()?;
             let same = if image.build_id.is_some() { binary.build_id() == image.build_id.as_deref() } else { self.is_v8_of(&binary) };
             same.then_some(binary)
         };
-        self.images().into_iter().filter_map(still_there).find(NodeBinary::describes_v8)
+        let opened = |image: Image| places(&image).iter().find_map(|place| the_same(&image, place));
+        self.images().into_iter().filter_map(opened).find(NodeBinary::describes_v8)
     }
 
     /// Says whether a program has the very version of V8 that is in this memory: all that is left to compare where the core has no first

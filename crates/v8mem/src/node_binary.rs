@@ -177,6 +177,13 @@ impl NodeBinary {
         self.initial(addr, len)
     }
 
+    /// Returns V8's version, as it stands in what the program cannot change. O(bytes).
+    #[must_use]
+    pub fn v8_version(&self) -> Option<String> {
+        let constant = self.parts.iter().filter(|part| !part.writable);
+        constant.filter_map(|part| self.initial(part.start, usize::try_from(part.end - part.start).ok()?)).find_map(crate::version::v8_in)
+    }
+
     fn part(&self, addr: u64) -> Option<&Part> {
         self.parts.iter().find(|part| (part.start..part.end).contains(&addr))
     }

@@ -116,6 +116,11 @@ fn count(seen: &mut FxHashMap<String, u32>, text: Option<String>) {
     }
 }
 
+/// Looks for V8's version in some bytes.
+pub(crate) fn v8_in(bytes: &[u8]) -> Option<String> {
+    memmem::find_iter(bytes, b"-node.").find_map(|found| v8_text(bytes, found))
+}
+
 /// Takes the text around `-node.`: four numbers before it, one behind.
 fn v8_text(bytes: &[u8], dash: usize) -> Option<String> {
     let before = bytes[..dash].iter().rev().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();

@@ -14,6 +14,8 @@ use crate::workspace::{Workspace, run};
 pub(super) enum How {
     /// `gcore` of the process while it waits.
     Gcore,
+    /// `heapwhy capture` of the process while it waits.
+    Capture,
     /// `process.abort()`, and the kernel writes it.
     Abort,
     /// The same, every function compiled by Sparkplug as soon as it runs.
@@ -30,14 +32,14 @@ pub(super) enum How {
     Major,
 }
 
-/// All of them.
+/// All that dump a process, rather than capture it.
 pub(super) const ALL: [How; 8] = [How::Gcore, How::Abort, How::Sparkplug, How::Throw, How::Spin, How::Churn, How::Minor, How::Major];
 
 impl How {
     /// What the program is told to do after its snapshot.
     fn mode(self) -> &'static str {
         match self {
-            Self::Gcore => "",
+            Self::Gcore | Self::Capture => "",
             Self::Abort | Self::Sparkplug => "abort",
             Self::Throw => "throw",
             Self::Spin => "spin",
@@ -55,6 +57,11 @@ impl How {
     /// Says whether it must be killed.
     pub(super) fn is_killed(self) -> bool {
         matches!(self, Self::Spin | Self::Churn | Self::Minor | Self::Major)
+    }
+
+    /// Says whether the process goes on.
+    pub(super) fn goes_on(self) -> bool {
+        matches!(self, Self::Gcore | Self::Capture)
     }
 
     /// Says whether it makes garbage all the time.
@@ -81,6 +88,7 @@ pub(super) fn dump(workspace: &Workspace, subject: &Subject, folder: &Path) -> R
     let mut child = command.spawn().context("cannot start the program")?;
     let made = match subject.how {
         How::Gcore => gcore(&child, folder).and_then(|core| told_again(&child, folder).map(|()| core)),
+        How::Capture => capture(&child, folder).and_then(|core| told_again(&child, folder).map(|()| core)),
         how if how.is_killed() => killed(&mut child, folder),
         _ => kernel(&mut child, folder),
     };
@@ -102,6 +110,18 @@ fn told_again(child: &Child, folder: &Path) -> Result<()> {
     run(Command::new("kill").args(["-USR2", &child.id().to_string()]))?;
     let [_, after] = spaces::TOLD;
     wait(|| folder.join(after).exists())
+}
+
+/// Captures a process that says that it is ready.
+fn capture(child: &Child, folder: &Path) -> Result<PathBuf> {
+    use live::capture::{Method, Request};
+    wait(|| folder.join("ready").exists())?;
+    let path = folder.join(format!("core.{}", child.id()));
+    let out = fs::File::options().read(true).write(true).create_new(true).open(&path)?;
+    let cancel = std::sync::atomic::AtomicBool::new(false);
+    let request = Request { pid: i32::try_from(child.id())?, method: Method::Fork, progress: &|_, _| {}, hook: None, cancel: &cancel };
+    live::capture::capture(&request, &out)?;
+    Ok(path)
 }
 
 fn killed(child: &mut Child, folder: &Path) -> Result<PathBuf> {

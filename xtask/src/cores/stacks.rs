@@ -36,14 +36,14 @@ pub(super) fn check(core: &CoreFile, anatomy: &Anatomy, how: How) -> Result<()> 
     let expected = match how {
         How::Abort if is_stripped => (Cause::Signal, Some(ABORTED)),
         How::Abort | How::Sparkplug => (Cause::Abort, Some(ABORTED)),
-        How::Gcore => (Cause::Alive, None),
+        How::Gcore | How::Capture => (Cause::Alive, None),
         How::Throw => (Cause::UncaughtException, Some(TRAPPED)),
         _ => (Cause::Signal, Some(ABORTED)),
     };
     ensure!((death.cause, death.signal.map(|signal| signal.number)) == expected, "died of {death:?}");
     let running: Vec<&str> = main.javascript().map(|frame| frame.name.as_str()).collect();
     match how {
-        How::Gcore => ensure!(running.is_empty(), "an idle process runs {main:#x?}"),
+        How::Gcore | How::Capture => ensure!(running.is_empty(), "an idle process runs {main:#x?}"),
         How::Abort => aborting(main, Tier::Interpreted)?,
         How::Sparkplug => aborting(main, Tier::Baseline)?,
         How::Throw => {

@@ -72,7 +72,7 @@ pub(crate) fn run(args: &ObjectsArgs, session: &Session) -> Result<Answer, Comma
     let kind = kind_test(args.kind.as_deref());
     let file = match (args.retained, kind) {
         (false, Some(kind)) => match open::core_or_graph(path, session)? {
-            CoreOrGraph::Core(input) => return counted(args, kind, Dissected::of(path, input, session)?, started, session),
+            CoreOrGraph::Core(source) => return counted(args, kind, Dissected::of(path, *source, session)?, started, session),
             CoreOrGraph::Graph(file) => open::prepared(*file, session)?,
         },
         _ => open::read_prepared(path, session)?,

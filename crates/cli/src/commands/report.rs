@@ -16,6 +16,7 @@ use crate::args::SourceArgs;
 use crate::error::{CommandError, shown};
 use crate::exit::Exit;
 use crate::open::{self, Opened};
+use crate::process::Fate;
 use crate::session::Session;
 use crate::typed::{self, shell_path, shell_word};
 use crate::{codes, core, findings, memory, process, usage};
@@ -114,9 +115,10 @@ fn single(path: &Path, judge: &Judge, session: &Session) -> Result<Answer, Comma
 /// Starts a report: what the memory is made of, and of a core, how much of it is alive.
 fn about_memory(file: &Opened, session: &Session) -> Result<Answer, CommandError> {
     let mut answer = file.answer(session).headed();
+    let fate = if file.target.running.is_some() { Fate::Runs } else { Fate::Told };
     if let Some(kept) = &file.core {
         let process = kept.process()?;
-        answer = answer.section(process::section(process.core(), process.anatomy(), &kept.notes.basis));
+        answer = answer.section(process::section(process.core(), process.anatomy(), &kept.notes.basis, fate));
     }
     answer = answer.section(memory::section(&file.analysis));
     Ok(file.core.iter().fold(answer, |answer, kept| answer.section(core::liveness(&kept.notes.sums))))

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::answer::{Answer, Section, Target};
 use crate::error::CommandError;
+use crate::running::Running;
 
 /// The address that names the schema.
 const SCHEMA: &str = "https://heapwhy.dev/schema/report/1.json";
@@ -135,7 +136,26 @@ fn target(target: &Target) -> Value {
     if let (Some(layout), Some(fields)) = (&target.layout, value.as_object_mut()) {
         fields.insert("layout".to_owned(), json!(layout));
     }
+    if let (Some(running), Some(fields)) = (&target.running, value.as_object_mut()) {
+        fields.insert("pid".to_owned(), json!(running.pid));
+        fields.insert("script".to_owned(), json!(running.script));
+        fields.insert("up_seconds".to_owned(), json!(running.up.map(|up| up.as_secs())));
+        fields.insert("capture".to_owned(), capture(running));
+    }
     value
+}
+
+/// What it took to capture a process.
+fn capture(running: &Running) -> Value {
+    json!({
+        "method": running.method,
+        "because": running.because,
+        "pause_ms": running.pause.as_secs_f64() * 1000.0,
+        "took_ms": running.took.as_secs_f64() * 1000.0,
+        "bytes": running.bytes,
+        "growth": running.growth,
+        "threads": running.threads,
+    })
 }
 
 fn write_section(out: &mut dyn Write, section: &Section) -> io::Result<()> {

@@ -41,6 +41,20 @@ pub(crate) fn share(share: f64) -> String {
     if percent != 0.0 && percent.abs() < 9.95 { format!("{percent:.1}%") } else { format!("{percent:.0}%") }
 }
 
+/// Returns a time with two or three digits: `18 ms`, `0.9 s`, `41 s`, `12 m`, `3 h`, `5 d`.
+pub(crate) fn time(time: std::time::Duration) -> String {
+    let seconds = time.as_secs_f64();
+    match seconds {
+        _ if seconds < 0.01 => format!("{:.1} ms", seconds * 1e3),
+        _ if seconds < 0.5 => format!("{:.0} ms", seconds * 1e3),
+        _ if seconds < 10.0 => format!("{seconds:.1} s"),
+        _ if seconds < 100.0 => format!("{seconds:.0} s"),
+        _ if seconds < 6000.0 => format!("{:.0} m", seconds / 60.0),
+        _ if seconds < 172_800.0 => format!("{:.0} h", seconds / 3600.0),
+        _ => format!("{:.0} d", seconds / 86_400.0),
+    }
+}
+
 fn sign(delta: i64) -> &'static str {
     match delta {
         0 => "",
@@ -52,6 +66,15 @@ fn sign(delta: i64) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times() {
+        let cases =
+            [(3, "3.0 ms"), (18, "18 ms"), (940, "0.9 s"), (41_000, "41 s"), (720_000, "12 m"), (10_800_000, "3 h"), (432_000_000, "5 d")];
+        for (millis, expect) in cases {
+            assert_eq!(time(std::time::Duration::from_millis(millis)), expect);
+        }
+    }
 
     #[test]
     fn sizes() {

@@ -7,6 +7,7 @@ use super::style::Style;
 use super::{number, report, table, tree};
 use crate::answer::{Answer, Section, Status, Target};
 use crate::error::shown;
+use crate::running::Running;
 
 /// Writes an answer.
 pub(super) fn answer(out: &mut dyn Write, answer: &Answer, style: &Style) -> io::Result<()> {
@@ -40,7 +41,7 @@ pub(super) fn answer(out: &mut dyn Write, answer: &Answer, style: &Style) -> io:
 }
 
 fn header(out: &mut dyn Write, target: &Target, status: Status, style: &Style) -> io::Result<()> {
-    let mut facts = vec![number::bytes(target.bytes)];
+    let mut facts = if target.running.is_some() { vec![] } else { vec![number::bytes(target.bytes)] };
     facts.extend(target.nodes.map(|nodes| format!("{} nodes", number::count(nodes))));
     if let Some(version) = &target.node {
         facts.insert(0, format!("node v{}", clean(version)));
@@ -48,20 +49,27 @@ fn header(out: &mut dyn Write, target: &Target, status: Status, style: &Style) -
     if status == Status::Partial {
         facts.push("PARTIAL".to_owned());
     }
+    if let Some(running) = &target.running {
+        facts.extend(running.script.as_deref().map(clean));
+        facts.extend(running.up.map(|up| format!("up {}", number::time(up))));
+    }
     let front = concat!("heapwhy ", env!("CARGO_PKG_VERSION"), " · ");
     let behind = format!(" · {}", facts.join(" · "));
     let beside = style.width.saturating_sub(columns(front) + columns(&behind));
     // Where there is no room for the end of a name, the facts stand below.
     let (room, between) = if beside < 20 { (style.width.saturating_sub(columns(front)), "\n ") } else { (beside, "") };
-    let path = fit_end(&shown(&target.path), room, style.ascii);
+    let name = target.running.as_ref().map_or_else(|| shown(&target.path), |running| format!("pid {}", running.pid));
+    let path = fit_end(&name, room, style.ascii);
     writeln!(out, "{}{}{between}{}", style.dim(&style.own(front)), style.bold(&path), style.dim(&style.own(&behind)))?;
-    match &target.layout {
-        Some(layout) => {
-            let lines = wrapped(&style.own(&clean(layout)), style.width);
-            lines.iter().try_for_each(|line| writeln!(out, "{}", style.dim(line)))
-        }
-        None => Ok(()),
+    if let Some(running) = &target.running {
+        below(out, &capture(running), style)?;
     }
+    target.layout.iter().try_for_each(|layout| below(out, &clean(layout), style))
+}
+
+/// Writes what is to be known besides, quietly.
+fn below(out: &mut dyn Write, text: &str, style: &Style) -> io::Result<()> {
+    wrapped(&style.own(text), style.width).iter().try_for_each(|line| writeln!(out, "{}", style.dim(line)))
 }
 
 /// Breaks text between words into lines of at most `width` columns, from the second on indented; a longer word has a line of its own.
@@ -79,6 +87,22 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// Says what it took to capture a process.
+fn capture(running: &Running) -> String {
+    let how = match running.method {
+        "stop" => "while it was stopped",
+        _ => "from outside",
+    };
+    let because = running.because.as_ref().map_or(String::new(), |because| format!(" · {}", clean(because)));
+    format!(
+        "read {} {how} in {} · paused {} · memory grew by {} meanwhile{because}",
+        number::bytes(running.bytes),
+        number::time(running.took),
+        number::time(running.pause),
+        number::bytes(running.growth)
+    )
 }
 
 fn write_section(out: &mut dyn Write, section: &Section, style: &Style) -> io::Result<()> {

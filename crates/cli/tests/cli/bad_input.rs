@@ -53,13 +53,10 @@ fn paths_that_lead_nowhere() {
     let fixture = Fixture::new();
     refused(&fixture, &["no.heapsnapshot"], 3, "HW1001", "heapwhy: there is no file no.heapsnapshot");
     refused(&fixture, &["summry", "x"], 2, "HW1002", "heapwhy: there is neither a command nor a file called summry");
-    refused(
-        &fixture,
-        &["99999"],
-        5,
-        "HW1010",
-        "heapwhy: cannot read process 99999: running processes are not supported by this version yet",
-    );
+    // Larger than any number that Linux gives.
+    refused(&fixture, &["4194305"], 6, "HW1401", "heapwhy: there is no process 4194305");
+    refused(&fixture, &["capture", "4194305"], 6, "HW1401", "heapwhy: there is no process 4194305");
+    refused(&fixture, &["capture", "app.heapsnapshot"], 2, "HW1000", "heapwhy: app.heapsnapshot is no process id");
     refused(&fixture, &["."], 3, "HW1003", "heapwhy: . is a directory");
     let ran = fixture.run(&["."]);
     assert!(ran.err.contains("try      heapwhy ./app.heapsnapshot"), "{}", ran.err);

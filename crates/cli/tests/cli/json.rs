@@ -102,7 +102,8 @@ fn errors_are_json_too() {
         (&["spaces", "app.heapsnapshot"], 2, "HW1000"),
         (&["layout", "app.heapsnapshot", "--check"], 2, "HW1000"),
         (&["grep", "app.heapsnapshot", "0x10"], 2, "HW1000"),
-        (&["12345"], 5, "HW1010"),
+        (&["4194305"], 6, "HW1401"),
+        (&["stack", "4194305"], 6, "HW1401"),
         (&[], 2, "HW1000"),
     ];
     for (words, exit, expected) in cases {

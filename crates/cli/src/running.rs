@@ -1,0 +1,269 @@
+//! Running processes in the place of files: a bare number that is no file's name is captured, and its image read as a core dump is.
+//!
+//! The image has no name: it lies in memory where there is room, and is gone when the command ends. How a process is stopped and copied
+//! is `live`'s; here it is decided whether, and told what came of it.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::answer::Section;
+use crate::codes;
+use crate::error::CommandError;
+use crate::session::Session;
+
+/// A process that was captured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Running {
+    /// Its number.
+    pub(crate) pid: i32,
+    /// The script that it runs, where its arguments tell.
+    pub(crate) script: Option<String>,
+    /// How long it has been running.
+    pub(crate) up: Option<Duration>,
+    /// How it was captured.
+    pub(crate) method: &'static str,
+    /// Why not in the better way.
+    pub(crate) because: Option<String>,
+    /// How long it stood still, in attempts that came to nothing too.
+    pub(crate) pause: Duration,
+    /// How long the capture took.
+    pub(crate) took: Duration,
+    /// How many bytes of memory were read.
+    pub(crate) bytes: u64,
+    /// By how many bytes memory grew meanwhile.
+    pub(crate) growth: u64,
+    /// How many threads it has.
+    pub(crate) threads: usize,
+}
+
+/// How a process is to be captured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Wish {
+    /// By a copy of itself where that is possible, else while it is stopped.
+    #[default]
+    Auto,
+    /// By a copy of itself.
+    Fork,
+    /// While it is stopped.
+    Stop,
+}
+
+/// Returns the number of the process that a path stands for: all digits, and no file of that name is here.
+pub(crate) fn pid(path: &Path) -> Option<i32> {
+    let text = path.to_str().filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))?;
+    if path.exists() { None } else { text.parse().ok().filter(|&pid| pid > 0) }
+}
+
+/// Returns where a running process's program and libraries are to be found now, by their paths as it sees them: in a container, or
+/// replaced since, they are not where it says.
+pub(crate) fn places(pid: i32, path: &str, is_program: bool) -> Vec<PathBuf> {
+    let root = PathBuf::from(format!("/proc/{pid}/root")).join(path.trim_start_matches('/'));
+    if is_program { vec![PathBuf::from(format!("/proc/{pid}/exe")), root] } else { vec![root] }
+}
+
+/// How dangers are met that a checkup sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dangers {
+    /// The capture is refused.
+    Refused,
+    /// It is tried.
+    Accepted,
+}
+
+/// Captures a process into a file without a name.
+pub(crate) fn captured(pid: i32, session: &Session) -> Result<(File, Running), CommandError> {
+    system::captured(pid, session)
+}
+
+/// Captures a process into a file.
+pub(crate) fn capture_into(pid: i32, wish: Wish, dangers: Dangers, out: &File, session: &Session) -> Result<Running, CommandError> {
+    system::capture_into(pid, wish, dangers, out, session)
+}
+
+/// Examines a process without touching it.
+pub(crate) fn examined(pid: i32) -> Result<Section, CommandError> {
+    system::examined(pid)
+}
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod checkup;
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod system {
+    use std::fs;
+
+    use live::capture::{CaptureError, Captured, Checkup, Method, Request, capture, examine, nameless};
+    use v8mem::NodeBinary;
+    use v8mem::node_binary::LoadedAt;
+
+    use super::{CommandError, Dangers, File, Path, PathBuf, Running, Section, Session, Wish, checkup, codes};
+    use crate::progress::cancel_flag;
+
+    pub(super) fn captured(pid: i32, session: &Session) -> Result<(File, Running), CommandError> {
+        let subject = Subject::of(pid)?;
+        let failed = |error| CommandError::new(&codes::WRITE_FAILED, format!("no room for an image of pid {pid}: {error}"));
+        let out = nameless(subject.checkup.known.resident).map_err(failed)?;
+        let running = subject.capture(Wish::Auto, Dangers::Refused, &out, session)?;
+        Ok((out, running))
+    }
+
+    pub(super) fn capture_into(pid: i32, wish: Wish, dangers: Dangers, out: &File, session: &Session) -> Result<Running, CommandError> {
+        Subject::of(pid)?.capture(wish, dangers, out, session)
+    }
+
+    pub(super) fn examined(pid: i32) -> Result<Section, CommandError> {
+        let subject = Subject::of(pid)?;
+        Ok(checkup::section(pid, &subject.checkup, subject.script.as_deref()))
+    }
+
+    /// A process before it is touched.
+    struct Subject {
+        pid: i32,
+        script: Option<String>,
+        checkup: Checkup,
+    }
+
+    impl Subject {
+        /// Looks at a process, and refuses what is none of Node.js.
+        fn of(pid: i32) -> Result<Self, CommandError> {
+            let checkup = examine(pid).map_err(|error| super::failed(pid, &error))?;
+            let known = &checkup.known;
+            if !is_node(pid, &known.program) {
+                let what = format!("pid {pid} is not a process of Node.js: it runs {}", known.program.display());
+                return Err(CommandError::new(&codes::NOT_NODE, what));
+            }
+            Ok(Self { pid, script: script(&known.arguments, &known.folder), checkup })
+        }
+
+        fn capture(&self, wish: Wish, dangers: Dangers, out: &File, session: &Session) -> Result<Running, CommandError> {
+            let pid = self.pid;
+            let (method, because) = checkup::choose(pid, &self.checkup, wish, dangers == Dangers::Accepted)?;
+            let progress = |done, total| session.progress.work("reading the process", done, total);
+            let with = |method| capture(&Request { pid, method, progress: &progress, hook: None, cancel: cancel_flag() }, out);
+            // A copy may be refused all the same: then it is read while it is stopped, if that does not take too long.
+            let may_stop = wish == Wish::Auto && self.checkup.prediction(Method::Stop).dangers.is_empty();
+            let (result, because) = match with(method) {
+                Err(error @ (CaptureError::NoFork { .. } | CaptureError::Clone { .. })) if may_stop => {
+                    (with(Method::Stop), Some(error.to_string()))
+                }
+                other => (other, because),
+            };
+            let captured = result.map_err(|error| super::failed(pid, &error))?;
+            Ok(self.running(&captured, because))
+        }
+
+        fn running(&self, captured: &Captured, because: Option<String>) -> Running {
+            Running {
+                pid: self.pid,
+                script: self.script.clone(),
+                up: self.checkup.known.up,
+                method: captured.method.name(),
+                because,
+                pause: captured.pause + captured.earlier_pauses,
+                took: captured.took,
+                bytes: captured.bytes,
+                growth: captured.growth,
+                threads: captured.threads,
+            }
+        }
+    }
+
+    /// Says whether a process is one of Node.js: by its program's name, or what is in it, or the library that it uses.
+    fn is_node(pid: i32, program: &Path) -> bool {
+        let name = program.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let named = name.starts_with("node") || name.starts_with("iojs");
+        let exe = PathBuf::from(format!("/proc/{pid}/exe"));
+        let describes = || NodeBinary::open(&exe, LoadedAt::Unmoved).is_ok_and(|binary| binary.describes_v8());
+        let uses = || fs::read(format!("/proc/{pid}/maps")).is_ok_and(|maps| String::from_utf8_lossy(&maps).contains("/libnode."));
+        named || describes() || uses()
+    }
+
+    /// Returns the script among a process's arguments: the first that is no option.
+    fn script(arguments: &[String], folder: &Path) -> Option<String> {
+        let script = arguments.iter().skip(1).find(|argument| !argument.starts_with('-'))?;
+        Some(folder.join(script).display().to_string())
+    }
+}
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+mod system {
+    use super::{CommandError, Dangers, File, Running, Section, Session, Wish, codes};
+
+    pub(super) fn captured(pid: i32, _: &Session) -> Result<(File, Running), CommandError> {
+        Err(unsupported(pid))
+    }
+
+    pub(super) fn capture_into(pid: i32, _: Wish, _: Dangers, _: &File, _: &Session) -> Result<Running, CommandError> {
+        Err(unsupported(pid))
+    }
+
+    pub(super) fn examined(pid: i32) -> Result<Section, CommandError> {
+        Err(unsupported(pid))
+    }
+
+    fn unsupported(pid: i32) -> CommandError {
+        CommandError::new(&codes::PROCESS_ID, format!("cannot read process {pid}: running processes are read on Linux on x86-64 only"))
+            .hint(format!("start Node.js with --heapsnapshot-signal=SIGUSR2, then: kill -USR2 {pid}"))
+    }
+}
+
+/// Returns the error for a process that was not captured.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub(crate) fn failed(pid: i32, error: &live::capture::CaptureError) -> CommandError {
+    use live::capture::CaptureError as E;
+    let what = error.to_string();
+    match error {
+        E::NoProcess { .. } => CommandError::new(&codes::NO_PROCESS, what)
+            .why(format!("{pid} is all digits and no file of that name is here, so it is taken for a process id"))
+            .hint("pgrep -a node   lists processes of Node.js"),
+        E::Denied { user, own_user, yama, .. } => denied(pid, what, *user, *own_user, *yama),
+        E::Traced { tracer, .. } => CommandError::new(&codes::TRACED, what)
+            .why("the kernel lets one program at a time do that: a debugger, strace, or another heapwhy")
+            .hint(format!("ps -p {tracer}"))
+            .retryable(),
+        E::Unfit { .. } => CommandError::new(&codes::UNFIT, what),
+        E::Gone { .. } | E::CopyEnded { .. } => CommandError::new(&codes::PROCESS_GONE, what),
+        E::WouldNotStop { .. } => CommandError::new(&codes::PROCESS_GONE, what)
+            .why("it waits for a disk or a network file system; nothing was changed, and all its threads go on")
+            .retryable(),
+        E::NoFork { .. } | E::Clone { .. } => CommandError::new(&codes::NO_COPY, what)
+            .hint(format!("heapwhy capture {pid} --method stop   (reads it while it is stopped: about a second for each gigabyte)")),
+        E::Cancelled => crate::open::stopped(),
+        E::Write { source } => crate::output::failed(Path::new("the image"), source),
+        _ => CommandError::new(&codes::READ_FAILED, what).retryable(),
+    }
+}
+
+/// Returns the error for a process that may not be looked into, with all that could change that.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn denied(pid: i32, what: String, user: Option<u32>, own_user: u32, yama: Option<u32>) -> CommandError {
+    let runs_as = match user {
+        Some(user) if user != own_user => format!("it runs as uid {user} and you are uid {own_user}"),
+        _ => "it has, or had, rights that you do not have".to_owned(),
+    };
+    let restricted = match yama {
+        Some(level @ 1..) => format!("; kernel.yama.ptrace_scope = {level}"),
+        _ => String::new(),
+    };
+    CommandError::new(&codes::NO_RIGHT, what)
+        .why(format!("{runs_as}{restricted}"))
+        .hint(format!("sudo heapwhy {pid}"))
+        .hint("docker: --cap-add SYS_PTRACE   or on the host, by the pid that it has there")
+        .hint("k8s: kubectl debug -it POD --target=CONTAINER --profile=sysadmin --image=IMAGE -- heapwhy 1")
+        .hint(format!("no rights at all: node --heapsnapshot-signal=SIGUSR2, then kill -USR2 {pid}   (it stands still meanwhile, and needs several times its heap)"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_a_process_unless_a_file_has_it() {
+        let cases =
+            [("7073", Some(7073)), ("", None), ("0", None), ("7073.heapsnapshot", None), ("99999999999", None), ("-1", None), ("/", None)];
+        for (path, expect) in cases {
+            assert_eq!(pid(Path::new(path)), expect, "{path}");
+        }
+    }
+}

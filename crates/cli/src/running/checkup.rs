@@ -1,0 +1,218 @@
+//! What `live` found out of a process before it is touched, as people and programs are told, and what follows from it.
+
+use std::path::PathBuf;
+
+use live::capture::{Checkup, Method, Prediction};
+use serde_json::{Value, json};
+use v8mem::node_binary::LoadedAt;
+use v8mem::{NodeBinary, Tables, V8Version};
+
+use super::Wish;
+use crate::answer::{Line, Piece, Section};
+use crate::codes;
+use crate::error::CommandError;
+use crate::render::number;
+
+/// Chooses the method. Returns why it is not the better one, where it is not. What is dangerous is refused, unless it is forced.
+pub(super) fn choose(pid: i32, checkup: &Checkup, wish: Wish, force: bool) -> Result<(Method, Option<String>), CommandError> {
+    let dangers = |method| checkup.prediction(method).dangers.clone();
+    let named = match wish {
+        Wish::Fork => Some(Method::Fork),
+        Wish::Stop => Some(Method::Stop),
+        Wish::Auto => checkup.best(),
+    };
+    let because = dangers(Method::Fork).into_iter().next().filter(|_| wish == Wish::Auto);
+    match named {
+        Some(method) if force || dangers(method).is_empty() => Ok((method, because.filter(|_| method == Method::Stop))),
+        None if force => Ok((Method::Stop, because)),
+        _ => {
+            let mut error = CommandError::new(&codes::DANGEROUS, format!("capturing pid {pid} could harm it"));
+            for prediction in checkup.methods.iter().filter(|prediction| named.is_none_or(|method| method == prediction.method)) {
+                for danger in &prediction.dangers {
+                    error = error.note("why", format!("{}: {danger}", prediction.method.name()));
+                }
+            }
+            let other = checkup.best().map(|method| format!("heapwhy capture {pid} --method {}", method.name()));
+            let error = other.into_iter().fold(error, CommandError::hint);
+            Err(error.hint(format!("heapwhy capture {pid} --force   does it all the same")).hint(format!("heapwhy doctor {pid}")))
+        }
+    }
+}
+
+/// Tells all of it.
+pub(super) fn section(pid: i32, checkup: &Checkup, script: Option<&str>) -> Section {
+    let v8 = NodeBinary::open(&PathBuf::from(format!("/proc/{pid}/exe")), LoadedAt::Unmoved).ok().and_then(|binary| binary.v8_version());
+    let is_known = v8.as_deref().and_then(version).is_some_and(|version| Tables::default().know(version));
+    let ports: Vec<String> = checkup.local_ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
+    let mut lines = vec![
+        line(
+            "PROCESS",
+            format!(
+                "pid {pid}, {}, {} in memory, {} threads{}",
+                script.unwrap_or("no script"),
+                number::bytes(checkup.known.resident),
+                checkup.threads,
+                state(checkup)
+            ),
+        ),
+        line("RIGHTS", rights(checkup)),
+        line("MEMORY", room(checkup)),
+        line(
+            "V8",
+            match &v8 {
+                Some(version) if is_known => format!("{version}, whose layout is known"),
+                Some(version) => format!("{version}, whose layout is not in the tables: read as its neighbours, and told so"),
+                None => "its version does not stand in its program".to_owned(),
+            },
+        ),
+        line(
+            "LISTENS",
+            if ports.is_empty() {
+                "nowhere for this machine alone: no inspector is open".to_owned()
+            } else {
+                format!("on {}: an inspector would be one of these", ports.join(", "))
+            },
+        ),
+    ];
+    lines.extend(checkup.methods.iter().map(|prediction| method(prediction, checkup.best())));
+    Section::Value { name: "doctor", json: in_json(pid, checkup, script, v8.as_deref(), is_known), lines }
+}
+
+fn line(label: &str, text: String) -> Line {
+    vec![Piece::Strong(format!("{label:<10}")), Piece::Plain(text)]
+}
+
+/// Reads the first two numbers of V8's version.
+fn version(text: &str) -> Option<V8Version> {
+    let mut numbers = text.split('.').map(str::parse);
+    Some(V8Version::new(numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
+fn state(checkup: &Checkup) -> String {
+    match (checkup.tracer, checkup.is_stopped) {
+        (Some(tracer), _) => format!("; traced by pid {tracer}, so nobody else can"),
+        (None, true) => "; stopped: kill -CONT lets it go on".to_owned(),
+        (None, false) => String::new(),
+    }
+}
+
+fn rights(checkup: &Checkup) -> String {
+    let may = if checkup.may_read { "its memory can be read" } else { "its memory cannot be read" };
+    let capability = if checkup.has_capability { "with" } else { "without" };
+    let yama = checkup.yama.map_or(String::new(), |level| format!(", kernel.yama.ptrace_scope = {level}"));
+    format!("{may}: it runs as uid {}, you are uid {} {capability} CAP_SYS_PTRACE{yama}", checkup.user, checkup.own_user)
+}
+
+fn room(checkup: &Checkup) -> String {
+    let group = checkup.group.map(|(limit, left)| format!("{} left of {} in its control group", number::bytes(left), number::bytes(limit)));
+    let machine = checkup.available.map(|bytes| format!("{} left on the machine", number::bytes(bytes)));
+    let parts: Vec<String> = group.into_iter().chain(machine).collect();
+    if parts.is_empty() { "unknown".to_owned() } else { parts.join(", ") }
+}
+
+fn method(prediction: &Prediction, best: Option<Method>) -> Line {
+    let (least, most) = prediction.growth;
+    let growth = if most == 0 {
+        "memory does not grow".to_owned()
+    } else {
+        format!("memory grows by {} to {} meanwhile", number::bytes(least), number::bytes(most))
+    };
+    let mut text = format!("it stands still about {}, {growth}", number::time(prediction.pause));
+    if best == Some(prediction.method) {
+        text.push_str("   <- this one");
+    }
+    let mut line = line(prediction.method.name(), text);
+    line.extend(prediction.dangers.iter().map(|danger| Piece::Alarm(format!("; not without --force: {danger}"))));
+    line
+}
+
+fn in_json(pid: i32, checkup: &Checkup, script: Option<&str>, v8: Option<&str>, layout_known: bool) -> Value {
+    let methods = checkup.methods.iter().map(|prediction| {
+        json!({
+            "method": prediction.method.name(),
+            "pause_ms": prediction.pause.as_secs_f64() * 1000.0,
+            "growth_least": prediction.growth.0,
+            "growth_most": prediction.growth.1,
+            "dangers": prediction.dangers,
+        })
+    });
+    json!({
+        "pid": pid,
+        "program": checkup.known.program.display().to_string(),
+        "script": script,
+        "resident": checkup.known.resident,
+        "page_tables": checkup.page_tables,
+        "threads": checkup.threads,
+        "user": checkup.user,
+        "own_user": checkup.own_user,
+        "may_read": checkup.may_read,
+        "has_capability": checkup.has_capability,
+        "yama": checkup.yama,
+        "tracer": checkup.tracer,
+        "stopped": checkup.is_stopped,
+        "filtered": checkup.is_filtered,
+        "shadow_stack": checkup.has_shadow_stack,
+        "group": checkup.group.map(|(limit, left)| json!({"limit": limit, "left": left})),
+        "available": checkup.available,
+        "local_ports": checkup.local_ports,
+        "v8": v8,
+        "layout_known": layout_known,
+        "methods": methods.collect::<Vec<_>>(),
+        "best": checkup.best().map(Method::name),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use live::capture::Known;
+
+    use super::*;
+
+    fn checkup(fork: &[&str], stop: &[&str]) -> Checkup {
+        let prediction = |method, dangers: &[&str]| Prediction {
+            method,
+            pause: Duration::from_millis(1),
+            growth: (1, 2),
+            dangers: dangers.iter().map(|danger| (*danger).to_owned()).collect(),
+        };
+        let known = Known { program: PathBuf::new(), arguments: vec![], folder: PathBuf::new(), up: None, resident: 1 };
+        Checkup {
+            known,
+            user: 1,
+            own_user: 1,
+            may_read: true,
+            has_capability: false,
+            yama: None,
+            tracer: None,
+            is_stopped: false,
+            is_filtered: false,
+            has_shadow_stack: false,
+            threads: 1,
+            page_tables: 1,
+            group: None,
+            available: None,
+            local_ports: vec![],
+            methods: [prediction(Method::Fork, fork), prediction(Method::Stop, stop)],
+        }
+    }
+
+    #[test]
+    fn what_is_dangerous_is_refused_unless_forced() {
+        use Method::{Fork, Stop};
+        let check = |fork: &[&str], stop: &[&str], wish, force, expect: Option<(Method, bool)>| {
+            let found = choose(7, &checkup(fork, stop), wish, force).ok().map(|(method, because)| (method, because.is_some()));
+            assert_eq!(found, expect, "{fork:?} {stop:?} {wish:?} {force}");
+        };
+        check(&[], &[], Wish::Auto, false, Some((Fork, false)));
+        check(&["x"], &[], Wish::Auto, false, Some((Stop, true)));
+        check(&["x"], &["y"], Wish::Auto, false, None);
+        check(&["x"], &["y"], Wish::Auto, true, Some((Stop, true)));
+        check(&["x"], &[], Wish::Fork, false, None);
+        check(&["x"], &[], Wish::Fork, true, Some((Fork, false)));
+        check(&[], &["y"], Wish::Stop, false, None);
+        check(&[], &["y"], Wish::Stop, true, Some((Stop, false)));
+        check(&[], &["y"], Wish::Auto, false, Some((Fork, false)));
+    }
+}

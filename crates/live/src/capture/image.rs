@@ -1,0 +1,260 @@
+//! Memory that stands still becomes a core file: sparse, so that pages of zeros take no room.
+//!
+//! Written are: what is anonymous, as far as it was ever touched; files' pages where the process has changed any in a mapping; the first page of
+//! each program and library, which holds its build id; and the kernel's page of functions. Program text is not: it is in the files.
+//! Memory is read through `/proc/PID/mem`: `process_vm_readv` would make the kernel give the copy pages of its own.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use super::error::CaptureError;
+use super::notes::{Facts, notes};
+use super::proc::{self, Mapping};
+
+const PAGE: u64 = 4096;
+/// How much is read at once.
+const BLOCK: usize = 1 << 20;
+/// How many pages are asked about at once.
+const PAGES: usize = 1 << 16;
+
+/// Memory to be written.
+pub(super) struct Source<'a> {
+    /// The process or copy that stands still.
+    pub(super) pid: i32,
+    /// Its mappings.
+    pub(super) mappings: &'a [Mapping],
+    /// What is told besides.
+    pub(super) facts: &'a Facts,
+}
+
+/// What of a mapping is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Part {
+    /// How many bytes of it the file holds, from its start.
+    held: u64,
+    /// Stretches that are read; the rest is zeros.
+    stretches: Vec<(u64, u64)>,
+}
+
+/// Writes the core. `go_on` is told how many bytes were read, and of how many, and may stop it. Returns how many bytes were read.
+pub(super) fn write(
+    source: &Source<'_>,
+    out: &File,
+    go_on: &mut dyn FnMut(u64, u64) -> Result<(), CaptureError>,
+) -> Result<u64, CaptureError> {
+    let memory = File::open(proc::path(source.pid, "mem")).map_err(|source| CaptureError::Io { doing: "opening memory", source })?;
+    let pagemap =
+        File::open(proc::path(source.pid, "pagemap")).map_err(|source| CaptureError::Io { doing: "opening the map of pages", source })?;
+    let parts: Vec<Part> = source.mappings.iter().map(|mapping| part(mapping, &pagemap)).collect::<io::Result<_>>().map_err(reading)?;
+    let notes = notes(source.facts, source.mappings);
+    let (head, offsets, end) = head(source.mappings, &parts, notes.len() as u64);
+    let writing = |source| CaptureError::Write { source };
+    out.set_len(end).map_err(writing)?;
+    out.write_all_at(&head, 0).map_err(writing)?;
+    out.write_all_at(&notes, head.len() as u64).map_err(writing)?;
+    let total: u64 = parts.iter().flat_map(|part| &part.stretches).map(|(start, end)| end - start).sum();
+    let (mut done, mut block) = (0, vec![0; BLOCK]);
+    for ((mapping, part), offset) in source.mappings.iter().zip(&parts).zip(offsets) {
+        for &(start, end) in &part.stretches {
+            for at in (start..end).step_by(BLOCK) {
+                let length = (end - at).min(BLOCK as u64);
+                let bytes = block.get_mut(..length as usize).unwrap_or_default();
+                go_on(done, total)?;
+                memory.read_exact_at(bytes, at).map_err(reading)?;
+                write_sparse(out, bytes, offset + (at - mapping.start)).map_err(writing)?;
+                done += length;
+            }
+        }
+    }
+    go_on(done, total)?;
+    Ok(done)
+}
+
+fn reading(source: io::Error) -> CaptureError {
+    CaptureError::Io { doing: "reading memory", source }
+}
+
+/// Decides what of a mapping is written.
+fn part(mapping: &Mapping, pagemap: &File) -> io::Result<Part> {
+    let whole = || Part { held: mapping.len(), stretches: vec![(mapping.start, mapping.end)] };
+    let is_first = mapping.has_file && mapping.offset == 0 && mapping.rights[0];
+    match mapping {
+        Mapping { name, .. } if name == "[vdso]" => Ok(whole()),
+        Mapping { name, .. } if name.starts_with("[v") => Ok(Part::default()),
+        // What is shared goes on changing, and is somebody else's too.
+        Mapping { private: false, .. } => Ok(Part::default()),
+        Mapping { has_file: true, .. } => match own_pages(mapping, pagemap)? {
+            stretches if stretches.is_empty() && is_first => {
+                Ok(Part { held: PAGE, stretches: vec![(mapping.start, mapping.start + PAGE)] })
+            }
+            stretches if stretches.is_empty() => Ok(Part::default()),
+            _ => Ok(whole()),
+        },
+        _ => {
+            let stretches = own_pages(mapping, pagemap)?;
+            let is_used = !stretches.is_empty() || mapping.rights[1];
+            Ok(Part { held: if is_used { mapping.len() } else { 0 }, stretches })
+        }
+    }
+}
+
+/// Returns the stretches of a mapping whose pages are the process's own, in memory or swapped out.
+fn own_pages(mapping: &Mapping, pagemap: &File) -> io::Result<Vec<(u64, u64)>> {
+    const PRESENT: u64 = 1 << 63;
+    const SWAPPED: u64 = 1 << 62;
+    const OF_A_FILE: u64 = 1 << 61;
+    let mut stretches: Vec<(u64, u64)> = Vec::new();
+    let mut bytes = vec![0; 8 * PAGES];
+    for first in (mapping.start..mapping.end).step_by(PAGES * PAGE as usize) {
+        let count = ((mapping.end - first) / PAGE).min(PAGES as u64) as usize;
+        let entries = bytes.get_mut(..8 * count).unwrap_or_default();
+        pagemap.read_exact_at(entries, first / PAGE * 8)?;
+        for (nth, entry) in entries.as_chunks::<8>().0.iter().enumerate() {
+            let entry = u64::from_le_bytes(*entry);
+            if entry & (PRESENT | SWAPPED) == 0 || entry & OF_A_FILE != 0 {
+                continue;
+            }
+            let at = first + nth as u64 * PAGE;
+            match stretches.last_mut() {
+                Some((_, end)) if *end == at => *end += PAGE,
+                _ => stretches.push((at, at + PAGE)),
+            }
+        }
+    }
+    Ok(stretches)
+}
+
+/// Writes what is not zero.
+fn write_sparse(out: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    let is_zero = |page: &[u8]| page.as_chunks::<16>().0.iter().all(|chunk| u128::from_ne_bytes(*chunk) == 0);
+    let mut at = offset;
+    for run in bytes.chunks(PAGE as usize).collect::<Vec<_>>().chunk_by(|one, next| is_zero(one) == is_zero(next)) {
+        let length: usize = run.iter().map(|page| page.len()).sum();
+        let from = (at - offset) as usize;
+        if run.first().is_some_and(|page| !is_zero(page)) {
+            out.write_all_at(bytes.get(from..from + length).unwrap_or_default(), at)?;
+        }
+        at += length as u64;
+    }
+    Ok(())
+}
+
+const HEADER: u64 = 64;
+const SEGMENT: u64 = 56;
+/// So many segments and more do not fit into the header: their number then stands in a section.
+const TOO_MANY: u64 = 0xffff;
+const SECTION: usize = 64;
+
+/// Lays out the file. Returns what stands before the notes, where each mapping's bytes begin, and where the file ends.
+fn head(mappings: &[Mapping], parts: &[Part], notes: u64) -> (Vec<u8>, Vec<u64>, u64) {
+    let count = mappings.len() as u64 + 1;
+    let table_end = HEADER + SEGMENT * count;
+    let section = (count >= TOO_MANY).then_some(table_end);
+    let notes_at = table_end + section.map_or(0, |_| SECTION as u64);
+    let mut head = elf_header(count, section);
+    head.extend(segment(4, 0, notes_at, 0, notes, 0));
+    let mut at = (notes_at + notes).next_multiple_of(PAGE);
+    let mut offsets = Vec::with_capacity(parts.len());
+    for (mapping, part) in mappings.iter().zip(parts) {
+        let [read, write, run] = mapping.rights.map(u32::from);
+        head.extend(segment(1, run | write << 1 | read << 2, at, mapping.start, part.held, mapping.len()));
+        offsets.push(at);
+        at += part.held;
+    }
+    if section.is_some() {
+        head.extend(counting_section(count));
+    }
+    (head, offsets, at)
+}
+
+fn elf_header(count: u64, section: Option<u64>) -> Vec<u8> {
+    const CORE: u16 = 4;
+    const X86_64: u16 = 62;
+    let mut bytes = b"\x7fELF\x02\x01\x01".to_vec();
+    bytes.resize(16, 0);
+    bytes.extend(CORE.to_le_bytes());
+    bytes.extend(X86_64.to_le_bytes());
+    bytes.extend(1u32.to_le_bytes());
+    for word in [0, HEADER, section.unwrap_or(0)] {
+        bytes.extend(word.to_le_bytes());
+    }
+    bytes.extend(0u32.to_le_bytes());
+    let sections = u16::from(section.is_some());
+    let section_size = if section.is_some() { SECTION as u16 } else { 0 };
+    for half in [HEADER as u16, SEGMENT as u16, count.min(TOO_MANY) as u16, section_size, sections, 0] {
+        bytes.extend(half.to_le_bytes());
+    }
+    bytes
+}
+
+/// A program header.
+fn segment(kind: u32, rights: u32, offset: u64, addr: u64, held: u64, length: u64) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(SEGMENT as usize);
+    bytes.extend(kind.to_le_bytes());
+    bytes.extend(rights.to_le_bytes());
+    let alignment = if kind == 1 { PAGE } else { 4 };
+    for word in [offset, addr, 0, held, length, alignment] {
+        bytes.extend(word.to_le_bytes());
+    }
+    bytes
+}
+
+/// A section that holds nothing but how many segments there are.
+fn counting_section(count: u64) -> [u8; SECTION] {
+    const INFO: usize = 44;
+    let mut bytes = [0; SECTION];
+    for (place, byte) in bytes.iter_mut().skip(INFO).zip((count as u32).to_le_bytes()) {
+        *place = byte;
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zeros_take_no_room() {
+        let file = tempfile::tempfile().unwrap();
+        let mut bytes = vec![0; 5 * PAGE as usize];
+        bytes[2 * PAGE as usize] = 1;
+        bytes[3 * PAGE as usize - 1] = 2;
+        file.set_len(10 * PAGE).unwrap();
+        write_sparse(&file, &bytes, 4 * PAGE).unwrap();
+        let data = rustix::fs::seek(&file, rustix::fs::SeekFrom::Data(0)).unwrap();
+        assert_eq!((data, rustix::fs::seek(&file, rustix::fs::SeekFrom::Hole(data)).unwrap()), (6 * PAGE, 7 * PAGE));
+        let mut back = vec![9; 5 * PAGE as usize];
+        file.read_exact_at(&mut back, 4 * PAGE).unwrap();
+        assert_eq!(back, bytes);
+    }
+
+    #[test]
+    fn segments_follow_each_other_however_many() {
+        for count in [3usize, 70_000] {
+            let mapping = |nth: usize| Mapping {
+                start: nth as u64 * PAGE,
+                end: (nth as u64 + 1) * PAGE,
+                rights: [true, true, false],
+                private: true,
+                offset: 0,
+                has_file: false,
+                name: String::new(),
+            };
+            let mappings: Vec<Mapping> = (0..count).map(mapping).collect();
+            let parts: Vec<Part> = (0..count).map(|nth| Part { held: (nth as u64 % 2) * PAGE, stretches: vec![] }).collect();
+            let (head, offsets, end) = head(&mappings, &parts, 100);
+            assert_eq!(offsets[2] - offsets[1], PAGE);
+            assert_eq!(end, offsets[count - 1] + parts[count - 1].held);
+            let file = tempfile::NamedTempFile::new().unwrap();
+            file.as_file().set_len(end.max(head.len() as u64 + 100)).unwrap();
+            file.as_file().write_all_at(&head, 0).unwrap();
+            let number = u16::from_le_bytes(head[56..58].try_into().unwrap());
+            assert_eq!(u64::from(number), (count as u64 + 1).min(TOO_MANY));
+            let section = usize::try_from(u64::from_le_bytes(head[40..48].try_into().unwrap())).unwrap();
+            if section > 0 {
+                assert_eq!(u32::from_le_bytes(head[section + 44..section + 48].try_into().unwrap()), count as u32 + 1);
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! How much memory is left: to a process in its control groups, and on the machine.
+//!
+//! Only reading. What the system does not tell counts as no limit.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Makes a file without a name for an image of so many bytes: in memory where there is room for two of it, else in the folder of
+/// temporary files. It is gone when it is closed, or we end.
+///
+/// # Errors
+/// What the system says.
+pub fn nameless(bytes: u64) -> io::Result<File> {
+    let room = [available(), left("self").map(|group| group.left)].into_iter().flatten().min().unwrap_or(0);
+    if room / 2 > bytes {
+        let file = rustix::fs::memfd_create("heapwhy", rustix::fs::MemfdFlags::CLOEXEC);
+        if let Ok(file) = file {
+            return Ok(File::from(file));
+        }
+    }
+    tempfile::tempfile()
+}
+
+/// Returns how many bytes the machine could give out.
+pub(crate) fn available() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.split_ascii_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1024)
+}
+
+/// A limit on the memory of a control group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Group {
+    /// How much it may have, in bytes.
+    pub(crate) limit: u64,
+    /// How much of that is left, in bytes. Pages of files that could be given back count as used.
+    pub(crate) left: u64,
+}
+
+/// Returns the tightest limit on a process's control groups; `None` where there is none.
+pub(crate) fn left(pid: &str) -> Option<Group> {
+    let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+    let groups = text.lines().filter_map(folder).flat_map(|(folder, root, files)| {
+        let folders: Vec<PathBuf> = folder.ancestors().take_while(|folder| folder.starts_with(root)).map(Path::to_owned).collect();
+        folders.into_iter().filter_map(move |folder| group(&folder, files))
+    });
+    groups.min_by_key(|group| group.left)
+}
+
+/// The files that hold a limit and what is used of it.
+type Files = [&'static str; 2];
+const FIRST: Files = ["memory.limit_in_bytes", "memory.usage_in_bytes"];
+const SECOND: Files = ["memory.max", "memory.current"];
+
+/// Takes a line of `/proc/PID/cgroup`. Returns the group's folder, and that of the hierarchy.
+fn folder(line: &str) -> Option<(PathBuf, &'static str, Files)> {
+    let (_, rest) = line.split_once(':')?;
+    let (controllers, path) = rest.split_once(':')?;
+    let (root, files) = match controllers {
+        "" => ("/sys/fs/cgroup", SECOND),
+        _ if controllers.split(',').any(|one| one == "memory") => ("/sys/fs/cgroup/memory", FIRST),
+        _ => return None,
+    };
+    Some((Path::new(root).join(path.trim_start_matches('/')), root, files))
+}
+
+fn group(folder: &Path, files: Files) -> Option<Group> {
+    /// The first version has a limit always: this one means none.
+    const NONE: u64 = 1 << 60;
+    let [limit, used] = files.map(|file| fs::read_to_string(folder.join(file)).ok()?.trim().parse::<u64>().ok());
+    let limit = limit.filter(|&limit| limit < NONE)?;
+    Some(Group { limit, left: limit.saturating_sub(used?) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_of_both_versions_are_found() {
+        let cases = [
+            ("0::/app.slice/a", Some(("/sys/fs/cgroup/app.slice/a", SECOND))),
+            ("5:cpu,memory:/docker/1", Some(("/sys/fs/cgroup/memory/docker/1", FIRST))),
+            ("5:cpu:/docker/1", None),
+            ("nonsense", None),
+        ];
+        for (line, expect) in cases {
+            let found = folder(line).map(|(folder, _, files)| (folder.to_string_lossy().into_owned(), files));
+            assert_eq!(found, expect.map(|(folder, files)| (folder.to_owned(), files)), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_limit_leaves_what_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        put("memory.max", "max\n");
+        put("memory.current", "1000\n");
+        assert_eq!(group(folder.path(), SECOND), None);
+        put("memory.max", "1500\n");
+        assert_eq!(group(folder.path(), SECOND), Some(Group { limit: 1500, left: 500 }));
+    }
+
+    #[test]
+    fn a_nameless_file_can_be_read_back() {
+        use std::os::unix::fs::FileExt;
+        for bytes in [1 << 20, u64::MAX] {
+            let file = nameless(bytes).unwrap();
+            file.write_all_at(b"x", 9).unwrap();
+            assert_eq!(file.metadata().unwrap().len(), 10);
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Running processes: captured while they work, on every line of Node.js, and none the worser for it.
+//!
+//! The image must hold what the process's own snapshot does. A server under load must answer everything right through many captures. The
+//! capture is killed at each of its steps, and so is the process; what is left must be as it was.
+
+mod dying;
+mod server;
+
+use anyhow::{Context, Result, ensure};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use live::capture::{Captured, Method, Request, capture, nameless};
+
+use crate::cores;
+use crate::say::say;
+use crate::setup;
+use crate::stages::Tally;
+use crate::workspace::{NODE_LINES, Profile, Workspace};
+pub(crate) use dying::capture_and_die;
+use server::Client;
+pub(crate) use server::Server;
+
+/// How many captures a server under load goes through on each line; the variable sets another number.
+const CAPTURES: u32 = 30;
+const CAPTURES_VARIABLE: &str = "XTASK_LIVE_CAPTURES";
+
+/// A user without rights.
+const NOBODY: u32 = 65_534;
+
+/// `cargo xtask test --only live`.
+pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
+    setup::tests(workspace)?;
+    let mut tally = Tally::default();
+    let mut add = |name: &str, line: u32, result: Result<String>| {
+        match &result {
+            Ok(what) => say!("ok      node {line} {name}: {what}"),
+            Err(error) => say!("FAILED  node {line} {name}: {error:#}"),
+        }
+        tally.add(result.is_ok());
+    };
+    for line in NODE_LINES {
+        add("truth", line, cores::captured(workspace, line));
+        add("under load", line, under_load(workspace, line));
+        add("heapwhy killed", line, dying::captures(workspace, line));
+        add("process killed", line, dying::targets(workspace, line));
+    }
+    let newest = NODE_LINES.into_iter().max().context("no Node.js")?;
+    add("another user", newest, another_user(workspace, newest));
+    add("no process more", newest, no_process_more(workspace, newest));
+    Ok(tally)
+}
+
+/// Captures a process into a file without a name.
+pub(crate) fn captured(pid: u32, method: Method, hook: Option<&dyn Fn(&'static str)>) -> Result<Captured> {
+    let out = nameless(1 << 30)?;
+    let request = Request { pid: i32::try_from(pid)?, method, progress: &|_, _| {}, hook, cancel: &AtomicBool::new(false) };
+    Ok(capture(&request, &out)?)
+}
+
+/// A server answers everything right while it is captured again and again, and is as it was afterwards.
+fn under_load(workspace: &Workspace, line: u32) -> Result<String> {
+    let count = std::env::var(CAPTURES_VARIABLE).ok().map_or(Ok(CAPTURES), |text| text.parse())?;
+    let server = Server::start(workspace, line)?;
+    let client = Client::start(workspace, line, &server)?;
+    std::thread::sleep(Duration::from_millis(500));
+    let mut pauses = Vec::new();
+    for nth in 0..count {
+        let method = if nth % 10 == 9 { Method::Stop } else { Method::Fork };
+        let taken = captured(server.pid(), method, None).with_context(|| format!("capture {nth}"))?;
+        ensure!(taken.bytes > 10 << 20, "only {} bytes were read", taken.bytes);
+        if method == Method::Fork {
+            pauses.push(taken.pause);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let told = client.end()?;
+    let number = |name: &str| told[name].as_u64().unwrap_or(0);
+    ensure!(number("wrong") == 0, "{} wrong answers: {}", number("wrong"), told["first"]);
+    ensure!(number("good") > u64::from(count), "only {} answers", number("good"));
+    strays(&told["state"])?;
+    server.is_as_before()?;
+    pauses.sort();
+    let median = pauses.get(pauses.len() / 2).copied().unwrap_or_default();
+    Ok(format!("{count} captures, {} right answers, median pause {:.1} ms", number("good"), median.as_secs_f64() * 1000.0))
+}
+
+/// A process gets no signal but those that it sent itself, and those of its own children.
+fn strays(state: &serde_json::Value) -> Result<()> {
+    let number = |value: &serde_json::Value| value.as_u64().unwrap_or(0);
+    for (name, count) in state["signals"].as_object().context("the server does not tell its signals")? {
+        let most = match name.as_str() {
+            "SIGCHLD" => number(&state["spawned"]),
+            "SIGUSR2" => number(&state["sent"]),
+            _ => 0,
+        };
+        ensure!(number(count) <= most, "{count} of {name}, {most} at most were sent");
+    }
+    Ok(())
+}
+
+/// As another user, heapwhy is told no, and says why.
+fn another_user(workspace: &Workspace, line: u32) -> Result<String> {
+    let server = Server::start(workspace, line)?;
+    let mut command;
+    if is_root()? {
+        // Where anybody may run it.
+        let folder = std::env::temp_dir().join(format!("heapwhy-live-{}", std::process::id()));
+        std::fs::create_dir_all(&folder)?;
+        std::fs::copy(workspace.heapwhy(Profile::Debug)?, folder.join("heapwhy"))?;
+        command = Command::new(folder.join("heapwhy"));
+        command.arg(server.pid().to_string()).uid(NOBODY).gid(NOBODY).current_dir("/");
+    } else {
+        command = Command::new(workspace.heapwhy(Profile::Debug)?);
+        command.arg("1");
+    }
+    let output = command.stdin(Stdio::null()).output()?;
+    if let Some(folder) = Path::new(command.get_program()).parent().filter(|folder| folder.starts_with(std::env::temp_dir())) {
+        std::fs::remove_dir_all(folder)?;
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.code() == Some(4) && said.contains("HW1402") && said.contains("sudo heapwhy"), "{}: {said}", output.status);
+    server.is_as_before()?;
+    Ok("exit 4, and what to do".to_owned())
+}
+
+/// A process that may have no other is told so by the kernel, and goes on.
+fn no_process_more(workspace: &Workspace, line: u32) -> Result<String> {
+    if !is_root()? {
+        return Ok("not as another user than root".to_owned());
+    }
+    let server = Server::start_as_nobody(workspace, line)?;
+    // Its own user may lower its limits.
+    let mut limit = Command::new("prlimit");
+    crate::workspace::run(limit.args(["--pid", &server.pid().to_string(), "--nproc=1:1"]).uid(NOBODY).gid(NOBODY).current_dir("/"))?;
+    let error = captured(server.pid(), Method::Fork, None).err().context("it was cloned all the same")?;
+    ensure!(format!("{error:#}").contains("refused"), "{error:#}");
+    server.is_as_before()?;
+    let stopped = captured(server.pid(), Method::Stop, None)?;
+    server.is_as_before()?;
+    Ok(format!("{error:#}; read while it was stopped, {} bytes", stopped.bytes))
+}
+
+fn is_root() -> Result<bool> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    Ok(status.lines().any(|line| line.split_ascii_whitespace().take(3).eq(["Uid:", "0", "0"])))
+}
+
+/// Waits, a limited time.
+fn wait(what: &str, mut done: impl FnMut() -> Result<bool>) -> Result<()> {
+    const LIMIT: Duration = Duration::from_secs(30);
+    let started = Instant::now();
+    while !done()? {
+        ensure!(started.elapsed() < LIMIT, "{what}: not after {} s", LIMIT.as_secs());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(())
+}
