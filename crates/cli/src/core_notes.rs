@@ -55,7 +55,8 @@ pub(crate) struct CoreNotes {
 impl Asked {
     /// Returns what the options ask for.
     pub(crate) fn of(session: &Session) -> Self {
-        let node = session.global.node.as_deref().and_then(Stamp::of);
+        // A program that is not there is asked for nevertheless, and is to be missed.
+        let node = session.global.node.as_deref().map(|path| Stamp::of(path).unwrap_or_else(|| Stamp::missing(path)));
         Self { scope: session.scope(), isolate: session.global.isolate, node }
     }
 
@@ -71,6 +72,10 @@ impl Stamp {
         let metadata = path.metadata().ok()?;
         let since_1970 = metadata.modified().ok()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         Some(Self { bytes: metadata.len(), modified_ns: since_1970.as_nanos() as u64, path })
+    }
+
+    fn missing(path: &Path) -> Self {
+        Self { path: path.to_owned(), bytes: 0, modified_ns: 0 }
     }
 
     fn is_still_true(&self) -> bool {

@@ -60,6 +60,11 @@ pub(super) fn check(workspace: &Workspace, core: &Path) -> Result<()> {
     fs::File::options().write(true).open(core)?.set_modified(times + std::time::Duration::from_secs(1))?;
     ask(QUESTIONS[1], &[]).context("a core that was touched")?;
     ensure!(fs::metadata(beside(core, ".hwy"))?.modified()? > before, "a stale index was used");
+    let told: serde_json::Value = serde_json::from_str(&ask(&["index", "CORE"], &[])?)?;
+    let others = told["also_written"].as_array().map_or(0, Vec::len);
+    ensure!(told["output"]["what"] == "index" && others == 2, "`index` says: {told}");
+    let missing = ask(QUESTIONS[1], &["--node", "no/such/program"]);
+    ensure!(missing.is_err(), "a program that is not there was not missed");
     Ok(())
 }
 

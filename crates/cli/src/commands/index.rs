@@ -2,11 +2,15 @@
 //!
 //! Large files get one anyway when they are first looked at, unless `--no-index` says otherwise.
 
-use clap::Args;
+use std::path::PathBuf;
 
-use crate::answer::{Answer, Section};
+use clap::Args;
+use serde_json::json;
+
+use crate::answer::{Answer, Piece, Section};
 use crate::args::FileArg;
-use crate::error::CommandError;
+use crate::error::{CommandError, shown};
+use crate::render::number;
 use crate::session::Session;
 use crate::{codes, open};
 
@@ -28,10 +32,18 @@ pub(crate) fn run(args: &IndexArgs, session: &Session) -> Result<Answer, Command
     }
     let file = open::read(&args.file.file, session)?;
     file.analysis.prepare(&session.progress).map_err(|_| open::stopped())?;
-    let mut answer = file.answer(session);
-    for entry in file.unindexed() {
-        let (path, bytes) = entry.write(session)?;
-        answer = answer.section(Section::Written { path, bytes, what: "index" });
-    }
-    Ok(answer)
+    let mut written = file.unindexed().into_iter().map(|entry| entry.write(session)).collect::<Result<Vec<_>, _>>()?.into_iter();
+    let main = written.next().map(|(path, bytes)| Section::Written { path, bytes, what: "index" });
+    let answer = main.into_iter().fold(file.answer(session), Answer::section);
+    let others: Vec<(PathBuf, u64)> = written.collect();
+    Ok(if others.is_empty() { answer } else { answer.section(also(&others)) })
+}
+
+/// Of a core, what is not alive has indexes of its own.
+fn also(others: &[(PathBuf, u64)]) -> Section {
+    let json = others.iter().map(|(path, bytes)| json!({ "path": path.display().to_string(), "bytes": bytes, "what": "index" })).collect();
+    let line = |(path, bytes): &(PathBuf, u64)| {
+        vec![Piece::Plain(format!("wrote {} (index of what is not alive, {})", shown(path), number::bytes(*bytes)))]
+    };
+    Section::Value { name: "also_written", json, lines: others.iter().map(line).collect() }
 }

@@ -4,9 +4,11 @@ use std::io::Write;
 
 use heap::held::Primitive;
 use heap::{HeapGraph, NodeIx, NodeKind};
+use v8mem::census::{By, Query, census};
 use v8mem::graph::Scope;
+use v8mem::inventory::inventory;
 use v8mem::read::{Found, HeapError, read_core};
-use v8mem::{CoreFile, MemoryHolder};
+use v8mem::{Anatomy, CoreFile, MemoryHolder};
 
 use crate::elf::{PAGE, Segment, aligned, notes};
 use crate::heap::{Heap, Page, smi, to};
@@ -146,6 +148,51 @@ impl Random {
     }
 }
 
+/// Counts objects of a class, without a graph.
+fn counted(core: &CoreFile, scope: Scope, class: &str, property: &str) -> Result<u64, HeapError> {
+    let query = Query { by: By::Class, scope, class: Some(class), property: Some(property), kind: |_| true };
+    let groups = inventory(core, &mut Anatomy::find(core)?, |inventory| census(inventory, &query))?;
+    Ok(groups.iter().map(|group| group.sum.objects).sum())
+}
+
+/// Objects of two pages refer to one another to and fro: what is alive is what a plain search finds, in a graph and without one.
+#[test]
+fn what_is_alive_is_what_a_plain_search_finds() {
+    const OBJECTS: usize = 40;
+    const FIRST_LINK: u64 = 4;
+    for seed in 0..60 {
+        let mut random = Random(seed);
+        let mut heap = Heap::new();
+        let map = heap.class("Linked", &["id", "one", "other"]);
+        let objects: Vec<u64> = (0..OBJECTS as i32)
+            .map(|nth| heap.object(if random.below(2) == 0 { Page::Old } else { Page::New }, map, &[smi(nth), 0, 0]))
+            .collect();
+        let mut links = vec![Vec::new(); OBJECTS];
+        for (from, field) in (0..OBJECTS).flat_map(|from| [(from, FIRST_LINK), (from, FIRST_LINK + 1)]) {
+            let to_nth = random.below(OBJECTS as u64) as usize;
+            if random.below(3) > 0 {
+                heap.set(objects[from], field, to(objects[to_nth]));
+                links[from].push(to_nth);
+            }
+        }
+        heap.root(objects[0]);
+        let mut alive = vec![false; OBJECTS];
+        let mut stack = vec![0];
+        while let Some(nth) = stack.pop() {
+            if !std::mem::replace(&mut alive[nth], true) {
+                stack.extend(&links[nth]);
+            }
+        }
+        let expect = alive.iter().filter(|&&is_alive| is_alive).count();
+        let bytes = core(&heap);
+        let linked = self::objects(&read(&bytes).unwrap().0, "Linked");
+        assert_eq!(linked.len(), expect, "seed {seed}");
+        let own = |scope| counted(&open(&bytes), scope, "Linked", "other").unwrap() as usize;
+        assert_eq!([own(Scope::Live), own(Scope::Weak), own(Scope::Dead)], [expect, 0, OBJECTS - expect], "seed {seed}");
+        assert_eq!(counted(&open(&bytes), Scope::Live, "Linked", "none").unwrap(), 0);
+    }
+}
+
 /// Damages a core in one of several ways, a few times.
 fn damage(bytes: &mut [u8], random: &mut Random) {
     let from = PAGE as u64;
@@ -188,6 +235,7 @@ fn random_damage_is_survived() {
         let end = if seed % 4 < 2 { bytes.len() } else { 12 * PAGE };
         damage(&mut bytes[..end], &mut random);
         let core = open(&bytes);
+        let _ = counted(&core, Scope::Live, "Session", "id");
         let Ok((graph, _, found)) = read_core(&core, Scope::Live) else { continue };
         read_anyway += 1;
         assert!(graph.node_count() < 2000, "seed {seed}: {} nodes of a few objects", graph.node_count());
