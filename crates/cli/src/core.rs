@@ -173,7 +173,7 @@ fn unreadable(path: &Path, error: CoreError) -> CommandError {
 }
 
 const CUT: &str = "the disk was full, a limit on core files was hit, or a copy broke off: compare sizes with `ls -l`";
-const AGAIN: &str = "ulimit -c unlimited, and dump again; of a running process: gcore PID";
+const AGAIN: &str = "ulimit -c unlimited, and dump again; of a running process: heapwhy capture PID";
 
 /// Returns the error for a core in which no heap was found.
 pub(crate) fn no_heap(path: &Path, core: &CoreFile, error: &HeapError) -> CommandError {

@@ -257,7 +257,7 @@ fn any_input(path: &Path, session: &Session) -> Result<Source, CommandError> {
 /// Returns the error for a snapshot where only a core has what a command shows.
 pub(crate) fn not_a_core(path: &Path, command: &str) -> CommandError {
     let what = format!("{} is no core dump: only that of a process has what `{command}` shows", shown(path));
-    CommandError::new(&codes::USAGE, what).hint(format!("gcore PID   and then heapwhy {command} core.PID"))
+    CommandError::new(&codes::USAGE, what).hint(format!("heapwhy {command} PID   with the id of a running process"))
 }
 
 /// Says whether a path stands for standard input.

@@ -17,6 +17,7 @@ const SHORT_HELP: &str = "\
 heapwhy: why is my Node.js process still holding that memory?
 
   heapwhy app.heapsnapshot               what holds the memory, and which line of yours
+  heapwhy 7073                           the same of a running process, by its id
   heapwhy 1.heapsnapshot 2.heapsnapshot  what grew in between, and what holds it
 
 No snapshot at hand?  heapwhy demo

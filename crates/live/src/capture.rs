@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, getpriority_process, pidfd_open, setpriority_process};
 
 pub use doctor::{Checkup, Prediction, examine};
 pub use error::CaptureError;
@@ -241,6 +241,7 @@ impl Subject {
 
     fn stopped(&self, hook: Hook<'_>) -> Result<Stopped, CaptureError> {
         let pid = self.pid;
+        let urgent = Some(Urgent::new());
         let mut threads = Threads::seize(pid)?;
         hook.at("seized");
         let since = Instant::now();
@@ -253,7 +254,7 @@ impl Subject {
         let registers = threads.registers()?;
         let mappings = proc::mappings(pid).map_err(|source| CaptureError::of_reading(pid, "reading its mappings", source))?;
         let float = registers.iter().map(|(tid, _)| Float::of(*tid)).collect();
-        Ok(Stopped { pid, threads, since, registers, float, mappings })
+        Ok(Stopped { pid, threads, since, urgent, registers, float, mappings })
     }
 
     fn facts(&self, stopped: &Stopped) -> Result<Facts, CaptureError> {
@@ -284,11 +285,34 @@ impl Float {
     }
 }
 
+/// While a process stands still, we come first, where the system allows that: it waits for us at every step.
+struct Urgent {
+    before: Option<i32>,
+}
+
+impl Urgent {
+    fn new() -> Self {
+        const FIRST: i32 = -20;
+        let before = getpriority_process(None).ok();
+        let is_set = setpriority_process(None, FIRST).is_ok();
+        Self { before: before.filter(|_| is_set) }
+    }
+}
+
+impl Drop for Urgent {
+    fn drop(&mut self) {
+        if let Some(before) = self.before {
+            let _ = setpriority_process(None, before);
+        }
+    }
+}
+
 /// A process that stands still.
 struct Stopped {
     pid: i32,
     threads: Threads,
     since: Instant,
+    urgent: Option<Urgent>,
     registers: Vec<(i32, Registers)>,
     float: Vec<Float>,
     mappings: Vec<Mapping>,
@@ -317,7 +341,9 @@ impl Stopped {
     /// Lets it go on. Returns how long it stood still.
     fn release(&mut self) -> Duration {
         self.threads.release();
-        self.since.elapsed()
+        let pause = self.since.elapsed();
+        self.urgent = None;
+        pause
     }
 }
 

@@ -200,9 +200,13 @@ fn pass_on(tid: i32, event: Event) {
     let _ = trace::go_on(tid, signal);
 }
 
-/// Lets go of a thread that may be running: the kernel lets go of stopped ones only.
+/// Lets go of a thread that may be running or standing still: the kernel lets go of those only that stand still.
 pub(super) fn let_go(tid: i32) {
     let until = Instant::now() + LETTING_GO;
+    // One that stands still, and has said so before, says nothing more.
+    if trace::detach(tid, 0).is_ok() {
+        return;
+    }
     // One that has ended is not interrupted, but must be seen to: until then its process is not done.
     let _ = trace::interrupt(tid);
     // Whatever it reports, in that stop it can be let go; a signal that it was to get, it gets. One that was killed in between cannot, and
