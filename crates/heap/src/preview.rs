@@ -355,6 +355,9 @@ fn object(setting: &Setting<'_>, node: NodeIx, limits: Limits) -> Parts {
                 let bytes = backing(graph, buffer).map_or_else(String::new, |bytes| format!(" <view of {bytes} bytes>"));
                 return properties(setting, node, format!("{name}{bytes}"), limits);
             }
+            if let Some(place) = setting.waits_at(node) {
+                return call(setting, node, &place, limits);
+            }
             if let Some(message) = error_message(graph, node, builtin.unwrap_or(&name)) {
                 return properties(setting, node, format!("{name}: {}", cut(&message, limits.text)), limits);
             }
@@ -367,6 +370,14 @@ fn object(setting: &Setting<'_>, node: NodeIx, limits: Limits) -> Parts {
             with_missing_numbers(setting, node, properties(setting, node, head, limits), limits)
         }
     }
+}
+
+/// Shows a call that waits, by its function and the line.
+fn call(setting: &Setting<'_>, node: NodeIx, place: &crate::source::Place, limits: Limits) -> Parts {
+    let mut filler = Filler::new(setting.label(node), limits);
+    filler.push(|| "waits at: ".to_owned(), Value::Text(place.to_string()));
+    fill_properties(setting.graph(), node, &mut filler);
+    filler.parts
 }
 
 /// Shows properties and elements, in the order of the file. The functions of accessors are shown once, as accessors.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use heap::held::Case;
-use heap::preview::Limits;
+use heap::preview::{Limits, preview};
 use heap::questions::{
     FunctionRows, HistogramSort, ObjectQuery, PromiseQuery, Selector, closure, contexts, emitters, functions, objects, promises,
     text_holders,
@@ -15,7 +15,7 @@ use heap::questions::{
 use heap::source::NoFiles;
 use heap::story::Setting;
 use heap::view::{Cell, Table};
-use heap::{HeapAnalysis, NodeIx, Silent};
+use heap::{HeapAnalysis, NodeIx, NodeKind, Silent};
 use serde_json::Value;
 use v8mem::atlas::{Atlas, Life, Thing};
 use v8mem::graph::Scope;
@@ -123,6 +123,7 @@ fn of_graph(analysis: &HeapAnalysis, is_core: bool) -> Result<()> {
     shapes(&setting, is_core)?;
     if is_core {
         whole_texts(&setting)?;
+        suspended(&setting)?;
     }
     let needles = text_holders(&setting, "needle-in-", Case::Told, usize::MAX);
     ensure!(!rows(&needles, "edge", ".needle").is_empty(), "nobody holds the needle: {:?}", needles.rows);
@@ -219,6 +220,17 @@ fn promised(setting: &Setting<'_>, is_core: bool) -> Result<()> {
             is_at(row["location"], if is_core { "await keep.never" } else { "async function waitsForNever" })?;
         }
     }
+    Ok(())
+}
+
+/// The five calls that wait say at which of two places they do.
+fn suspended(setting: &Setting<'_>) -> Result<()> {
+    let graph = setting.graph();
+    let calls = graph.nodes().filter(|&node| graph.kind(node) == NodeKind::OBJECT && graph.name(node) == "Generator");
+    let line = PROGRAM.find("await keep.never").map(|at| PROGRAM[..at].matches('\n').count() + 1).context("the program awaits nothing")?;
+    let place = format!("/answers.js:{line}:3");
+    let waiting = calls.filter(|&call| preview(setting, call).contains(&place)).count();
+    ensure!(waiting == 5, "{waiting} calls wait at {place}");
     Ok(())
 }
 

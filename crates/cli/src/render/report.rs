@@ -229,7 +229,7 @@ mod tests {
         insta::assert_snapshot!(rendered(&report(), 80), @r#"
           strings                 11.5 MB   65%  ████████████████████████
         1  Growing Map · 1,234,567 ThePopularSubscriptionReg…tenerFactoryBean · 123.4 MB
-           ├─ AbstractSingleton…istryHolder  …c/registry/holder.ts:1234:56 · 12,345.6 kB
+           ├─ AbstractSingletonP…istryHolder  …/registry/holder.ts:1234:56 · 12,345.6 kB
            │    ~~~~~~~~~~  cut here: frees 1.1 MB, which nothing else holds, of 93.1 MB
            why    grew by 600 in 1 step; keys like "99c53bfe50cb44cd471e9605"; and 2,100
                   strings of 64 characters each

@@ -199,8 +199,9 @@ impl<'a> Setting<'a> {
     /// Returns where a call waits, of an async function or a generator, where the source tells.
     #[must_use]
     pub fn waits_at(&self, call: NodeIx) -> Option<Place> {
+        let function = calls::called(self.graph(), call)?;
         let (line, column) = self.graph().held(call, 0)?.suspended?;
-        let script = script_of(self.graph(), unbound(self.graph(), calls::called(self.graph(), call)?))?;
+        let script = script_of(self.graph(), unbound(self.graph(), function))?;
         Some(self.mapped(Place::new(script_name(self.graph(), script), line, column), Some(script)))
     }
 
