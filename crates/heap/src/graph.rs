@@ -497,7 +497,8 @@ impl HeapGraph {
         true
     }
 
-    /// Calls `each` with a string's place in the list and whether it contains a text, as `Holder::containing`. Returns whether the source tells such things.
+    /// Calls `each` with a string's place in the list and whether it contains a text, as `Holder::containing`. Returns whether the source
+    /// tells such things.
     pub fn containing(&self, strings: &[NodeIx], text: &str, case: Case, each: &mut dyn FnMut(usize, Option<bool>)) -> bool {
         let Some(holder) = &self.extras.holder else { return false };
         let ids: Vec<NodeId> = strings.iter().map(|&node| self.id(node)).collect();

@@ -7,7 +7,8 @@ use crate::scripts::{LineColumn, Scripts};
 use crate::stack::positions::in_source;
 use crate::view::HeapView;
 
-/// Returns the line and column at which the call waits that a generator object stands for. `None` where it runs or has ended, and where the table is not there.
+/// Returns the line and column at which the call waits that a generator object stands for. `None` where it runs or has ended, and where the
+/// table is not there.
 pub(crate) fn place(heap: HeapView<'_, '_>, scripts: &Scripts<'_, '_>, generator: u64) -> Option<LineColumn> {
     let at = &heap.layout.at;
     heap.smi(generator, at.generator_continuation).filter(|&place| place >= 0)?;

@@ -58,8 +58,8 @@ impl<'a> Strings<'a, '_> {
         true
     }
 
-    /// Passes on the UTF-16 units of the string at an address, however long it is, at most `most` at a time, until `each` says no. Returns whether it is a string
-    /// that could be read as far as that.
+    /// Passes on the UTF-16 units of the string at an address, however long it is, at most `most` at a time, until `each` says no. Returns
+    /// whether it is a string that could be read as far as that.
     pub fn pieces(self, addr: u64, most: usize, each: &mut dyn FnMut(&[u16]) -> bool) -> bool {
         // More parts than units there are not, but for those that are empty.
         let mut left = self.length(addr).unwrap_or(0).saturating_add(1 << 16);
@@ -84,7 +84,8 @@ impl<'a> Strings<'a, '_> {
         true
     }
 
-    /// Reads one part of a string: appends its units, from the `skip`th on `most`, or adds the parts that it is made of, the last first, to what is still to be read.
+    /// Reads one part of a string: appends its units, from the `skip`th on `most`, or adds the parts that it is made of, the last first, to
+    /// what is still to be read.
     fn part(self, addr: u64, (skip, most): (u64, u64), limit: usize, into: &mut Vec<u16>, parts: &mut Vec<(u64, u64, u64)>) -> Option<()> {
         let at = &self.heap.layout.at;
         let (map, length) = self.header(addr)?;

@@ -58,8 +58,8 @@ fn external(table: &Table, analysis: &HeapAnalysis, is_core: bool) -> Result<()>
     Ok(())
 }
 
-/// `process.memoryUsage().arrayBuffers` was just before what a core has of ArrayBuffers: at least those that are alive, and no more than those with garbage,
-/// of which V8 may have freed the memory already.
+/// `process.memoryUsage().arrayBuffers` was just before what a core has of ArrayBuffers: at least those that are alive, and no more than
+/// those with garbage, of which V8 may have freed the memory already.
 pub(super) fn sum(file: &CoreFile, anatomy: &Anatomy, truth: &Value) -> Result<()> {
     let (graphs, ..) = read_anatomy(file, anatomy.clone(), [Scope::Live, Scope::Weak, Scope::Dead])?;
     let (mut stores, mut sums) = (BTreeMap::new(), Vec::new());

@@ -26,7 +26,7 @@ fn answers_fit_the_schema() {
         &["refs", "app.heapsnapshot", "@27"],
         &["refs", "app.heapsnapshot", "@27", "-r", "--depth", "2"],
         &["refs", "app.heapsnapshot", "@27", "--to", "-r", "--raw"],
-        &["instances", "app.heapsnapshot", "shape:27"],
+        &["instances", "app.heapsnapshot", "shape:@27"],
         &["dominators", "app.heapsnapshot", "--depth", "9"],
         &["why", "app.heapsnapshot", "Session"],
         &["inspect", "app.heapsnapshot", "Session"],

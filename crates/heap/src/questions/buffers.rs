@@ -68,9 +68,9 @@ impl<'a, 'b> Buffers<'a, 'b> {
         found
     }
 
-    /// Lists the stores, the largest first: columns `id, kind, bytes, used_bytes, views, owner, owner_id, address, isolate`. `id` is the ArrayBuffer's or string's;
-    /// `used_bytes` are those that at least one view shows, where the source tells; `owner` is the nearest thing with a name that keeps it.
-    /// Scripts of Node.js itself, which lie in its program, have no row.
+    /// Lists the stores, the largest first: columns `id, kind, bytes, used_bytes, views, owner, owner_id, address, isolate`. `id` is the
+    /// ArrayBuffer's or string's; `used_bytes` are those that at least one view shows, where the source tells; `owner` is the nearest thing
+    /// with a name that keeps it. Scripts of Node.js itself, which lie in its program, have no row.
     #[must_use]
     pub fn list(&self, limit: usize) -> Table {
         let columns = [
@@ -263,8 +263,8 @@ impl Names {
         Self { buffer, store, shared, view, marks, characters }
     }
 
-    /// Says whether a view makes its ArrayBuffer a slab of Node.js's pool: it is a Buffer, and Node.js has marked the ArrayBuffer by a private property,
-    /// so that nobody hands it to another thread.
+    /// Says whether a view makes its ArrayBuffer a slab of Node.js's pool: it is a Buffer, and Node.js has marked the ArrayBuffer by a
+    /// private property, so that nobody hands it to another thread.
     fn is_of_pool(&self, graph: &HeapGraph, view: NodeIx, buffer: NodeIx) -> bool {
         let is_mark = |to: NodeIx| Some(graph.name_ix(to)) == self.marks;
         Some(graph.name_ix(view)) == self.view && graph.edges(buffer).any(|edge| is_mark(edge.to))

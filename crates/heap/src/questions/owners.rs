@@ -21,8 +21,8 @@ const FURTHEST: usize = 24;
 /// How many are told.
 const MOST: usize = 4;
 
-/// Finds the owner of an object: goes up its best path past collections, plain objects and whatever `is_part` takes for a part of it, until there is an
-/// object of some class, a variable, or a root. `None` where no path leads to it. O(1).
+/// Finds the owner of an object: goes up its best path past collections, plain objects and whatever `is_part` takes for a part of it, until
+/// there is an object of some class, a variable, or a root. `None` where no path leads to it. O(1).
 pub(super) fn owner(scene: &Scene<'_>, object: NodeIx, is_part: impl Fn(NodeIx) -> bool) -> Option<Owner> {
     let (graph, mut at) = (scene.graph(), object);
     let mut words: Vec<String> = Vec::new();

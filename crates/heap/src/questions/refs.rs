@@ -73,10 +73,12 @@ pub enum Told {
     Raw,
 }
 
-/// Shows who refers to a node, who refers to those, and so on, or the other way to what it refers: `depth` levels, as a tree of which each node's `edge` is how
-/// it refers to the one above (below, the other way); columns `id, retained_size, distance`. A node that stands above itself is a cycle and says
-/// `[Circular *1]`, the one above then `<ref *1>`; one that is shown in another branch says so: neither is followed again. In a story's words, neither is a global object, a root or an object of V8's own. Each has at most
-/// `limits.entries` children, those that retain first, and there are `limits.nodes` in all; what is left out is counted in `more`. O(edges of what is shown).
+/// Shows who refers to a node, who refers to those, and so on, or the other way to what it refers: `depth` levels, as a tree of which each
+/// node's `edge` is how it refers to the one above (below, the other way); columns `id, retained_size, distance`. A node that stands above
+/// itself is a cycle and says `[Circular *1]`, the one above then `<ref *1>`; one that is shown in another branch says so: neither is
+/// followed again. In a story's words, neither is a global object, a root or an object of V8's own. Each has at most `limits.entries`
+/// children, those that retain first, and there are `limits.nodes` in all; what is left out is counted in `more`. O(edges of what is
+/// shown).
 #[must_use]
 pub fn refs_tree(setting: &Setting<'_>, node: NodeIx, direction: Direction, words: Told, depth: usize, limits: Limits) -> Tree {
     let column = |name, title, kind| TableColumn { name, title, kind };

@@ -64,10 +64,11 @@ struct Timer {
     due: Option<f64>,
 }
 
-/// Lists timers: columns `id, kind, state, duration_ms, left_ms, callback, location, referenced, retained_size, due_ms, list, isolate`, those that retain
-/// most first. `kind` is `timeout`, `interval` or `immediate`; `state` is `pending`, `running` (its callback is being called), `done` (cleared, or it has fired) or
-/// `unknown`. `duration_ms` is how long it waits, or how often it repeats; `due_ms` when it fires, on the process's own clock, and `left_ms` how long that is from the last time
-/// that the event loop looked at the clock. `referenced`: whether it keeps the process running. `list` is the TimersList that it is in. O(nodes).
+/// Lists timers: columns `id, kind, state, duration_ms, left_ms, callback, location, referenced, retained_size, due_ms, list, isolate`,
+/// those that retain most first. `kind` is `timeout`, `interval` or `immediate`; `state` is `pending`, `running` (its callback is being
+/// called), `done` (cleared, or it has fired) or `unknown`. `duration_ms` is how long it waits, or how often it repeats; `due_ms` when it
+/// fires, on the process's own clock, and `left_ms` how long that is from the last time that the event loop looked at the clock.
+/// `referenced`: whether it keeps the process running. `list` is the TimersList that it is in. O(nodes).
 #[must_use]
 pub fn timers(setting: &Setting<'_>, query: TimerQuery, until: UntilTimers<'_>, limit: usize) -> Table {
     let columns = [
@@ -111,8 +112,8 @@ pub fn timers(setting: &Setting<'_>, query: TimerQuery, until: UntilTimers<'_>, 
     table
 }
 
-/// Counts timers by the function that they call: columns `id, callback, kind, count, retained_size, location`, the largest sum first. `id` is the one
-/// that retains most, `retained_size` what all retain together, each byte counted once. O(nodes).
+/// Counts timers by the function that they call: columns `id, callback, kind, count, retained_size, location`, the largest sum first. `id`
+/// is the one that retains most, `retained_size` what all retain together, each byte counted once. O(nodes).
 #[must_use]
 pub fn timer_callbacks(setting: &Setting<'_>, query: TimerQuery, limit: usize) -> Table {
     let columns = [

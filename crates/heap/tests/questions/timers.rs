@@ -4,8 +4,9 @@ use heap::questions::{TimerQuery, timer_callbacks, timers};
 
 use super::{heap, plain, text};
 
-/// A list of timeouts of 1,000 ms, one of them an interval, one not referenced, one an object that was put there by hand; a list whose duration nobody tells; a timer that is
-/// being run, one that was cleared, and an immediate. The array is the queue of lists, in which numbers are places.
+/// A list of timeouts of 1,000 ms, one of them an interval, one not referenced, one an object that was put there by hand; a list whose
+/// duration nobody tells; a timer that is being run, one that was cleared, and an immediate. The array is the queue of lists, in which
+/// numbers are places.
 const TIMERS: &str = r"
     1 synthetic  0
     3 object global 16

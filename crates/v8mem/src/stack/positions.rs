@@ -48,8 +48,8 @@ impl Marked {
 /// The offset of what runs before the first bytecode; tables begin there.
 const ENTRY: i64 = -1;
 
-/// Returns the place in the source, in UTF-16 units, of a place in bytecode, counted from the tagged pointer to it. `None` where V8 has no table: it leaves that out
-/// until somebody needs it, such as a stack trace.
+/// Returns the place in the source, in UTF-16 units, of a place in bytecode, counted from the tagged pointer to it. `None` where V8 has no
+/// table: it leaves that out until somebody needs it, such as a stack trace.
 #[must_use]
 pub(crate) fn in_source(heap: HeapView<'_, '_>, bytecode: u64, offset: i64) -> Option<u32> {
     let at = &heap.layout.at;
