@@ -11,7 +11,7 @@ use crate::graph::Scope;
 use crate::inventory::Inventory;
 use crate::kind::Kind;
 use crate::liveness::Sum;
-use crate::maps::{Map, strong};
+use crate::maps::Map;
 use crate::memory::Memory;
 use crate::names::{NAME_LIMIT, Names};
 use crate::objects::ObjIx;
@@ -161,12 +161,8 @@ impl<'a, 'm, 'q> Counter<'a, 'm, 'q> {
         if matches!(map.kind, Kind::JsFunction | Kind::JsBoundFunction | Kind::JsRegExp) {
             return None;
         }
-        let mut names = Vec::new();
-        self.inventory.heap.properties(addr, map, |property| {
-            names.extend(strong(property.key).map(|key| self.inventory.strings.key(key, NAME_LIMIT)));
-            true
-        });
-        Some(names)
+        let listed = self.inventory.heap.listed(addr, map).into_iter();
+        Some(listed.map(|(key, _)| self.inventory.strings.key(key, NAME_LIMIT)).collect())
     }
 
     fn group(&mut self, name: String, properties: Option<Vec<String>>) -> Place {

@@ -145,7 +145,8 @@ impl Reader<'_, '_> {
 
     fn js_object(self, addr: u64, map: &Map) -> Held {
         let at = &self.heap.layout.at;
-        let names = self.named(addr, map);
+        let listed = self.heap.listed(addr, map).into_iter();
+        let names = listed.map(|(key, property)| (self.strings.key(key, NAME_LIMIT), self.property(property))).collect();
         let length = match map.kind {
             Kind::JsArray => self.heap.field(addr, at.array_length).and_then(|word| self.number(word)).map(|length| length as u64),
             _ => None,
@@ -169,18 +170,6 @@ impl Reader<'_, '_> {
         let suspended = if map.kind == Kind::JsGenerator { suspended::place(self.heap, self.scripts, addr) } else { None };
         let suspended = suspended.map(|place| (place.line + 1, place.column + 1));
         Held { names, elements, length, value, promise, suspended, text: None, builtin: builtin(map.kind) }
-    }
-
-    /// Returns the named properties as JavaScript lists them: symbols last, but for the names of `#fields`.
-    fn named(self, addr: u64, map: &Map) -> Vec<(String, Option<Primitive>)> {
-        let mut found = Vec::new();
-        self.heap.properties(addr, map, |property| {
-            let is_symbol = |key| self.heap.kind(key) == Some(Kind::Symbol) && !self.heap.is_private(key);
-            found.extend(strong(property.key).map(|key| (is_symbol(key), key, property)));
-            true
-        });
-        found.sort_by_key(|(is_symbol, _, property)| (*is_symbol, property.place));
-        found.into_iter().map(|(_, key, property)| (self.strings.key(key, NAME_LIMIT), self.property(property))).collect()
     }
 
     fn typed(self, addr: u64, map: &Map) -> (Option<u64>, Vec<(u64, Primitive)>) {

@@ -75,6 +75,20 @@ impl HeapView<'_, '_> {
         }
     }
 
+    /// Returns the own named properties of an object as JavaScript lists them, each with the address of its name: in the order in which they
+    /// were added, symbols last, but for the names of `#fields`.
+    #[must_use]
+    pub fn listed(self, addr: u64, map: &Map) -> Vec<(u64, Property)> {
+        let mut found = Vec::new();
+        self.properties(addr, map, |property| {
+            let is_symbol = |key| self.kind(key) == Some(Kind::Symbol) && !self.is_private(key);
+            found.extend(strong(property.key).map(|key| (is_symbol(key), key, property)));
+            true
+        });
+        found.sort_by_key(|(is_symbol, _, property)| (*is_symbol, property.place));
+        found.into_iter().map(|(_, key, property)| (key, property)).collect()
+    }
+
     /// Looks an own data property up by the name's address.
     #[must_use]
     pub fn property(self, addr: u64, map: &Map, is_key: impl Fn(u64) -> bool) -> Option<Property> {
