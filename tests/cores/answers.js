@@ -107,10 +107,12 @@ function stand(name) {
   let calm = 0;
   setInterval(() => {
     const spaces = sizes();
-    const { arrayBuffers } = process.memoryUsage();
     calm = spaces === written ? calm + 1 : 0;
     written = spaces;
-    if (calm === 0) fs.writeFileSync(path.join(folder, name), `{"created":${created},"arrayBuffers":${arrayBuffers},"spaces":${spaces},"sources":${sources}}`);
+    if (calm === 0) {
+      const { arrayBuffers } = process.memoryUsage();
+      fs.writeFileSync(path.join(folder, name), `{"created":${created},"arrayBuffers":${arrayBuffers},"spaces":${spaces},"sources":${sources}}`);
+    }
     if (calm !== 20) return;
     if (isMainThread) fs.writeFileSync(path.join(folder, 'ready'), '');
     else parentPort.postMessage('stands');
