@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::answer::{Answer, Piece, Section};
 use crate::args::FileArg;
+use crate::core::Wanted;
 use crate::error::{CommandError, shown};
 use crate::render::number;
 use crate::session::Session;
@@ -30,7 +31,7 @@ pub(crate) fn run(args: &IndexArgs, session: &Session) -> Result<Answer, Command
     if open::is_stdin(&args.file.file) {
         return Err(CommandError::new(&codes::USAGE, "an index stands beside a file; standard input is none"));
     }
-    let file = open::read(&args.file.file, session)?;
+    let file = open::read_with(&args.file.file, Wanted::Unreached, session)?;
     file.analysis.prepare(&session.progress).map_err(|_| open::stopped())?;
     let mut written = file.unindexed().into_iter().map(|entry| entry.write(session)).collect::<Result<Vec<_>, _>>()?.into_iter();
     let main = written.next().map(|(path, bytes)| Section::Written { path, bytes, what: "index" });
