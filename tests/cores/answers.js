@@ -69,7 +69,7 @@ keep.buffers = {
 };
 keep.buffers.part = keep.buffers.big.subarray(100, 1100);
 
-const pad = 'lorem-'.repeat(20000);
+const pad = 'lorem-'.repeat(40000); // longer than a page holds
 const flat = (text) => Buffer.from(text).toString('latin1');
 keep.texts = {
   flat: flat(pad + 'flat-needle'),
