@@ -116,7 +116,7 @@ fn ascii_and_colour() {
 fn short_help_without_anything() {
     let ran = Fixture::new().run(&[]);
     assert_eq!((ran.code, ran.out.as_str()), (2, ""));
-    assert_eq!(ran.err.lines().filter(|line| line.starts_with("  heapwhy ")).count(), 2);
+    assert_eq!(ran.err.lines().filter(|line| line.starts_with("  heapwhy ")).count(), 3);
 }
 
 #[test]
