@@ -120,7 +120,7 @@ pub(crate) struct FileArg {
 /// What a question is about.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct WhatArg {
-    /// An id (@123, 123 or an address, 0x7b), a class name (also as it was before it was minified), a line of source (app.ts:14), a shape (shape:17, as `objects` numbers them, or shape:ID, that of an object), or - to read ids from standard
+    /// An id (@123, 123 or an address, 0x7b), a class name (also as it was before it was minified), a line of source (app.ts:14), a shape (shape:@123, that of an object), or - to read ids from standard
     /// input (if FILE does not)
     #[arg(value_name = "WHAT", allow_hyphen_values = true)]
     pub(crate) what: String,

@@ -9,6 +9,7 @@ use v8mem::CoreFile;
 use v8mem::basis::Basis;
 use v8mem::graph::Scope;
 use v8mem::liveness::Sums;
+use v8mem::read::READING;
 
 use crate::session::Session;
 
@@ -43,6 +44,8 @@ enum Program {
 /// What an index keeps of a reading.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CoreNotes {
+    /// By which way of reading the graph was made.
+    reading: u32,
     /// What was asked.
     pub(crate) asked: Asked,
     program: Program,
@@ -103,7 +106,7 @@ impl Program {
 impl CoreNotes {
     /// Notes a reading.
     pub(crate) fn of(asked: Asked, core: &CoreFile, basis: Basis, sums: Sums) -> Self {
-        Self { asked, program: Program::of(core), basis, sums }
+        Self { reading: READING, asked, program: Program::of(core), basis, sums }
     }
 
     /// As it is, of other objects.
@@ -113,7 +116,7 @@ impl CoreNotes {
 
     /// Says whether a reading for that question would find the same.
     pub(crate) fn answers(&self, asked: &Asked) -> bool {
-        self.asked == *asked && self.program.is_still_true()
+        self.reading == READING && self.asked == *asked && self.program.is_still_true()
     }
 
     /// Returns the bytes that an index keeps; `None` where a path is no text.

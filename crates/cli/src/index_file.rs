@@ -71,7 +71,7 @@ pub(crate) fn named(path: &Path) -> Result<Opened, CommandError> {
             IndexError::Damaged { .. } => told.note("likely", "it was copied or written only in part"),
             _ => told,
         };
-        told.hint(format!("delete {} and give heapwhy the snapshot: it writes a new one", shown(path)))
+        told.hint(format!("delete {} and give heapwhy what it is the index of: it writes a new one", shown(path)))
     })
 }
 
@@ -85,6 +85,8 @@ pub(crate) struct Unindexed {
     pub(crate) problems: Problems,
     /// What is known of a core besides.
     pub(crate) notes: Option<CoreNotes>,
+    /// What the file was when it was opened.
+    pub(crate) key: Option<Key>,
 }
 
 impl Unindexed {
@@ -98,6 +100,10 @@ impl Unindexed {
             CommandError::new(&codes::WRITE_FAILED, format!("cannot write {}: its program's path is no text", shown(&place)))
         })?;
         let key = Key::of(&self.file).map_err(|error| output::read_failed(&self.file, &error))?;
+        if self.key.is_some_and(|before| before != key) {
+            let what = format!("{} was changed while it was read: no index of it was written", shown(&self.file));
+            return Err(CommandError::new(&codes::WRITE_FAILED, what).retryable());
+        }
         let written = heap::index::write(&place, &self.analysis, &self.problems, &key, &about, &session.progress);
         let bytes = written.map_err(|error| output::failed(&place, &error))?;
         Ok((place, bytes))

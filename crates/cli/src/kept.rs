@@ -36,7 +36,7 @@ pub(crate) struct Again {
 
 /// A core that is opened at the first question.
 struct Late {
-    opened: OnceLock<Process>,
+    opened: OnceLock<Result<Process, CommandError>>,
     again: Option<Again>,
 }
 
@@ -56,7 +56,7 @@ impl Kept {
     /// Keeps a core that is open.
     pub(crate) fn open(core: CoreFile, anatomy: Anatomy, notes: CoreNotes) -> Self {
         let process = Process(MemoryHolder::of(Arc::new(core), anatomy));
-        Self { notes, process: Arc::new(Late { opened: OnceLock::from(process), again: None }) }
+        Self { notes, process: Arc::new(Late { opened: OnceLock::from(Ok(process)), again: None }) }
     }
 
     /// Keeps how to open a core.
@@ -77,11 +77,8 @@ impl Kept {
 
 impl Late {
     fn get(&self) -> Result<&Process, CommandError> {
-        if let (None, Some(again)) = (self.opened.get(), &self.again) {
-            let process = again.open()?;
-            return Ok(self.opened.get_or_init(|| process));
-        }
-        self.opened.get().ok_or_else(open::stopped)
+        let opened = self.opened.get_or_init(|| self.again.as_ref().map_or_else(|| Err(open::stopped()), Again::open));
+        opened.as_ref().map_err(Clone::clone)
     }
 }
 
@@ -91,6 +88,7 @@ impl Again {
         let (core, _) = core::file(&self.path, Source::of(input), self.node.as_deref())?;
         let mut anatomy = Anatomy::find(&core).map_err(|error| core::no_heap(&self.path, &core, &error))?;
         if let Some(number) = self.notes.asked.isolate {
+            core::check_isolate(&self.path, &anatomy, number)?;
             anatomy.keep_isolate(number - 1);
         }
         let basis = &self.notes.basis;
@@ -120,18 +118,12 @@ impl Holder for LateHolder {
         }
     }
 
-    fn extents(&self, ids: &[NodeId], each: &mut dyn FnMut(usize, Option<Extent>)) {
-        match self.process.get() {
-            Ok(process) => process.0.extents(ids, each),
-            Err(_) => (0..ids.len()).for_each(|at| each(at, None)),
-        }
+    fn extents(&self, ids: &[NodeId], each: &mut dyn FnMut(usize, Option<Extent>)) -> bool {
+        self.process.get().is_ok_and(|process| process.0.extents(ids, each))
     }
 
-    fn containing(&self, ids: &[NodeId], text: &str, case: Case, each: &mut dyn FnMut(usize, Option<bool>)) {
-        match self.process.get() {
-            Ok(process) => process.0.containing(ids, text, case, each),
-            Err(_) => (0..ids.len()).for_each(|at| each(at, None)),
-        }
+    fn containing(&self, ids: &[NodeId], text: &str, case: Case, each: &mut dyn FnMut(usize, Option<bool>)) -> bool {
+        self.process.get().is_ok_and(|process| process.0.containing(ids, text, case, each))
     }
 
     fn isolate(&self, id: NodeId) -> Option<u32> {

@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use heap::index::Glance;
+use heap::index::{Glance, Key};
 use heap::snapshot::{Found, Input, ReadError};
 use heap::{HeapAnalysis, Problems};
 use v8mem::graph::Scope;
@@ -39,6 +39,8 @@ pub(crate) struct Opened {
     pub(crate) unreached: Option<[Arc<HeapAnalysis>; 2]>,
     /// Whether an index would make the next look quicker.
     wants_index: bool,
+    /// What the file was when it was opened, where an index may stand beside it.
+    key: Option<Key>,
 }
 
 impl Opened {
@@ -59,6 +61,7 @@ impl Opened {
             analysis: Arc::clone(analysis),
             problems: self.problems.clone(),
             notes,
+            key: self.key,
         };
         let others = self.unreached.iter().flatten().zip([Scope::Weak, Scope::Dead]);
         let others = others.map(|(analysis, scope)| entry(analysis, notes.map(|notes| notes.with(scope))));
@@ -97,6 +100,9 @@ pub(crate) struct Glanced {
 pub(crate) fn glance(path: &Path, session: &Session) -> Option<Glanced> {
     let bytes = if is_stdin(path) { return None } else { check(path).ok()? };
     let asked = Asked::of(session);
+    if is_index(path) && asked.isolate.is_some() {
+        return None;
+    }
     let (live, notes) = if is_index(path) { (heap::index::glance(path, None).ok()?, None) } else { index_file::glance(path, &asked)? };
     let other = |scope| index_file::glance(path, &asked.with(scope)).map(|(glance, _)| glance);
     let unreached = if notes.is_some() { Some([other(Scope::Weak)?, other(Scope::Dead)?]) } else { None };
@@ -286,16 +292,18 @@ fn stdin(session: &Session) -> Result<Input, CommandError> {
 /// Reads what was opened. `beside` says whether an index may stand beside it, `wanted` what of a core is.
 fn read_input(path: &Path, source: Source, (beside, wanted): (bool, Wanted), session: &Session) -> Result<Opened, CommandError> {
     let bytes = source.input.bytes();
+    let key = beside.then(|| Key::of(path).ok()).flatten();
     if source.input.is_elf() {
         let indexable = beside && bytes >= index_file::SMALLEST && !session.global.no_index;
-        return core::read(path, source, (wanted, indexable), session);
+        return Ok(Opened { key, ..core::read(path, source, (wanted, indexable), session)? });
     }
     let input = source.input;
     let (graph, problems) = input.read(&session.progress).map_err(|error| unreadable(path, error))?;
     if graph.node_count() == 0 {
         return Err(nothing_left(path, bytes, &problems));
     }
-    Ok(opened("heapsnapshot", path, bytes, HeapAnalysis::new(graph), problems, beside && bytes >= index_file::SMALLEST))
+    let opened = opened("heapsnapshot", path, bytes, HeapAnalysis::new(graph), problems, beside && bytes >= index_file::SMALLEST);
+    Ok(Opened { key, ..opened })
 }
 
 pub(crate) fn opened(kind: &'static str, path: &Path, bytes: u64, analysis: HeapAnalysis, problems: Problems, wants_index: bool) -> Opened {
@@ -310,7 +318,7 @@ pub(crate) fn opened(kind: &'static str, path: &Path, bytes: u64, analysis: Heap
         layout: None,
         running: None,
     };
-    Opened { analysis: Arc::new(analysis), problems, target, core: None, unreached: None, wants_index }
+    Opened { analysis: Arc::new(analysis), problems, target, core: None, unreached: None, wants_index, key: None }
 }
 
 /// Says whether a file is an index by its name: a snapshot's contents tell.
@@ -475,8 +483,8 @@ fn foreign(path: &Path, found: &Found) -> CommandError {
             .note("likely", "the machine crashed or the disk was full while it was written")
             .hint("compare its size and checksum with the original"),
         Found::Index => CommandError::new(&codes::INDEX_FILE, format!("{name} is an index that heapwhy wrote, not a snapshot"))
-            .why("an index belongs to a snapshot and holds no names of its own")
-            .hint("give heapwhy the snapshot; it finds the index by itself"),
+            .why("an index is known by its name, which ends in .hwy")
+            .hint("give heapwhy what it is the index of; it finds the index by itself"),
         Found::Text => CommandError::new(&codes::NOT_A_SNAPSHOT, format!("{name} is text, not a heap snapshot")).hint(snapshot_hint),
         _ => CommandError::new(&codes::NOT_A_SNAPSHOT, format!("{name} is not a heap snapshot")).why(found.to_string()).hint(snapshot_hint),
     }

@@ -114,9 +114,6 @@ fn unknown(file: &Path, error: SelectorError) -> CommandError {
             let error = if candidates.is_empty() { error } else { error.note("close", candidates.join(", ")) };
             error.hint(format!("heapwhy classes {} --by module lists the scripts", shell_path(file)))
         }
-        SelectorError::NoSuchShape(_) => {
-            CommandError::new(&codes::NO_SUCH_CLASS, what).hint(format!("heapwhy objects {} lists the shapes", shell_path(file)))
-        }
         _ => CommandError::new(&codes::NO_SUCH_CLASS, what).hint(format!("heapwhy classes {} lists the classes", shell_path(file))),
     }
 }

@@ -493,8 +493,7 @@ impl HeapGraph {
     pub fn extents(&self, nodes: &[NodeIx], each: &mut dyn FnMut(usize, Option<Extent>)) -> bool {
         let Some(holder) = &self.extras.holder else { return false };
         let ids: Vec<NodeId> = nodes.iter().map(|&node| self.id(node)).collect();
-        holder.extents(&ids, each);
-        true
+        holder.extents(&ids, each)
     }
 
     /// Calls `each` with a string's place in the list and whether it contains a text, as `Holder::containing`. Returns whether the source
@@ -502,8 +501,7 @@ impl HeapGraph {
     pub fn containing(&self, strings: &[NodeIx], text: &str, case: Case, each: &mut dyn FnMut(usize, Option<bool>)) -> bool {
         let Some(holder) = &self.extras.holder else { return false };
         let ids: Vec<NodeId> = strings.iter().map(|&node| self.id(node)).collect();
-        holder.containing(&ids, text, case, each);
-        true
+        holder.containing(&ids, text, case, each)
     }
 
     /// Returns in which isolate's heap a node lies, from 1; `None` where there is only one, or the source does not tell. O(1).

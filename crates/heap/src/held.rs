@@ -16,12 +16,12 @@ pub trait Holder: Send + Sync {
     fn held_each(&self, ids: &[NodeId], most: usize, each: &mut dyn FnMut(usize, Held));
 
     /// Tells where the bytes of objects lie: of ArrayBuffers, of views of them, and of strings whose characters are outside the heap. `None` for
-    /// all others.
-    fn extents(&self, ids: &[NodeId], each: &mut dyn FnMut(usize, Option<Extent>));
+    /// all others. Returns whether it can tell at all.
+    fn extents(&self, ids: &[NodeId], each: &mut dyn FnMut(usize, Option<Extent>)) -> bool;
 
     /// Says of strings whether they contain a text, all of each, however long they are and of whatever parts they are made. `None` of what is
-    /// no string.
-    fn containing(&self, ids: &[NodeId], text: &str, case: Case, each: &mut dyn FnMut(usize, Option<bool>));
+    /// no string. Returns whether it can tell at all.
+    fn containing(&self, ids: &[NodeId], text: &str, case: Case, each: &mut dyn FnMut(usize, Option<bool>)) -> bool;
 
     /// Returns in which isolate's heap an object lies, from 1. `None` where there is only one, for what isolates share, and for what is no
     /// object of a heap. O(1).

@@ -113,11 +113,13 @@ impl<'a, 'm, 'q> Counter<'a, 'm, 'q> {
     fn place_of_map(&mut self, object: ObjIx, addr: u64) -> Place {
         let heap = self.inventory.heap;
         let map = heap.maps.get(heap.objects.map(object));
-        if self.query.by == By::Type {
-            let name = heap.layout.types.name(map.instance_type).to_owned();
-            return self.group(name, None);
+        if !(self.query.kind)(map.kind) {
+            return Place::Nowhere;
         }
-        if !map.kind.is_js_object() || !(self.query.kind)(map.kind) {
+        if self.query.by == By::Type && self.query.class.is_none() && self.query.property.is_none() {
+            return self.group(self.type_name(&map), None);
+        }
+        if !map.kind.is_js_object() {
             return Place::Nowhere;
         }
         let is_function = matches!(map.kind, Kind::JsFunction | Kind::JsBoundFunction | Kind::JsRegExp);
@@ -149,7 +151,15 @@ impl<'a, 'm, 'q> Counter<'a, 'm, 'q> {
         {
             return Place::Nowhere;
         }
-        self.group(class, properties.filter(|_| self.query.by == By::Shape))
+        match self.query.by {
+            By::Type => self.group(self.type_name(&map), None),
+            By::Class => self.group(class, None),
+            By::Shape => self.group(class, properties),
+        }
+    }
+
+    fn type_name(&self, map: &Map) -> String {
+        self.inventory.heap.layout.types.name(map.instance_type).to_owned()
     }
 
     fn wants_properties(&self) -> bool {

@@ -77,16 +77,17 @@ impl<M: Memory + Send> Holder for MemoryHolder<M> {
         });
     }
 
-    fn extents(&self, ids: &[NodeId], each: &mut dyn FnMut(usize, Option<Extent>)) {
+    fn extents(&self, ids: &[NodeId], each: &mut dyn FnMut(usize, Option<Extent>)) -> bool {
         let memory: &dyn Memory = &self.memory;
         self.anatomy.look(memory, |heap| {
             for (at, id) in ids.iter().enumerate() {
                 each(at, extents::of(heap, memory, id.0));
             }
         });
+        true
     }
 
-    fn containing(&self, ids: &[NodeId], text: &str, case: Case, each: &mut dyn FnMut(usize, Option<bool>)) {
+    fn containing(&self, ids: &[NodeId], text: &str, case: Case, each: &mut dyn FnMut(usize, Option<bool>)) -> bool {
         let memory: &dyn Memory = &self.memory;
         let search = Search::new(text, case);
         self.anatomy.look(memory, |heap| {
@@ -94,6 +95,7 @@ impl<M: Memory + Send> Holder for MemoryHolder<M> {
                 each(at, search.is_in(Strings { heap, memory }, id.0));
             }
         });
+        true
     }
 
     fn isolate(&self, id: NodeId) -> Option<u32> {

@@ -11,6 +11,10 @@ use crate::liveness::Sums;
 use crate::memory::Memory;
 use crate::node_side::NodeSide;
 
+/// The number of this way to read a heap: raised whenever the same memory becomes another graph, so that what was made of one before is not
+/// taken for what would be made of it now.
+pub const READING: u32 = 1;
+
 /// Why an image has no heap that can be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

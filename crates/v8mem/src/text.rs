@@ -32,6 +32,9 @@ pub fn representation(instance_type: u16) -> Representation {
     }
 }
 
+/// V8 makes no longer string, in UTF-16 units.
+const LONGEST: u64 = 1 << 29;
+
 /// Reads strings of a heap. External ones lie outside it.
 #[derive(Clone, Copy)]
 pub struct Strings<'a, 'm> {
@@ -62,7 +65,7 @@ impl<'a> Strings<'a, '_> {
     /// whether it is a string that could be read as far as that.
     pub fn pieces(self, addr: u64, most: usize, each: &mut dyn FnMut(&[u16]) -> bool) -> bool {
         // More parts than units there are not, but for those that are empty.
-        let mut left = self.length(addr).unwrap_or(0).saturating_add(1 << 16);
+        let mut left = self.length(addr).unwrap_or(0).min(LONGEST).saturating_add(1 << 16);
         let mut parts = vec![(addr, 0, u64::MAX)];
         let mut units = Vec::with_capacity(most);
         while let Some((addr, skip, wanted)) = parts.pop() {
@@ -94,12 +97,20 @@ impl<'a> Strings<'a, '_> {
         match representation(map.instance_type) {
             Representation::Flat => self.flat(addr, map.instance_type, skip, count, limit, into),
             Representation::External => self.external(addr, map.instance_type, skip, count, limit, into),
-            Representation::Thin => next(at.thin_actual).map(|actual| parts.push((actual, skip, count))),
-            Representation::Sliced => {
-                let offset = self.heap.smi(addr, at.sliced_offset).and_then(|offset| u64::try_from(offset).ok());
-                next(at.sliced_parent).zip(offset).map(|(parent, offset)| parts.push((parent, skip + offset, count)))
+            Representation::Thin => {
+                let actual =
+                    next(at.thin_actual).filter(|&actual| self.is_of(actual, &[Representation::Flat, Representation::External]))?;
+                parts.push((actual, skip, count));
+                Some(())
             }
-            Representation::Cons => self.cons(addr, skip, count, parts),
+            Representation::Sliced => {
+                let offset = self.heap.smi(addr, at.sliced_offset).and_then(|offset| u64::try_from(offset).ok())?;
+                let whole = [Representation::Flat, Representation::External, Representation::Thin];
+                let parent = next(at.sliced_parent).filter(|&parent| self.is_of(parent, &whole))?;
+                parts.push((parent, skip.checked_add(offset)?, count));
+                Some(())
+            }
+            Representation::Cons => self.cons((addr, length), skip, count, parts),
         }
     }
 
@@ -141,16 +152,28 @@ impl<'a> Strings<'a, '_> {
         Some((map, u64::from(self.heap.half(addr, self.heap.layout.at.string_length)?)))
     }
 
-    fn cons(self, addr: u64, skip: u64, count: u64, parts: &mut Vec<(u64, u64, u64)>) -> Option<()> {
+    /// Takes a joined string apart. Its parts are as long as it is together; one that was made flat has its text in the first. All else is
+    /// damage, and could lead back to where it began.
+    fn cons(self, (addr, whole): (u64, u64), skip: u64, count: u64, parts: &mut Vec<(u64, u64, u64)>) -> Option<()> {
         let at = &self.heap.layout.at;
         let (first, second) = (self.heap.target(addr, at.cons_first)?, self.heap.target(addr, at.cons_second)?);
-        let length = self.header(first)?.1;
+        let (length, rest) = (self.header(first)?.1, self.header(second)?.1);
+        if length + rest != whole || (length == 0 || rest == 0) && self.is_of(first, &[Representation::Cons]) {
+            return None;
+        }
         let from_first = length.saturating_sub(skip).min(count);
-        parts.push((second, skip.saturating_sub(length), count - from_first));
+        if count > from_first {
+            parts.push((second, skip.saturating_sub(length), count - from_first));
+        }
         if from_first > 0 {
             parts.push((first, skip, from_first));
         }
         Some(())
+    }
+
+    /// Says whether the string at an address keeps its characters in one of these ways.
+    fn is_of(self, addr: u64, ways: &[Representation]) -> bool {
+        self.header(addr).is_some_and(|(map, _)| ways.contains(&representation(map.instance_type)))
     }
 
     fn flat(self, addr: u64, instance_type: u16, skip: u64, count: u64, limit: usize, into: &mut Vec<u16>) -> Option<()> {

@@ -39,7 +39,7 @@ pub(crate) struct RefsArgs {
     #[arg(long, value_name = "N", default_value_t = 5, requires = "recursive")]
     depth: u8,
     /// Print the ids of the other ends only, one a line
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "recursive")]
     quiet: bool,
 }
 

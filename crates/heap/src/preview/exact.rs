@@ -209,9 +209,13 @@ mod tests {
             ids.iter().enumerate().for_each(|(at, &id)| each(at, self.held(id, most)));
         }
 
-        fn extents(&self, _ids: &[NodeId], _each: &mut dyn FnMut(usize, Option<crate::held::Extent>)) {}
+        fn extents(&self, _ids: &[NodeId], _each: &mut dyn FnMut(usize, Option<crate::held::Extent>)) -> bool {
+            false
+        }
 
-        fn containing(&self, _ids: &[NodeId], _text: &str, _case: crate::held::Case, _each: &mut dyn FnMut(usize, Option<bool>)) {}
+        fn containing(&self, _ids: &[NodeId], _text: &str, _case: crate::held::Case, _each: &mut dyn FnMut(usize, Option<bool>)) -> bool {
+            false
+        }
 
         fn isolate(&self, _id: NodeId) -> Option<u32> {
             None

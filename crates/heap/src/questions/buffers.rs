@@ -3,12 +3,12 @@
 //!
 //! A snapshot tells how large each ArrayBuffer is, and which views are of it, but not which part of it a view is of.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::owners::{Owner, owner};
 use crate::graph::{HeapGraph, NodeIx};
 use crate::held::{Extent, Place};
-use crate::kinds::{EdgeKind, NodeKind};
+use crate::kinds::NodeKind;
 use crate::names::{self, internal};
 use crate::story::Scene;
 use crate::strings::StrIx;
@@ -53,6 +53,9 @@ struct Store {
 pub struct Buffers<'a, 'b> {
     scene: &'b Scene<'a>,
     stores: Vec<Store>,
+    /// Views of ArrayBuffers.
+    views: FxHashSet<NodeIx>,
+    /// How many typed arrays have their elements in V8's heap, and their bytes.
     in_heap: (u64, u64),
 }
 
@@ -61,7 +64,7 @@ impl<'a, 'b> Buffers<'a, 'b> {
     #[must_use]
     pub fn of(scene: &'b Scene<'a>) -> Self {
         let names = Names::of(scene.graph());
-        let mut found = Self { scene, stores: Vec::new(), in_heap: (0, 0) };
+        let mut found = Self { scene, stores: Vec::new(), views: FxHashSet::default(), in_heap: (0, 0) };
         found.array_buffers(&names);
         found.strings(&names);
         found.stores.sort_by_key(|store| (std::cmp::Reverse(store.bytes), store.node));
@@ -122,9 +125,9 @@ impl<'a, 'b> Buffers<'a, 'b> {
                 continue;
             }
             let is_string = matches!(what, What::String | What::OfProgram);
-            let used = stores.iter().map(|store| store.used).sum::<Option<u64>>();
+            let used = stores.iter().try_fold(0, |sum: u64, store| Some(sum.saturating_add(store.used?)));
             let views = stores.iter().map(|store| store.views).sum::<u64>();
-            let bytes = stores.iter().map(|store| store.bytes).sum::<u64>();
+            let bytes = stores.iter().fold(0, |sum: u64, store| sum.saturating_add(store.bytes));
             let views = if is_string { Cell::None } else { views.into() };
             table.push(vec![what.words().into(), (stores.len() as u64).into(), bytes.into(), used.into(), views]);
         }
@@ -150,7 +153,8 @@ impl<'a, 'b> Buffers<'a, 'b> {
             let words = self.owner(store).map_or_else(|| "(nobody)".to_owned(), |owner| owner.words);
             // The largest comes first.
             let sum = sums.entry(words).or_insert((0, 0, Some(0), store.node));
-            *sum = (sum.0 + 1, sum.1 + store.bytes, sum.2.zip(store.used).map(|(sum, used)| sum + used), sum.3);
+            let used = sum.2.zip(store.used).map(|(sum, used)| sum.saturating_add(used));
+            *sum = (sum.0 + 1, sum.1.saturating_add(store.bytes), used, sum.3);
         }
         let mut rows: Vec<_> = sums.into_iter().collect();
         rows.sort_by(|(a, one), (b, other)| (other.1, other.0).cmp(&(one.1, one.0)).then_with(|| a.cmp(b)));
@@ -162,9 +166,7 @@ impl<'a, 'b> Buffers<'a, 'b> {
     }
 
     fn owner(&self, store: &Store) -> Option<Owner> {
-        let graph = self.scene.graph();
-        let is_view = |node: NodeIx| graph.kind(node) == NodeKind::OBJECT && graph.child(node, EdgeKind::INTERNAL, "buffer").is_some();
-        owner(self.scene, store.node, is_view)
+        owner(self.scene, store.node, |node| self.views.contains(&node))
     }
 
     fn array_buffers(&mut self, names: &Names) {
@@ -190,11 +192,12 @@ impl<'a, 'b> Buffers<'a, 'b> {
             });
         }
         let store_of = |buffer: NodeIx| internal(graph, buffer, names.store).and_then(|store| by_store.get(&store).copied());
-        self.views(names, &views, store_of);
+        self.count_views(names, &views, store_of);
+        self.views = views.into_iter().map(|(view, _)| view).collect();
     }
 
     /// Counts the views of each store, and what they show of it.
-    fn views(&mut self, names: &Names, views: &[(NodeIx, NodeIx)], store_of: impl Fn(NodeIx) -> Option<usize>) {
+    fn count_views(&mut self, names: &Names, views: &[(NodeIx, NodeIx)], store_of: impl Fn(NodeIx) -> Option<usize>) {
         let graph = self.scene.graph();
         let nodes: Vec<NodeIx> = views.iter().map(|&(view, _)| view).collect();
         let extents = extents(graph, &nodes);
@@ -210,7 +213,7 @@ impl<'a, 'b> Buffers<'a, 'b> {
                     }
                 }
                 (None, Some(extent)) if extent.place == Place::Heap => {
-                    self.in_heap = (self.in_heap.0 + 1, self.in_heap.1 + extent.length);
+                    self.in_heap = (self.in_heap.0 + 1, self.in_heap.1.saturating_add(extent.length));
                 }
                 _ => {}
             }

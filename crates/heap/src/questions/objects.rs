@@ -60,8 +60,8 @@ impl ObjectGroup {
 }
 
 /// Lists groups of objects: columns `id, group, shape, count, properties, self_size, retained_size, isolate`, those with most objects times properties first, as
-/// `::findjsobjects` weighs them. `id` is the one that retains most, `shape` a word for `instances` that stands for all of them (`shape:17`), `properties` how many names objects of the
-/// shape have: of a snapshot without those whose values are numbers. Unless types are asked for, only what a script can hold is listed, and no strings or numbers. O(edges).
+/// `::findjsobjects` weighs them. `id` is the one that retains most, `shape` a word for `instances` that stands for all of them (`shape:@17`),
+/// `properties` how many names objects of the shape have: of a snapshot without those whose values are numbers. Unless types are asked for, only what a script can hold is listed, and no strings or numbers. O(edges).
 #[must_use]
 pub fn objects(setting: &Setting<'_>, query: &ObjectQuery, limit: usize) -> Table {
     let graph = setting.graph();
@@ -70,8 +70,7 @@ pub fn objects(setting: &Setting<'_>, query: &ObjectQuery, limit: usize) -> Tabl
     let is_wanted = |node: NodeIx| is_listed(setting, query, node) && wanted[groups[node.at()] as usize];
     let sums = grouped(setting, query.by, &groups, shapes.len(), is_wanted);
     let group = |sum: Sum| {
-        let number = groups[sum.largest.at()];
-        let shape = &shapes[number as usize];
+        let shape = &shapes[groups[sum.largest.at()] as usize];
         let is_shape = query.by == ObjectGrouping::Shape;
         ObjectGroup {
             id: graph.id(sum.largest),
@@ -81,7 +80,7 @@ pub fn objects(setting: &Setting<'_>, query: &ObjectQuery, limit: usize) -> Tabl
                 ObjectGrouping::Type => graph.node_kind_name(graph.kind(sum.largest)).to_owned(),
             },
             properties: shape.properties.clone().filter(|_| is_shape),
-            shape: is_shape.then(|| format!("shape:{number}")),
+            shape: is_shape.then(|| format!("shape:{}", graph.id(sum.largest))),
             count: sum.count,
             size: sum.size,
             retained: Some(sum.retained),
@@ -124,12 +123,6 @@ pub(super) fn of_same_shape(analysis: &crate::HeapAnalysis, object: NodeId) -> V
     let Some(node) = analysis.graph().find_id(object) else { return vec![] };
     let groups = Shapes::of(analysis).groups;
     analysis.graph().nodes().filter(|other| groups[other.at()] == groups[node.at()]).collect()
-}
-
-/// Returns the nodes of a shape, by its number in `objects`; empty where there is no such shape. O(edges).
-pub(super) fn of_shape(analysis: &crate::HeapAnalysis, shape: u32) -> Vec<NodeIx> {
-    let groups = Shapes::of(analysis).groups;
-    analysis.graph().nodes().filter(|node| groups[node.at()] == shape).collect()
 }
 
 fn grouped(setting: &Setting<'_>, by: ObjectGrouping, shapes: &[u32], count: usize, is_wanted: impl Fn(NodeIx) -> bool) -> Vec<Sum> {

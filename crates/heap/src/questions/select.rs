@@ -19,9 +19,7 @@ pub enum Selector {
     ClassPart(String),
     /// A file and a line, from 1: what was written there, and what the variables and properties hold that were.
     Line(String, u32),
-    /// All objects of a shape, by its number in the list of `objects`: `shape:17`.
-    Shape(u32),
-    /// All objects of the shape of one, by its identity: `shape:0x1f3a4c0e8a10`.
+    /// All objects of the shape of one, by its identity: `shape:@17`, `shape:0x1f3a4c0e8a10`.
     ShapeOf(u64),
     /// Properties or variables, one after the other: from the global object, or from whatever has the first.
     Path(Vec<String>),
@@ -75,9 +73,6 @@ pub enum SelectorError {
         /// The names.
         candidates: Vec<String>,
     },
-    /// There are fewer shapes.
-    #[error("no shape has the number {0}")]
-    NoSuchShape(u32),
     /// No object has such properties.
     #[error("no object is reached by {0}")]
     NoSuchPath(String),
@@ -93,18 +88,8 @@ impl Selector {
         if let Ok(NodeId(id)) = text.parse() {
             return Self::Id(id);
         }
-        match text.strip_prefix("shape:") {
-            Some(id) if id.starts_with(['@', '0']) && id.len() > 1 => {
-                if let Ok(NodeId(id)) = id.parse() {
-                    return Self::ShapeOf(id);
-                }
-            }
-            Some(number) => {
-                if let Ok(number) = number.parse() {
-                    return Self::Shape(number);
-                }
-            }
-            None => {}
+        if let Some(Ok(NodeId(id))) = text.strip_prefix("shape:").map(str::parse) {
+            return Self::ShapeOf(id);
         }
         if let Some((file, line)) = text.trim_matches('"').rsplit_once(':')
             && let Ok(line) = line.parse()
@@ -142,10 +127,6 @@ impl Selector {
             Self::Class(name) => class(analysis, files, name),
             Self::ClassPart(part) => class_part(analysis, files, part),
             Self::Line(file, line) => places::find(&Setting::new(analysis, files), &places::Line { file, line: *line }),
-            Self::Shape(shape) => match super::objects::of_shape(analysis, *shape) {
-                nodes if nodes.is_empty() => Err(SelectorError::NoSuchShape(*shape)),
-                nodes => Ok(Selected { nodes, what: format!("shape {shape}") }),
-            },
             Self::ShapeOf(id) => match super::objects::of_same_shape(analysis, NodeId(*id)) {
                 nodes if nodes.is_empty() => Err(SelectorError::NoSuchId(*id)),
                 nodes => Ok(Selected { nodes, what: format!("shape of {}", NodeId(*id)) }),

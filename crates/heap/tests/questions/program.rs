@@ -185,10 +185,10 @@ fn objects_are_listed_by_shape_class_and_type() {
     let list = |query: ObjectQuery| text(&objects(&plain(&analysis), &query, 4));
     insta::assert_snapshot!(list(ObjectQuery::default()), @r"
     id | group | shape | count | properties | self_size | retained_size | isolate
-    @5 | global {process, a, b, bound, emitter, signal, never, settled, other, returned} | shape:2 | 1 | 10 | 16 | 1352 | -
-    @55 | Function | shape:4 | 5 | - | 296 | 544 | -
-    @51 | Promise | shape:18 | 4 | 0 | 208 | 432 | -
-    @33 | {close, tick} | shape:10 | 1 | 2 | 24 | 40 | -
+    @5 | global {process, a, b, bound, emitter, signal, never, settled, other, returned} | shape:@5 | 1 | 10 | 16 | 1352 | -
+    @55 | Function | shape:@55 | 5 | - | 296 | 544 | -
+    @51 | Promise | shape:@51 | 4 | 0 | 208 | 432 | -
+    @33 | {close, tick} | shape:@33 | 1 | 2 | 24 | 40 | -
     of 15
     ");
     insta::assert_snapshot!(list(ObjectQuery { by: ObjectGrouping::Class, class: Some("Promise".to_owned()), ..ObjectQuery::default() }), @r"
@@ -201,7 +201,7 @@ fn objects_are_listed_by_shape_class_and_type() {
     ");
     insta::assert_snapshot!(list(ObjectQuery { property: Some("next".to_owned()), ..ObjectQuery::default() }), @r"
     id | group | shape | count | properties | self_size | retained_size | isolate
-    @45 | {next} | shape:16 | 1 | 1 | 40 | 80 | -
+    @45 | {next} | shape:@45 | 1 | 1 | 40 | 80 | -
     ");
 }
 

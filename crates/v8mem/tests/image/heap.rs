@@ -27,6 +27,7 @@ const OLD_SPACE: u8 = 2;
 /// Instance types.
 mod types {
     pub(crate) const ONE_BYTE_STRING: u16 = 8;
+    pub(crate) const CONS_ONE_BYTE_STRING: u16 = 9;
     pub(crate) const HEAP_NUMBER: u16 = 130;
     pub(crate) const ODDBALL: u16 = 131;
     pub(crate) const FIXED_ARRAY: u16 = 174;
@@ -89,6 +90,7 @@ pub(crate) struct Heap {
 struct Maps {
     meta: Addr,
     string: Addr,
+    joined: Addr,
     number: Addr,
     array: Addr,
     descriptors: Addr,
@@ -191,6 +193,7 @@ impl Heap {
         self.maps = Maps {
             meta,
             string: self.map(types::ONE_BYTE_STRING, 0, 0, 0, 0, 0),
+            joined: self.map(types::CONS_ONE_BYTE_STRING, 4, 0, 0, 0, 0),
             number: self.map(types::HEAP_NUMBER, 2, 0, 0, 0, 0),
             array: self.map(types::FIXED_ARRAY, 0, 0, 0, 0, 0),
             descriptors: self.map(types::STRONG_DESCRIPTOR_ARRAY, 0, 0, 0, 0, 0),
@@ -213,6 +216,11 @@ impl Heap {
         let letters = text.as_bytes().chunks(8).map(|letters| letters.iter().rev().fold(0, |word, &letter| word << 8 | u64::from(letter)));
         words.extend(letters);
         self.add(page, &words)
+    }
+
+    /// Adds a text of two parts, which says that it has so many letters.
+    pub(crate) fn joined(&mut self, page: Page, [first, second]: [Addr; 2], length: u32) -> Addr {
+        self.add(page, &[to(self.maps.joined), u64::from(length) << 32, to(first), to(second)])
     }
 
     /// Adds a number in a box.

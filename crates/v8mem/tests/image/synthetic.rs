@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use heap::held::Primitive;
-use heap::{HeapGraph, NodeIx, NodeKind};
+use heap::held::{Case, Holder, Primitive};
+use heap::{HeapGraph, NodeId, NodeIx, NodeKind};
 use v8mem::census::{By, Query, census};
 use v8mem::graph::Scope;
 use v8mem::inventory::inventory;
@@ -85,6 +85,38 @@ fn a_heap_at_rest() {
         let (graph, found) = read(&core(&sessions(page, page).0)).unwrap();
         check(&graph);
         assert_eq!((found.basis.moved, found.basis.walk.skipped_bytes), (None, 0));
+    }
+}
+
+/// Joined strings are read whole; one that is a part of itself is damage, however long it says it is.
+#[test]
+fn joined_strings_end() {
+    let (mut heap, ..) = sessions(Page::Old, Page::Old);
+    let (part, empty) = (heap.string(Page::Old, "twelve chars"), heap.string(Page::Old, ""));
+    let whole = heap.joined(Page::Old, [part, part], 24);
+    let flat = heap.joined(Page::Old, [part, empty], 12);
+    let longer = heap.joined(Page::Old, [whole, flat], 36);
+    let [itself, nothing_more, too_long] = [(); 3].map(|()| heap.joined(Page::Old, [part, part], u32::MAX));
+    heap.set(itself, 2, to(itself));
+    heap.set(nothing_more, 2, to(nothing_more));
+    heap.set(nothing_more, 3, to(empty));
+    let core = open(&core(&heap));
+    let (_, _, found) = read_core(&core, Scope::Live).unwrap();
+    let holder = MemoryHolder::new(core, &found);
+    let cases = [
+        (part, "charstwelve", Some(false)),
+        (whole, "charstwelve", Some(true)),
+        (flat, "twelve", Some(true)),
+        (longer, "charstwelve chars", Some(true)),
+        (longer, "thirteen", Some(false)),
+        (itself, "thirteen", None),
+        (nothing_more, "thirteen", None),
+        (too_long, "thirteen", None),
+    ];
+    for (addr, text, expect) in cases {
+        let mut contains = None;
+        assert!(holder.containing(&[NodeId(addr)], text, Case::Told, &mut |_, is| contains = is));
+        assert_eq!(contains, expect, "{text} in {addr:#x}");
     }
 }
 
@@ -176,7 +208,7 @@ fn what_is_alive_is_what_a_plain_search_finds() {
             }
         }
         heap.root(objects[0]);
-        let mut alive = vec![false; OBJECTS];
+        let mut alive = [false; OBJECTS];
         let mut stack = vec![0];
         while let Some(nth) = stack.pop() {
             if !std::mem::replace(&mut alive[nth], true) {
