@@ -31,6 +31,8 @@ pub(crate) struct Running {
     pub(crate) took: Duration,
     /// How many bytes of memory were read.
     pub(crate) bytes: u64,
+    /// How many bytes besides could not be read.
+    pub(crate) unreadable: u64,
     /// By how many bytes memory grew meanwhile.
     pub(crate) growth: u64,
     /// How many threads it has.
@@ -163,6 +165,7 @@ mod system {
                 pause: captured.pause + captured.earlier_pauses,
                 took: captured.took,
                 bytes: captured.bytes,
+                unreadable: captured.unreadable,
                 growth: captured.growth,
                 threads: captured.threads,
             }

@@ -30,7 +30,7 @@ pub use error::CaptureError;
 pub use limits::nameless;
 
 use fork::{Advice, Copy, Target};
-use image::Source;
+use image::{Amount, Source};
 use notes::{Facts, Thread};
 use places::Places;
 use proc::Mapping;
@@ -85,6 +85,8 @@ pub struct Captured {
     pub took: Duration,
     /// How many bytes of memory were read.
     pub bytes: u64,
+    /// How many bytes besides could not be: zeros in the image. Guard regions, files that became shorter, memory of devices.
+    pub unreadable: u64,
     /// By how much memory grew while the copy was there: pages that either has written since, and the copy's page tables. Gone with the copy.
     pub growth: u64,
     /// How many threads the process has.
@@ -166,11 +168,12 @@ pub fn capture(request: &Request<'_>, out: &File) -> Result<Captured, CaptureErr
         Method::Fork => subject.fork(hook)?,
         Method::Stop => subject.stop(hook)?,
     };
-    let bytes = image.write(request, out)?;
+    let Amount { read: bytes, unreadable } = image.write(request, out)?;
     let growth = image.growth();
     let (pause, threads) = (image.end(), image.facts.threads.len());
     hook.at("ended");
-    Ok(Captured { method: request.method, pause, earlier_pauses: image.earlier_pauses, took: began.elapsed(), bytes, growth, threads })
+    let (method, earlier_pauses, took) = (request.method, image.earlier_pauses, began.elapsed());
+    Ok(Captured { method, pause, earlier_pauses, took, bytes, unreadable, growth, threads })
 }
 
 /// A process that may be captured.
@@ -357,10 +360,13 @@ struct Image {
 }
 
 impl Image {
-    fn write(&self, request: &Request<'_>, out: &File) -> Result<u64, CaptureError> {
+    fn write(&self, request: &Request<'_>, out: &File) -> Result<Amount, CaptureError> {
         let target = self.facts.pid;
         let pid = self.copy.as_ref().map_or(target, |copy| copy.pid);
-        let mappings = proc::mappings(pid).map_err(|_| CaptureError::CopyEnded { pid: target })?;
+        let mappings = proc::mappings(pid).map_err(|source| match self.copy {
+            Some(_) => CaptureError::CopyEnded { pid: target },
+            None => CaptureError::of_reading(pid, "reading its mappings", source),
+        })?;
         // Its end can be noticed by this, whatever process has its number then.
         let alive = Pid::from_raw(target).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
         let hook = Hook(request.hook);
@@ -378,10 +384,13 @@ impl Image {
         };
         let read = image::write(&Source { pid, mappings: &mappings, facts: &self.facts }, out, &mut go_on);
         hook.at("read");
-        read.map_err(|error| match error {
-            CaptureError::Io { doing: "reading memory", .. } if self.copy.is_some() => CaptureError::CopyEnded { pid: target },
+        match read {
+            // What a copy that was killed has no more must not pass for what could not be read.
+            Err(CaptureError::Io { .. }) | Ok(Amount { unreadable: 1.., .. }) if self.copy.as_ref().is_some_and(Copy::has_ended) => {
+                Err(CaptureError::CopyEnded { pid: target })
+            }
             other => other,
-        })
+        }
     }
 
     fn growth(&self) -> u64 {

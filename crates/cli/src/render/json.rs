@@ -153,6 +153,7 @@ fn capture(running: &Running) -> Value {
         "pause_ms": running.pause.as_secs_f64() * 1000.0,
         "took_ms": running.took.as_secs_f64() * 1000.0,
         "bytes": running.bytes,
+        "unreadable": running.unreadable,
         "growth": running.growth,
         "threads": running.threads,
     })

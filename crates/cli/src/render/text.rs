@@ -95,9 +95,13 @@ fn capture(running: &Running) -> String {
         "stop" => "while it was stopped",
         _ => "from outside",
     };
+    let unreadable = match running.unreadable {
+        0 => String::new(),
+        bytes => format!(" · {} of it could not be read", number::bytes(bytes)),
+    };
     let because = running.because.as_ref().map_or(String::new(), |because| format!(" · {}", clean(because)));
     format!(
-        "read {} {how} in {} · paused {} · memory grew by {} meanwhile{because}",
+        "read {} {how} in {} · paused {} · memory grew by {} meanwhile{unreadable}{because}",
         number::bytes(running.bytes),
         number::time(running.took),
         number::time(running.pause),

@@ -332,6 +332,12 @@ impl Copy {
         Ok(())
     }
 
+    /// Says whether it stands still no more: somebody has ended it.
+    pub(super) fn has_ended(&self) -> bool {
+        // Nobody else gets its number before we have heard of its end.
+        proc::stat(self.pid, "stat").map(|stat| stat.state).ok() != Some('t')
+    }
+
     /// Ends the copy. Its target has no child more than before.
     pub(super) fn end(&mut self) {
         if std::mem::replace(&mut self.ended, true) {

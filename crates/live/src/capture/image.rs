@@ -2,6 +2,7 @@
 //!
 //! Written are: what is anonymous, as far as it was ever touched; files' pages where the process has changed any in a mapping; the first page of
 //! each program and library, which holds its build id; and the kernel's page of functions. Program text is not: it is in the files.
+//! What cannot be read (guard regions, files that became shorter, memory of devices, broken memory) stays a hole, and is counted.
 //! Memory is read through `/proc/PID/mem`: `process_vm_readv` would make the kernel give the copy pages of its own.
 
 use std::fs::File;
@@ -37,12 +38,21 @@ struct Part {
     stretches: Vec<(u64, u64)>,
 }
 
-/// Writes the core. `go_on` is told how many bytes were read, and of how many, and may stop it. Returns how many bytes were read.
+/// How much of the memory came into the file, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Amount {
+    /// What was read.
+    pub(super) read: u64,
+    /// What the kernel could not give: zeros in the file.
+    pub(super) unreadable: u64,
+}
+
+/// Writes the core. `go_on` is told how many bytes were read, and of how many, and may stop it.
 pub(super) fn write(
     source: &Source<'_>,
     out: &File,
     go_on: &mut dyn FnMut(u64, u64) -> Result<(), CaptureError>,
-) -> Result<u64, CaptureError> {
+) -> Result<Amount, CaptureError> {
     let memory = File::open(proc::path(source.pid, "mem")).map_err(|source| CaptureError::Io { doing: "opening memory", source })?;
     let pagemap =
         File::open(proc::path(source.pid, "pagemap")).map_err(|source| CaptureError::Io { doing: "opening the map of pages", source })?;
@@ -54,21 +64,43 @@ pub(super) fn write(
     out.write_all_at(&head, 0).map_err(writing)?;
     out.write_all_at(&notes, head.len() as u64).map_err(writing)?;
     let total: u64 = parts.iter().flat_map(|part| &part.stretches).map(|(start, end)| end - start).sum();
-    let (mut done, mut block) = (0, vec![0; BLOCK]);
+    let (mut done, mut unreadable, mut block) = (0, 0, vec![0; BLOCK]);
     for ((mapping, part), offset) in source.mappings.iter().zip(&parts).zip(offsets) {
         for &(start, end) in &part.stretches {
             for at in (start..end).step_by(BLOCK) {
                 let length = (end - at).min(BLOCK as u64);
                 let bytes = block.get_mut(..length as usize).unwrap_or_default();
                 go_on(done, total)?;
-                memory.read_exact_at(bytes, at).map_err(reading)?;
+                unreadable += read(|rest, at| memory.read_at(rest, at), bytes, at).map_err(reading)?;
                 write_sparse(out, bytes, offset + (at - mapping.start)).map_err(writing)?;
                 done += length;
             }
         }
     }
     go_on(done, total)?;
-    Ok(done)
+    Ok(Amount { read: done - unreadable, unreadable })
+}
+
+/// Reads memory from an address that begins a page. Pages that the kernel cannot give become zeros. Returns how many bytes those were.
+fn read(mut read_at: impl FnMut(&mut [u8], u64) -> io::Result<usize>, bytes: &mut [u8], at: u64) -> io::Result<u64> {
+    let (mut done, mut unreadable) = (0, 0);
+    while let Some(rest) = bytes.get_mut(done..).filter(|rest| !rest.is_empty()) {
+        match read_at(rest, at + done as u64) {
+            // So the kernel says that the whole memory is gone.
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => done += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // What stands before the page has been given already.
+            Err(error) if error.raw_os_error() == Some(libc::EIO) => {
+                let length = rest.len().min(PAGE as usize - done % PAGE as usize);
+                rest.iter_mut().take(length).for_each(|byte| *byte = 0);
+                done += length;
+                unreadable += length as u64;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(unreadable)
 }
 
 fn reading(source: io::Error) -> CaptureError {
@@ -101,9 +133,6 @@ fn part(mapping: &Mapping, pagemap: &File) -> io::Result<Part> {
 
 /// Returns the stretches of a mapping whose pages are the process's own, in memory or swapped out.
 fn own_pages(mapping: &Mapping, pagemap: &File) -> io::Result<Vec<(u64, u64)>> {
-    const PRESENT: u64 = 1 << 63;
-    const SWAPPED: u64 = 1 << 62;
-    const OF_A_FILE: u64 = 1 << 61;
     let mut stretches: Vec<(u64, u64)> = Vec::new();
     let mut bytes = vec![0; 8 * PAGES];
     for first in (mapping.start..mapping.end).step_by(PAGES * PAGE as usize) {
@@ -111,8 +140,7 @@ fn own_pages(mapping: &Mapping, pagemap: &File) -> io::Result<Vec<(u64, u64)>> {
         let entries = bytes.get_mut(..8 * count).unwrap_or_default();
         pagemap.read_exact_at(entries, first / PAGE * 8)?;
         for (nth, entry) in entries.as_chunks::<8>().0.iter().enumerate() {
-            let entry = u64::from_le_bytes(*entry);
-            if entry & (PRESENT | SWAPPED) == 0 || entry & OF_A_FILE != 0 {
+            if !is_own(u64::from_le_bytes(*entry)) {
                 continue;
             }
             let at = first + nth as u64 * PAGE;
@@ -123,6 +151,16 @@ fn own_pages(mapping: &Mapping, pagemap: &File) -> io::Result<Vec<(u64, u64)>> {
         }
     }
     Ok(stretches)
+}
+
+/// Says of an entry of `pagemap` whether there is a page, and it is the process's own.
+fn is_own(entry: u64) -> bool {
+    const PRESENT: u64 = 1 << 63;
+    const SWAPPED: u64 = 1 << 62;
+    const OF_A_FILE: u64 = 1 << 61;
+    /// Of a guard region (MADV_GUARD_INSTALL), from Linux 6.15 on: it has the bit of what is swapped out too, and nothing in it.
+    const GUARDS: u64 = 1 << 58;
+    entry & (PRESENT | SWAPPED) != 0 && entry & (OF_A_FILE | GUARDS) == 0
 }
 
 /// Writes what is not zero.
@@ -227,6 +265,41 @@ mod tests {
         let mut back = vec![9; 5 * PAGE as usize];
         file.read_exact_at(&mut back, 4 * PAGE).unwrap();
         assert_eq!(back, bytes);
+    }
+
+    #[test]
+    fn pages_of_files_and_guards_are_not_its_own() {
+        let cases = [(&[][..], false), (&[63], true), (&[62], true), (&[63, 61], false), (&[62, 58], false), (&[63, 56, 55], true)];
+        for (bits, expect) in cases {
+            assert_eq!(is_own(bits.iter().fold(0, |entry, bit| entry | 1 << bit)), expect, "{bits:?}");
+        }
+    }
+
+    #[test]
+    fn pages_that_cannot_be_read_are_zeros() {
+        let page = PAGE as usize;
+        // Each letter is a page: readable, broken, or where the memory ends.
+        let cases = [("rrrr", Some(0)), ("rbbr", Some(2)), ("brrb", Some(2)), ("bbbb", Some(4)), ("rr", None), ("bb", None)];
+        for (pages, expect) in cases {
+            let kernel = |out: &mut [u8], at: u64| {
+                let rest = &pages.as_bytes()[((at - PAGE) / PAGE) as usize..];
+                let readable = rest.iter().take_while(|&&page| page == b'r').count();
+                match rest.first() {
+                    Some(b'b') => Err(io::Error::from_raw_os_error(libc::EIO)),
+                    _ => {
+                        out[..readable * page].fill(7);
+                        Ok(readable * page)
+                    }
+                }
+            };
+            let mut bytes = vec![9; 4 * page];
+            let found = read(kernel, &mut bytes, PAGE);
+            assert_eq!(found.as_ref().ok(), expect.map(|count| count * PAGE).as_ref(), "{pages}");
+            if expect.is_some() {
+                let expect = pages.bytes().flat_map(|letter| vec![if letter == b'r' { 7 } else { 0 }; page]);
+                assert!(bytes.into_iter().eq(expect), "{pages}");
+            }
+        }
     }
 
     #[test]
