@@ -1,8 +1,8 @@
 //! Places in a process that a capture uses: two instructions of its C library, and a few bytes that nobody owns.
 //!
 //! Only reading. The bytes are those between the end of a library's variables and the end of their page: no program can know of them, and
-//! they stay until the process ends. The dynamic linker's own are not taken, which it gives out as memory, nor those under musl, which
-//! gives them to `malloc`.
+//! they stay until the process ends: only libraries are asked that no process unloads, which the library of an addon may be. The dynamic
+//! linker's own are not taken, which it gives out as memory, nor those under musl, which gives them to `malloc`.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -54,9 +54,9 @@ fn gadgets(memory: &File, mapping: &Mapping) -> Option<Gadgets> {
     Some(Gadgets { call: at(CALL)?, next: NEXT.into_iter().find_map(at)? })
 }
 
-/// Looks for a library whose last page of variables has room behind them.
+/// Looks for a library that stays, whose last page of variables has room behind them.
 fn spare(memory: &File, mappings: &[Mapping]) -> Option<u64> {
-    let is_first = |mapping: &&Mapping| mapping.has_file && mapping.offset == 0 && is_library(&mapping.name);
+    let is_first = |mapping: &&Mapping| mapping.has_file && mapping.offset == 0 && stays(&mapping.name);
     let fits = |&end: &u64| {
         let rest = end.next_multiple_of(PAGE) - end;
         let is_variables = |mapping: &Mapping| mapping.private && mapping.rights == [true, true, false];
@@ -69,9 +69,16 @@ fn spare(memory: &File, mappings: &[Mapping]) -> Option<u64> {
     ends.filter(fits).map(|end| end.next_multiple_of(16)).next()
 }
 
-fn is_library(path: &str) -> bool {
-    let name = file_name(path);
-    name.starts_with("lib") && name.contains(".so")
+/// Says whether a file is one of the libraries that Node.js itself is linked with: no `dlclose` unloads them. An addon may bring one of the
+/// same name, which lies in its own folder.
+fn stays(path: &str) -> bool {
+    const STAY: [&str; 6] = ["libc", "libm", "libstdc++", "libgcc_s", "libpthread", "libdl"];
+    const SYSTEM: [&str; 5] = ["/lib", "/usr/lib", "/snap/", "/nix/store/", "/gnu/store/"];
+    // `libc.so.6`, and `libc-2.31.so` of older systems.
+    let version = |rest: &str| rest.starts_with(".so") || rest.starts_with('-') && rest.ends_with(".so");
+    SYSTEM.iter().any(|folder| path.starts_with(folder))
+        && !path.contains("/node_modules/")
+        && STAY.iter().any(|name| file_name(path).strip_prefix(name).is_some_and(version))
 }
 
 /// Reads from an ELF file's first page where its last segment of variables ends in memory.
@@ -136,6 +143,26 @@ mod tests {
         many[56] = 255;
         assert_eq!(end_of_variables(&many, 0), None, "the table leaves the page");
         assert_eq!(end_of_variables(b"#!/bin/sh", 0), None);
+    }
+
+    #[test]
+    fn only_what_stays_has_room() {
+        let cases = [
+            ("/usr/lib/x86_64-linux-gnu/libc.so.6", true),
+            ("/lib/x86_64-linux-gnu/libc-2.31.so", true),
+            ("/lib64/libm.so.6", true),
+            ("/usr/lib64/libstdc++.so.6.0.33", true),
+            ("/lib/x86_64-linux-gnu/libgcc_s.so.1", true),
+            ("/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", false),
+            ("/usr/lib/libcrypto.so.3", false),
+            ("/usr/lib/libmpg123.so.0", false),
+            ("/usr/lib/node_modules/sharp/libstdc++.so.6", false),
+            ("/app/vendor/libvips.so.42", false),
+            ("/app/libm.so.6", false),
+        ];
+        for (path, expect) in cases {
+            assert_eq!(stays(path), expect, "{path}");
+        }
     }
 
     #[cfg(target_os = "linux")]
