@@ -97,7 +97,7 @@ fn capture(running: &Running) -> String {
     };
     let unreadable = match running.unreadable {
         0 => String::new(),
-        bytes => format!(" · {} of it could not be read", number::bytes(bytes)),
+        bytes => format!(" · {} could not be read", number::bytes(bytes)),
     };
     let because = running.because.as_ref().map_or(String::new(), |because| format!(" · {}", clean(because)));
     format!(
