@@ -165,8 +165,17 @@ fn calls(advice: &Advice, spare: Option<u64>, copy_stack: u64) -> Vec<Call> {
 
 /// Says whether a reaper of another capture still waits there.
 fn is_used(at: u64, registers: &[(i32, Registers)]) -> bool {
-    let place = at..at + chain::REAPER as u64 + 8;
-    registers.iter().any(|(_, registers)| place.contains(&registers[reg::RSP]))
+    registers.iter().any(|(_, registers)| is_at(at, registers))
+}
+
+/// Says whether a thread's stack lies in the bytes for a reaper.
+fn is_at(spare: u64, registers: &Registers) -> bool {
+    (spare..spare + chain::REAPER as u64 + 8).contains(&registers[reg::RSP])
+}
+
+/// Says whether a thread may be another capture's reaper, whose stack is a library's variables: by where that lies, or by its waiting.
+fn may_reap(registers: &Registers, spare: Option<u64>) -> bool {
+    registers[reg::ORIG_RAX] == WAIT || spare.is_some_and(|spare| is_at(spare, registers))
 }
 
 /// Chooses the thread that is borrowed, and tells the registers with which it goes on afterwards.
@@ -188,7 +197,8 @@ fn borrowed(target: &Target<'_>) -> Result<(i32, Registers), CaptureError> {
         let in_call = registers[reg::ORIG_RAX] != u64::MAX;
         (tid == target.pid, !waits, !in_call)
     };
-    let usable = target.registers.iter().filter(|(_, registers)| has_room(registers));
+    let is_free = |registers: &Registers| has_room(registers) && !may_reap(registers, target.places.spare);
+    let usable = target.registers.iter().filter(|(_, registers)| is_free(registers));
     let usable = usable.filter_map(|(tid, registers)| Some((rank(*tid, registers), *tid, resumed(registers)?)));
     let best = usable.min_by_key(|(rank, tid, _)| (*rank, *tid));
     let none = || CaptureError::NoFork { pid: target.pid, why: "no thread of it can be borrowed now".to_owned() };
@@ -437,6 +447,24 @@ mod tests {
         let cases = [(0x3000, 0x4000, true), (0x9000, 0xa000, true), (0xa000, 0xb000, false), (high + 0x2000, high + 0x3000, false)];
         for (start, end, expect) in cases {
             assert_eq!(advice.covers(&[mapping(start, end, "").0]), expect, "{start:#x}");
+        }
+    }
+
+    #[test]
+    fn a_reaper_is_not_borrowed() {
+        let spare = 0x7f00_0000_0100;
+        let cases = [
+            (WAIT, spare, Some(spare), true),
+            (WAIT, 0x7fff_0000_0000, None, true),
+            (u64::MAX, spare + 8, Some(spare), true),
+            (202, spare, None, false),
+            (202, 0x7fff_0000_0000, Some(spare), false),
+            (u64::MAX, spare + 0x1000, Some(spare), false),
+        ];
+        for (orig, stack, spare, expect) in cases {
+            let mut registers = Registers([0; 27]);
+            (registers[reg::ORIG_RAX], registers[reg::RSP]) = (orig, stack);
+            assert_eq!(may_reap(&registers, spare), expect, "{orig} {stack:#x} {spare:?}");
         }
     }
 
