@@ -327,7 +327,15 @@ impl Stopped {
         if !self.mappings.contains(&places.code) {
             return Err(CaptureError::Gone { pid, doing: "stopping it" });
         }
-        let target = Target { pid, memory: &subject.memory, mappings: &self.mappings, registers: &self.registers, places, advice };
+        let target = Target {
+            pid,
+            started: subject.started,
+            memory: &subject.memory,
+            mappings: &self.mappings,
+            registers: &self.registers,
+            places,
+            advice,
+        };
         fork::fork(&target, &mut self.threads, hook)
     }
 

@@ -93,6 +93,8 @@ impl Advice {
 pub(super) struct Target<'a> {
     /// The process.
     pub(super) pid: i32,
+    /// When it was started, in ticks since the system was.
+    pub(super) started: u64,
     /// Its memory, for writing.
     pub(super) memory: &'a File,
     /// Its mappings now.
@@ -118,12 +120,23 @@ pub(super) struct Copy {
 }
 
 /// Who waits for a copy, so that it leaves the table of processes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Reaped {
     /// A thread of the target that ends with it.
     ByItself,
-    /// We must make the target wait. The copy's number as the target sees it.
-    ByUs { number: u64, gadgets: Gadgets },
+    /// We must make the target wait, if it is still the same.
+    ByUs(Reaping),
+}
+
+/// What is to be known to make a process wait for a copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Reaping {
+    /// The copy's number as the target sees it.
+    number: u64,
+    /// When the target was started.
+    started: u64,
+    /// Where what was in it.
+    places: Places,
 }
 
 /// Lets a process clone itself. All its threads stand still before and after; only the borrowed one has calls left to make when it goes on.
@@ -149,7 +162,7 @@ pub(super) fn fork(target: &Target<'_>, threads: &mut Threads, hook: Hook<'_>) -
     let reaped = if spare.is_some() && made.reaper {
         Reaped::ByItself
     } else {
-        Reaped::ByUs { number: made.number, gadgets: target.places.gadgets }
+        Reaped::ByUs(Reaping { number: made.number, started: target.started, places: target.places.clone() })
     };
     Ok(Copy { pid: made.pid, target: target.pid, reaped, ended: false })
 }
@@ -360,9 +373,9 @@ impl Copy {
                 break;
             }
         }
-        if let Reaped::ByUs { number, gadgets } = self.reaped {
+        if let Reaped::ByUs(reaping) = &self.reaped {
             // What fails here leaves an entry in the table of processes, until the target ends.
-            let _ = reap(self.target, number, gadgets);
+            let _ = reap(self.target, reaping);
         }
     }
 }
@@ -390,25 +403,34 @@ fn kill(pid: i32) {
     }
 }
 
-/// Borrows a thread of the target for one call: to wait for a copy that has ended.
-fn reap(pid: i32, number: u64, gadgets: Gadgets) -> Result<(), CaptureError> {
-    let memory = File::options().read(true).write(true).open(proc::path(pid, "mem")).map_err(io("opening its memory"))?;
-    let mappings = proc::mappings(pid).map_err(io("reading its mappings"))?;
-    let places = Places { gadgets, code: mappings.first().cloned().ok_or(CaptureError::Gone { pid, doing: "reaping" })?, spare: None };
+/// Says whether a process is the one that it was when it was cloned: not another of its number, and not another program since.
+fn is_still(pid: i32, reaping: &Reaping, mappings: &[Mapping]) -> bool {
+    proc::stat(pid, "stat").is_ok_and(|stat| stat.started == reaping.started) && mappings.contains(&reaping.places.code)
+}
+
+/// Borrows a thread of the target for one call: to wait for a copy that has ended. A process that is not the same is left alone.
+fn reap(pid: i32, reaping: &Reaping) -> Result<(), CaptureError> {
+    let Reaping { number, places, .. } = reaping;
     // The last thread is one of a pool mostly; the first is the program's own.
     let tids = proc::threads(pid).map_err(io("listing its threads"))?;
     for tid in tids.into_iter().rev() {
         let mut threads = Threads::seize_one(pid, tid).map_err(io("seizing a thread"))?;
         threads.stop_seized()?;
-        let registers = threads.registers()?;
+        // Opened before it is looked at: if it becomes another program after that, this memory is nobody's.
+        let memory = File::options().read(true).write(true).open(proc::path(pid, "mem")).map_err(io("opening its memory"))?;
+        let mappings = proc::mappings(pid).map_err(io("reading its mappings"))?;
+        if !is_still(pid, reaping, &mappings) {
+            return Ok(());
+        }
+        let (registers, advice) = (threads.registers()?, Advice::default());
         let target =
-            Target { pid, memory: &memory, mappings: &mappings, registers: &registers, places: &places, advice: &Advice::default() };
+            Target { pid, started: reaping.started, memory: &memory, mappings: &mappings, registers: &registers, places, advice: &advice };
         let Ok((tid, resumed)) = borrowed(&target) else { continue };
         let after = state(tid, resumed)?;
-        let wait = Call { number: WAIT, arguments: [number, 0, (libc::WNOHANG | libc::__WALL) as u64, 0, 0] };
-        let chain = chain::chain(&[wait], &after, gadgets);
+        let wait = Call { number: WAIT, arguments: [*number, 0, (libc::WNOHANG | libc::__WALL) as u64, 0, 0] };
+        let chain = chain::chain(&[wait], &after, places.gadgets);
         write(&target, None, &chain, &after)?;
-        inject(tid, &chain, &after, gadgets)?;
+        inject(tid, &chain, &after, places.gadgets)?;
         trace::set_signal_mask(tid, u64::MAX).map_err(io("holding back signals"))?;
         // Let go, it makes the call and goes on where it was.
         return Ok(());
@@ -447,6 +469,19 @@ mod tests {
         let cases = [(0x3000, 0x4000, true), (0x9000, 0xa000, true), (0xa000, 0xb000, false), (high + 0x2000, high + 0x3000, false)];
         for (start, end, expect) in cases {
             assert_eq!(advice.covers(&[mapping(start, end, "").0]), expect, "{start:#x}");
+        }
+    }
+
+    #[test]
+    fn only_the_process_that_was_cloned_is_made_to_wait() {
+        let pid = i32::try_from(std::process::id()).unwrap();
+        let mappings = proc::mappings(pid).unwrap();
+        let places = super::super::places::find(&File::open("/proc/self/mem").unwrap(), &mappings).unwrap();
+        let same = Reaping { number: 1, started: proc::stat(pid, "stat").unwrap().started, places };
+        let later = Reaping { started: same.started + 1, ..same.clone() };
+        let without: Vec<Mapping> = mappings.iter().filter(|mapping| **mapping != same.places.code).cloned().collect();
+        for (reaping, mappings, expect) in [(&same, &mappings, true), (&later, &mappings, false), (&same, &without, false)] {
+            assert_eq!(is_still(pid, reaping, mappings), expect);
         }
     }
 
