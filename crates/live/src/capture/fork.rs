@@ -387,10 +387,13 @@ impl Drop for Copy {
 }
 
 /// Ends copies that were made without our hearing of it, because the process, or the thread that made them, was ended in that moment. They
-/// are traced by us all the same, from their first moment on.
+/// are traced by us all the same, from their first moment on. A copy whose process has ended is no longer its child: that one ends by itself,
+/// when we do.
 pub(super) fn end_unheard_of(target: i32) {
-    let own = i32::try_from(std::process::id()).unwrap_or(0);
-    for pid in proc::processes().into_iter().filter(|&pid| pid != target) {
+    // The kernel names the thread that traces, which need not be our first.
+    let Some(own) = proc::own_thread() else { return };
+    let is_child = |pid: i32| proc::stat(pid, "stat").is_ok_and(|stat| stat.parent == target);
+    for pid in proc::processes().into_iter().filter(|&pid| pid != target && is_child(pid)) {
         if proc::status(pid).is_ok_and(|status| status.tracer == own) {
             Copy { pid, target, reaped: Reaped::ByItself, ended: false }.end();
         }

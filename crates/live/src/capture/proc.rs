@@ -11,7 +11,7 @@ use std::path::PathBuf;
 pub(crate) struct Status {
     /// The state of its first thread: a letter.
     pub(crate) state: char,
-    /// The process that traces it; 0 for none.
+    /// The thread that traces it; 0 for none.
     pub(crate) tracer: i32,
     /// The user that it runs as: real, effective, saved.
     pub(crate) users: [u32; 3],
@@ -139,6 +139,11 @@ pub(crate) fn threads(pid: i32) -> io::Result<Vec<i32>> {
     }
     threads.sort_unstable_by_key(|&tid| (tid != pid, tid));
     Ok(threads)
+}
+
+/// Returns the id of the calling thread.
+pub(crate) fn own_thread() -> Option<i32> {
+    fs::read_link("/proc/thread-self").ok()?.file_name()?.to_str()?.parse().ok()
 }
 
 /// Lists all processes.
