@@ -104,11 +104,13 @@ pub enum CaptureError {
 
 impl CaptureError {
     /// Tells why a thread could not be seized.
-    pub(super) fn of_seizing(pid: i32, source: io::Error) -> Self {
+    pub(super) fn of_seizing(pid: i32, tid: i32, source: io::Error) -> Self {
         match source.raw_os_error() {
-            Some(libc::EPERM) => match proc::status(pid) {
-                Ok(status) if status.tracer != 0 => Self::Traced { pid, tracer: status.tracer },
-                _ => Self::denied(pid),
+            // The first thread may be ours already: what counts is who traces this one.
+            Some(libc::EPERM) => match proc::status(tid).map_or(0, |status| status.tracer) {
+                0 => Self::denied(pid),
+                tracer if is_own(tracer) => Self::Io { doing: "seizing its threads", source },
+                tracer => Self::Traced { pid, tracer },
             },
             Some(libc::ESRCH) => Self::Gone { pid, doing: "seizing its threads" },
             _ => Self::Io { doing: "seizing its threads", source },
@@ -130,6 +132,11 @@ impl CaptureError {
             _ => Self::Io { doing, source },
         }
     }
+}
+
+/// Says whether a thread is one of this process.
+fn is_own(tid: i32) -> bool {
+    std::path::Path::new(&format!("/proc/self/task/{tid}")).exists()
 }
 
 /// Returns how far the kernel restricts tracing: 0 same user, 1 children only, 2 with a capability, 3 nobody. `None` where it does not.

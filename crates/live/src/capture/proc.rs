@@ -132,13 +132,17 @@ pub(crate) fn threads(pid: i32) -> io::Result<Vec<i32>> {
     let mut threads = Vec::new();
     for entry in fs::read_dir(path(pid, "task"))? {
         let Some(tid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        let is_alive = stat(pid, &format!("task/{tid}/stat")).is_ok_and(|stat| !matches!(stat.state, 'Z' | 'X'));
-        if is_alive {
+        if is_alive(pid, tid) {
             threads.push(tid);
         }
     }
     threads.sort_unstable_by_key(|&tid| (tid != pid, tid));
     Ok(threads)
+}
+
+/// Says whether a thread is there and has not ended.
+pub(crate) fn is_alive(pid: i32, tid: i32) -> bool {
+    stat(pid, &format!("task/{tid}/stat")).is_ok_and(|stat| !matches!(stat.state, 'Z' | 'X'))
 }
 
 /// Returns the id of the calling thread.
@@ -259,6 +263,7 @@ mod tests {
         assert!(
             mappings_with_flags(pid).unwrap().iter().all(|(_, flags)| flags.contains("rd") || flags.contains("mr") || flags.contains("ex"))
         );
+        assert!(is_alive(pid, own_thread().unwrap()) && !is_alive(pid, i32::MAX));
         assert!(threads(pid).unwrap().contains(&pid) && status(pid).unwrap().resident > 1 << 20 && own_bytes(pid).unwrap() > 0);
     }
 }

@@ -58,9 +58,10 @@ impl Threads {
                     self.seized.push(Seized { tid, stopped: false });
                     count += 1;
                 }
-                // It has ended since.
+                // It has ended since, or is about to: such a one is refused as if rights were missing.
                 Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
-                Err(source) => return Err(CaptureError::of_seizing(self.pid, source)),
+                Err(_) if !proc::is_alive(self.pid, tid) => {}
+                Err(source) => return Err(CaptureError::of_seizing(self.pid, tid, source)),
             }
         }
         Ok(count)
@@ -203,9 +204,13 @@ fn pass_on(tid: i32, event: Event) {
 /// Lets go of a thread that may be running or standing still: the kernel lets go of those only that stand still.
 pub(super) fn let_go(tid: i32) {
     let until = Instant::now() + LETTING_GO;
-    // One that stands still, and has said so before, says nothing more.
-    if trace::detach(tid, 0).is_ok() {
-        return;
+    // One that stands still, and has said so before, says nothing more. One that has not been heard yet may be about to get a signal. In
+    // this order, because a thread that stands still goes on for nobody else.
+    if trace::registers(tid).is_ok() {
+        let signal = if let Ok(Some(Event::Signal(signal))) = trace::event(tid) { signal } else { 0 };
+        if trace::detach(tid, signal).is_ok() {
+            return;
+        }
     }
     // One that has ended is not interrupted, but must be seen to: until then its process is not done.
     let _ = trace::interrupt(tid);
@@ -218,4 +223,35 @@ pub(super) fn let_go(tid: i32) {
         }
     }
     // It would not stop. The kernel lets go of it when we end.
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_signal_that_nobody_heard_of_is_delivered() {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let tid = i32::try_from(child.id()).unwrap();
+        trace::seize(tid).unwrap();
+        rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::TERM).unwrap();
+        let until = Instant::now() + Duration::from_secs(10);
+        while proc::stat(tid, "stat").unwrap().state != 't' && Instant::now() < until {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let_go(tid);
+        // If it was lost, the child sleeps on.
+        let found = loop {
+            match child.try_wait().unwrap() {
+                None if Instant::now() < until => thread::sleep(Duration::from_millis(1)),
+                found => break found,
+            }
+        };
+        let _ = child.kill();
+        let _ = child.wait();
+        assert_eq!(found.and_then(|status| status.signal()), Some(libc::SIGTERM));
+    }
 }
