@@ -387,13 +387,14 @@ impl Drop for Copy {
 }
 
 /// Ends copies that were made without our hearing of it, because the process, or the thread that made them, was ended in that moment. They
-/// are traced by us all the same, from their first moment on. A copy whose process has ended is no longer its child: that one ends by itself,
-/// when we do.
+/// are traced by us all the same, from their first moment on. A copy is a child of its process; where that has ended, of whoever takes orphans,
+/// and then it is told by this very thread's tracing it, which has nothing else to trace.
 pub(super) fn end_unheard_of(target: i32) {
     // The kernel names the thread that traces, which need not be our first.
     let Some(own) = proc::own_thread() else { return };
-    let is_child = |pid: i32| proc::stat(pid, "stat").is_ok_and(|stat| stat.parent == target);
-    for pid in proc::processes().into_iter().filter(|&pid| pid != target && is_child(pid)) {
+    let has_ended = !proc::is_alive(target, target);
+    let may_be_copy = |pid: i32| pid != target && proc::stat(pid, "stat").is_ok_and(|stat| has_ended || stat.parent == target);
+    for pid in proc::processes().into_iter().filter(|&pid| may_be_copy(pid)) {
         if proc::status(pid).is_ok_and(|status| status.tracer == own) {
             Copy { pid, target, reaped: Reaped::ByItself, ended: false }.end();
         }
