@@ -206,6 +206,10 @@ impl Subject {
     fn fork(&self, hook: Hook<'_>) -> Result<Image, CaptureError> {
         let pid = self.pid;
         let failed = |doing| move |source| CaptureError::of_reading(pid, doing, source);
+        // A chain returns to where nobody called from, for which such hardware ends the process.
+        if proc::status(pid).map_err(failed("reading what it is"))?.shadow_stack {
+            return Err(CaptureError::NoFork { pid, why: "the hardware guards its return addresses (shadow stack)".to_owned() });
+        }
         let mut earlier_pauses = Duration::ZERO;
         for attempt in 1.. {
             let mappings = proc::mappings(pid).map_err(failed("reading its mappings"))?;
