@@ -64,6 +64,15 @@ pub(crate) fn places(pid: i32, path: &str, is_program: bool) -> Vec<PathBuf> {
     if is_program { vec![PathBuf::from(format!("/proc/{pid}/exe")), root] } else { vec![root] }
 }
 
+/// Says whether a program's name is one of Node.js's own: `node`, `node22.1`, as systems call it, and no name that merely begins so.
+#[cfg(any(test, all(target_os = "linux", target_arch = "x86_64")))]
+fn names_node(name: &str) -> bool {
+    // So the kernel marks a program that was replaced since.
+    let name = name.strip_suffix(" (deleted)").unwrap_or(name);
+    let version = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    matches!(name, "nodejs" | "iojs") || name.strip_prefix("node").is_some_and(|rest| version(rest))
+}
+
 /// How dangers are met that a checkup sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dangers {
@@ -174,8 +183,7 @@ mod system {
 
     /// Says whether a process is one of Node.js: by its program's name, or what is in it, or the library that it uses.
     fn is_node(pid: i32, program: &Path) -> bool {
-        let name = program.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let named = name.starts_with("node") || name.starts_with("iojs");
+        let named = program.file_name().is_some_and(|name| super::names_node(&name.to_string_lossy()));
         let exe = PathBuf::from(format!("/proc/{pid}/exe"));
         let describes = || NodeBinary::open(&exe, LoadedAt::Unmoved).is_ok_and(|binary| binary.describes_v8());
         let uses = || fs::read(format!("/proc/{pid}/maps")).is_ok_and(|maps| String::from_utf8_lossy(&maps).contains("/libnode."));
@@ -260,6 +268,29 @@ fn denied(pid: i32, what: String, user: Option<u32>, own_user: u32, yama: Option
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_names_of_node_are_taken_for_it() {
+        let cases = [
+            ("node", true),
+            ("nodejs", true),
+            ("iojs", true),
+            ("node22", true),
+            ("node22.1.0", true),
+            ("node (deleted)", true),
+            ("node_exporter", false),
+            ("nodemon", false),
+            ("node-22", false),
+            ("node-problem-detector", false),
+            ("nodejs-exporter", false),
+            ("iojs2", false),
+            ("mynode", false),
+            ("", false),
+        ];
+        for (name, expect) in cases {
+            assert_eq!(names_node(name), expect, "{name:?}");
+        }
+    }
 
     #[test]
     fn a_number_is_a_process_unless_a_file_has_it() {
