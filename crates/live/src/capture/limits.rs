@@ -34,7 +34,7 @@ pub(crate) fn available() -> Option<u64> {
 pub(crate) struct Group {
     /// How much it may have, in bytes.
     pub(crate) limit: u64,
-    /// How much of that is left, in bytes. Pages of files that could be given back count as used.
+    /// How much of that is left, in bytes, with the pages of files that nobody has used lately: the kernel takes those back first.
     pub(crate) left: u64,
 }
 
@@ -70,7 +70,16 @@ fn group(folder: &Path, files: Files) -> Option<Group> {
     const NONE: u64 = 1 << 60;
     let [limit, used] = files.map(|file| fs::read_to_string(folder.join(file)).ok()?.trim().parse::<u64>().ok());
     let limit = limit.filter(|&limit| limit < NONE)?;
-    Some(Group { limit, left: limit.saturating_sub(used?) })
+    let stat = fs::read_to_string(folder.join("memory.stat")).unwrap_or_default();
+    let used = used?.saturating_sub(inactive(&stat));
+    Some(Group { limit, left: limit.saturating_sub(used) })
+}
+
+/// Takes `memory.stat`. Returns how much of what is used are pages of files that nobody has used lately, of groups below too.
+fn inactive(stat: &str) -> u64 {
+    let field = |name: &str| stat.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok());
+    // The first version counts a group alone where there is no `total`.
+    field("total_inactive_file").or_else(|| field("inactive_file")).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -100,6 +109,16 @@ mod tests {
         assert_eq!(group(folder.path(), SECOND), None);
         put("memory.max", "1500\n");
         assert_eq!(group(folder.path(), SECOND), Some(Group { limit: 1500, left: 500 }));
+        let cases = [
+            ("anon 600\ninactive_file 300\nactive_file 100\n", 800),
+            ("inactive_file 100\ntotal_inactive_file 300\n", 800),
+            ("inactive_file 5000\n", 1500),
+            ("inactive_file many\n", 500),
+        ];
+        for (stat, left) in cases {
+            put("memory.stat", stat);
+            assert_eq!(group(folder.path(), SECOND), Some(Group { limit: 1500, left }), "{stat}");
+        }
     }
 
     #[test]
