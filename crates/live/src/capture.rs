@@ -15,6 +15,7 @@ mod limits;
 mod notes;
 mod places;
 pub(crate) mod proc;
+mod terminal;
 mod threads;
 mod trace;
 
@@ -34,6 +35,7 @@ use image::{Amount, Source};
 use notes::{Facts, Thread};
 use places::Places;
 use proc::Mapping;
+use terminal::Unstoppable;
 use threads::Threads;
 use trace::{RegisterSet, Registers};
 
@@ -163,6 +165,7 @@ pub fn capture(request: &Request<'_>, out: &File) -> Result<Captured, CaptureErr
     let began = Instant::now();
     let pid = request.pid;
     let subject = Subject::open(pid)?;
+    let _unstoppable = Unstoppable::new();
     let hook = Hook(request.hook);
     let mut image = match request.method {
         Method::Fork => subject.fork(hook)?,

@@ -1,6 +1,6 @@
 //! ptrace, as far as a capture needs it: one thread seized, stopped, looked at, changed, let go.
 //!
-//! The only file of this crate with `unsafe` in it: `ptrace` takes addresses, and each use here hands it a buffer that outlives the call, with
+//! `unsafe`, because `ptrace` takes addresses, and each use here hands it a buffer that outlives the call, with
 //! its length. What stops and goes on when is decided elsewhere. A thread that is traced belongs to the thread that seized it: all calls for it
 //! must come from there, and if that one ends, for whatever reason, the kernel lets go of everything.
 
