@@ -206,7 +206,7 @@ pub(super) fn let_go(tid: i32) {
     let until = Instant::now() + LETTING_GO;
     // One that stands still, and has said so before, says nothing more. One that has not been heard yet may be about to get a signal. In
     // this order, because a thread that stands still goes on for nobody else.
-    if trace::registers(tid).is_ok() {
+    if trace::signal_mask(tid).is_ok() {
         let signal = if let Ok(Some(Event::Signal(signal))) = trace::event(tid) { signal } else { 0 };
         if trace::detach(tid, signal).is_ok() {
             return;
@@ -237,6 +237,7 @@ mod tests {
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
         let tid = i32::try_from(child.id()).unwrap();
         trace::seize(tid).unwrap();
+        assert_eq!(Some(proc::status(tid).unwrap().tracer), proc::own_thread(), "the kernel names the thread");
         rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::TERM).unwrap();
         let until = Instant::now() + Duration::from_secs(10);
         while proc::stat(tid, "stat").unwrap().state != 't' && Instant::now() < until {
