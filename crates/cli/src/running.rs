@@ -70,7 +70,7 @@ fn names_node(name: &str) -> bool {
     // So the kernel marks a program that was replaced since.
     let name = name.strip_suffix(" (deleted)").unwrap_or(name);
     let version = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    matches!(name, "nodejs" | "iojs") || name.strip_prefix("node").is_some_and(|rest| version(rest))
+    matches!(name, "nodejs" | "iojs") || name.strip_prefix("node").is_some_and(version)
 }
 
 /// How dangers are met that a checkup sees.
