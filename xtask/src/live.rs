@@ -133,15 +133,28 @@ fn no_process_more(workspace: &Workspace, line: u32) -> Result<String> {
         return Ok("not as another user than root".to_owned());
     }
     let server = Server::start_as_nobody(workspace, line)?;
-    // Its own user may lower its limits.
-    let mut limit = Command::new("prlimit");
-    crate::workspace::run(limit.args(["--pid", &server.pid().to_string(), "--nproc=1:1"]).uid(NOBODY).gid(NOBODY).current_dir("/"))?;
+    // Its own user may lower the limit that counts, and raise it again.
+    let limit = |processes: &str| {
+        let mut limit = Command::new("prlimit");
+        limit.args(["--pid", &server.pid().to_string(), &format!("--nproc={processes}:")]).uid(NOBODY).gid(NOBODY).current_dir("/");
+        crate::workspace::run(&mut limit)
+    };
+    let before = most_processes(server.pid())?;
+    limit("1")?;
     let error = captured(server.pid(), Method::Fork, None).err().context("it was cloned all the same")?;
+    limit(&before)?;
     ensure!(format!("{error:#}").contains("refused"), "{error:#}");
     server.is_as_before()?;
     let stopped = captured(server.pid(), Method::Stop, None)?;
     server.is_as_before()?;
     Ok(format!("{error:#}; read while it was stopped, {} bytes", stopped.bytes))
+}
+
+/// Returns how many processes the user of a process may have, as the limit says that counts.
+fn most_processes(pid: u32) -> Result<String> {
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits"))?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max processes")).context("no limit of processes")?;
+    Ok(line.split_ascii_whitespace().next().context("no number of processes")?.to_owned())
 }
 
 fn is_root() -> Result<bool> {

@@ -139,7 +139,7 @@ impl<'a, 'm, 'q> Counter<'a, 'm, 'q> {
         let class = match map.kind {
             Kind::JsFunction | Kind::JsBoundFunction => "Function".to_owned(),
             Kind::JsRegExp => "RegExp".to_owned(),
-            _ => self.names.class(addr, &map).name.to_string(),
+            _ => self.names.object(addr, &map).to_string(),
         };
         let is_wanted = |wanted: &str| class == wanted || map.kind == Kind::JsFunction && self.names.function(addr) == wanted;
         if !self.query.class.is_none_or(is_wanted) {

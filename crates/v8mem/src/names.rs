@@ -112,6 +112,18 @@ impl<'a, 'm> Names<'a, 'm> {
         self.class_and_scope(object, map).0
     }
 
+    /// Returns what a snapshot calls an object: its class; from V8 14 on it says of a global object and of its proxy which of the two it is.
+    #[must_use]
+    pub fn object(&self, object: u64, map: &Map) -> Rc<str> {
+        let class = self.class(object, map).name;
+        let mark = match map.kind {
+            Kind::JsGlobalObject => "global*",
+            Kind::JsGlobalProxy => "global",
+            _ => return class,
+        };
+        if self.heap.layout.version.major < 14 { class } else { format!("{class} ({mark})").into() }
+    }
+
     /// Returns an object's class, and whether it is that of every object of the map.
     #[must_use]
     pub fn class_and_scope(&self, object: u64, map: &Map) -> (Class, bool) {

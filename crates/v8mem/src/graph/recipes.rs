@@ -96,11 +96,7 @@ impl Emitter<'_, '_, '_> {
             Kind::JsFunction => (NodeKind::CLOSURE, self.function_name(addr)),
             Kind::JsBoundFunction => (NodeKind::CLOSURE, self.rows.text("native_bind")),
             Kind::JsRegExp => (NodeKind::REGEXP, self.text_field(addr, self.heap.layout.at.regexp_source)),
-            Kind::JsGlobalObject | Kind::JsGlobalProxy if self.heap.layout.version.major >= 14 => {
-                // Node 26 says which of the two it is.
-                let mark = if map.kind == Kind::JsGlobalObject { "global*" } else { "global" };
-                (NodeKind::OBJECT, self.rows.text(&format!("{} ({mark})", self.names.class(addr, map).name)))
-            }
+            Kind::JsGlobalObject | Kind::JsGlobalProxy => (NodeKind::OBJECT, self.rows.text(&self.names.object(addr, map))),
             _ => (
                 NodeKind::OBJECT,
                 match recipe.class {
