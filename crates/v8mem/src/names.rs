@@ -52,6 +52,8 @@ enum Asked {
     Both,
 }
 
+/// V8 14.1 (Node 25) does not tell a global object from its proxy, 14.6 (Node 26) does; those between were not at hand.
+const TELLS_GLOBALS: V8Version = V8Version::new(14, 2);
 /// V8 cuts names in snapshots at this many units.
 pub const NAME_LIMIT: usize = 1024;
 /// Longer chains of prototypes or maps are damage.
@@ -112,7 +114,7 @@ impl<'a, 'm> Names<'a, 'm> {
         self.class_and_scope(object, map).0
     }
 
-    /// Returns what a snapshot calls an object: its class; from V8 14 on it says of a global object and of its proxy which of the two it is.
+    /// Returns what a snapshot calls an object: its class; from Node 26 on it says of a global object and of its proxy which of the two it is.
     #[must_use]
     pub fn object(&self, object: u64, map: &Map) -> Rc<str> {
         let class = self.class(object, map).name;
@@ -121,7 +123,7 @@ impl<'a, 'm> Names<'a, 'm> {
             Kind::JsGlobalProxy => "global",
             _ => return class,
         };
-        if self.heap.layout.version.major < 14 { class } else { format!("{class} ({mark})").into() }
+        if self.heap.layout.version < TELLS_GLOBALS { class } else { format!("{class} ({mark})").into() }
     }
 
     /// Returns an object's class, and whether it is that of every object of the map.
@@ -242,7 +244,7 @@ impl<'a, 'm> Names<'a, 'm> {
             Kind::JsWeakSet => "WeakSet",
             Kind::JsPromise => "Promise",
             Kind::JsRegExp => "RegExp",
-            Kind::JsGlobalProxy if self.heap.layout.version.major < 14 => "global",
+            Kind::JsGlobalProxy if self.heap.layout.version < TELLS_GLOBALS => "global",
             Kind::JsPrimitiveWrapper => self.wrapped(object),
             _ => "Object",
         }

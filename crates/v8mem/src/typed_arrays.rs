@@ -26,14 +26,14 @@ enum Element {
 use Element::{F16, F32, F64, I8, I16, I32, I64, U8, U16, U32, U64};
 
 /// The kinds of elements, in V8's order; clamped bytes are bytes.
-const BEFORE_12_9: [Element; 11] = [U8, I8, U16, I16, U32, I32, F32, F64, U8, U64, I64];
+const BEFORE_13: [Element; 11] = [U8, I8, U16, I16, U32, I32, F32, F64, U8, U64, I64];
 const LATER: [Element; 12] = [U8, I8, U16, I16, U32, I32, U64, I64, U8, F32, F64, F16];
 
 impl Element {
     /// Returns what the elements of a map's objects are; `None` of arrays over memory that may grow or shrink.
     fn of(heap: HeapView<'_, '_>, map: &Map) -> Option<Self> {
         let at = &heap.layout.at;
-        let kinds: &[Self] = if heap.layout.version < V8Version::new(12, 9) { &BEFORE_12_9 } else { &LATER };
+        let kinds: &[Self] = if heap.layout.version < V8Version::new(13, 0) { &BEFORE_13 } else { &LATER };
         let nth = u64::from(map.elements_kind).checked_sub(at.dictionary_elements + at.typed_kinds)?;
         kinds.get(nth as usize).copied()
     }
