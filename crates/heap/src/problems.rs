@@ -30,6 +30,19 @@ pub enum ProblemKind {
 }
 
 impl ProblemKind {
+    /// All of them, in their order.
+    pub(crate) const ALL: [Self; Self::DoubtfulLayout as usize + 1] = [
+        Self::Truncated,
+        Self::WrongCount,
+        Self::BadTarget,
+        Self::BadString,
+        Self::BadNumber,
+        Self::BadSection,
+        Self::BadTree,
+        Self::TrailingBytes,
+        Self::DoubtfulLayout,
+    ];
+
     /// Returns the stable name used in JSON.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -150,20 +150,9 @@ pub(super) fn read_allocations(blob: &mut BlobReader<'_>) -> Option<Allocations>
     Some(Allocations { functions, stacks, samples, ..Allocations::default() })
 }
 
-/// The kinds of problems by their numbers in the file.
-const PROBLEM_KINDS: [ProblemKind; 8] = [
-    ProblemKind::Truncated,
-    ProblemKind::WrongCount,
-    ProblemKind::BadTarget,
-    ProblemKind::BadString,
-    ProblemKind::BadNumber,
-    ProblemKind::BadSection,
-    ProblemKind::BadTree,
-    ProblemKind::TrailingBytes,
-];
-
 pub(super) fn write_problems(blob: &mut BlobWriter, problems: &Problems) {
-    let number = |kind| PROBLEM_KINDS.iter().position(|&known| known == kind).unwrap_or(0) as u32;
+    // Their order is the format's: `VERSION` changes with it.
+    let number = |kind: ProblemKind| kind as u32;
     blob.list(problems.counts().iter(), |blob, &(kind, count)| {
         blob.u32(number(kind));
         blob.u64(count);
@@ -176,7 +165,7 @@ pub(super) fn write_problems(blob: &mut BlobWriter, problems: &Problems) {
 }
 
 pub(super) fn read_problems(blob: &mut BlobReader<'_>) -> Option<Problems> {
-    let kind = |blob: &mut BlobReader<'_>| PROBLEM_KINDS.get(blob.u32()? as usize).copied();
+    let kind = |blob: &mut BlobReader<'_>| ProblemKind::ALL.get(blob.u32()? as usize).copied();
     let mut counts = blob.list(|blob| Some((kind(blob)?, blob.u64()?)))?;
     let kept = blob.list(|blob| Some((kind(blob)?, blob.option()?, blob.text()?)))?;
     let mut problems = Problems::default();

@@ -96,6 +96,12 @@ fn problems_are_kept() {
     assert_eq!(opened.problems.counts(), problems.counts());
     assert_eq!(opened.problems.kept().len(), 3);
     assert!(opened.problems.is_truncated());
+    for kind in ProblemKind::ALL {
+        let mut problems = Problems::default();
+        problems.add(kind, None, "of its kind");
+        let bytes = folder.write(&analysis, &problems);
+        assert_eq!(folder.open(&bytes).unwrap().problems.counts(), [(kind, 1)]);
+    }
 }
 
 #[test]
