@@ -15,6 +15,7 @@ use crate::pages::{PageTable, Pages};
 use crate::read::HeapError;
 use crate::root_names::RootNames;
 use crate::sizes::FreeUnit;
+use crate::space::Space;
 use crate::version::Versions;
 use crate::view::HeapView;
 use crate::walk::Walker;
@@ -70,10 +71,13 @@ impl Anatomy {
         if isolates.is_empty() {
             return Err(HeapError::NoIsolate { version: text() });
         }
+        pages.leave_out_let_go(memory);
         let heaps: Vec<u64> = isolates.iter().map(|isolate| isolate.heap).collect();
         pages.retain(|page| page.heap == 0 || heaps.contains(&page.heap));
         layout.add_roots(tables, types_of_roots(memory, &pages, &layout.clone(), &isolates[0], &names), &constants);
-        Ok(Self { versions, layout, constants, root_names: names, isolates, pages: pages.table() })
+        let mut pages = pages.table();
+        pages.find_open_areas(memory, &layout, &isolates);
+        Ok(Self { versions, layout, constants, root_names: names, isolates, pages })
     }
 
     /// Returns in which isolate's heap an address lies: its page says. `None` for pages that isolates share, and outside of pages. O(1).
@@ -83,10 +87,11 @@ impl Anatomy {
         self.isolates.iter().position(|isolate| isolate.heap == heap)
     }
 
-    /// Leaves out all isolates but one, and their pages; those that isolates share stay. Returns whether there is such an isolate.
+    /// Leaves out all isolates but one, and their pages; those that isolates share stay: on V8 9 those are the first isolate's. Returns whether
+    /// there is such an isolate.
     pub fn keep_isolate(&mut self, nth: usize) -> bool {
         let Some(isolate) = self.isolates.get(nth).cloned() else { return false };
-        self.pages.retain(|page| page.heap == 0 || page.heap == isolate.heap);
+        self.pages.retain(|page| page.space == Space::ReadOnly || page.heap == isolate.heap);
         self.isolates = vec![isolate];
         true
     }
@@ -96,9 +101,10 @@ impl Anatomy {
     pub fn finish_collection(&mut self, memory: &dyn Memory, unit: FreeUnit) {
         self.pages.wake();
         let (pages, maps) = (self.pages.open(memory), Maps::default());
-        let objects = Objects::walk(&Walker { pages: &pages, layout: &self.layout, maps: &maps, unit, moving: true }, memory);
-        let lost = lost_maps(memory, &pages, &self.layout);
-        self.pages.finish(memory, objects.moved(), &lost);
+        let layout = &self.layout;
+        let objects = Objects::walk(&Walker { pages: &pages, layout, maps: &maps, unit, moving: true }, memory);
+        let lost = lost_maps(memory, &pages, layout);
+        self.pages.finish(HeapView { pages: &pages, layout, maps: &maps, objects: &objects }, &lost);
     }
 
     /// Looks at the heap by addresses: the view has no table of objects.

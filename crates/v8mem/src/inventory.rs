@@ -39,6 +39,20 @@ pub struct Inventory<'a, 'm> {
 /// Roots, groups and memory outside the heap are nodes too.
 const MOST_OBJECTS: usize = MAX_NODES as usize / 2;
 
+/// Why a heap must be looked through once more.
+enum Again {
+    /// A collection was moving objects: it is brought to its end first, with this unit of free memory.
+    Finish(FreeUnit),
+    /// What is alive refers into memory that was left out, at these addresses.
+    Close(Vec<u64>),
+    /// What is alive refers to these addresses, where objects begin that the walk has missed: it lost its way in memory where objects are being
+    /// made, which holds what was there before.
+    Anchor(Vec<u64>),
+}
+
+/// A heap is looked through at most so often for objects that the walk has missed: each time leads to more, as a rule to a few.
+const MOST_ANCHORINGS: u32 = 8;
+
 /// Looks through the heaps of a core. A collection that was moving objects is brought to its end first: `anatomy` then has pages of its own.
 /// O(bytes of the heap).
 ///
@@ -46,8 +60,9 @@ const MOST_OBJECTS: usize = MAX_NODES as usize / 2;
 /// When there are more objects than a graph can hold.
 pub fn inventory<R>(core: &CoreFile, anatomy: &mut Anatomy, question: impl FnOnce(Inventory<'_, '_>) -> R) -> Result<R, HeapError> {
     let memory: &dyn Memory = core;
+    let mut anchorings = 0;
     loop {
-        let unit = {
+        let again = {
             let (pages, moving) = (anatomy.pages.open(memory), anatomy.pages.is_awake());
             let (layout, maps) = (&anatomy.layout, Maps::default());
             let walker = Walker { pages: &pages, layout, maps: &maps, unit: FreeUnit::Bytes, moving };
@@ -60,14 +75,37 @@ pub fn inventory<R>(core: &CoreFile, anatomy: &mut Anatomy, question: impl FnOnc
             let (isolates, threads) = (&anatomy.isolates, &core.notes.threads);
             let roots = Sources { heap, memory, isolates, threads, names: &anatomy.root_names }.find();
             let liveness = Liveness::of(heap, memory, &roots);
-            if moving || liveness.lost.moving == 0 {
+            let missed = if anchorings < MOST_ANCHORINGS { missed(heap, &liveness) } else { Vec::new() };
+            if liveness.strays.iter().any(|&stray| anatomy.pages.is_open(stray)) {
+                Again::Close(liveness.strays)
+            } else if !moving && liveness.lost.moving > 0 {
+                Again::Finish(free_unit.0)
+            } else if !missed.is_empty() {
+                Again::Anchor(missed)
+            } else {
                 let strings = Strings { heap, memory };
                 return Ok(question(Inventory { anatomy, heap, strings, roots: &roots, liveness: &liveness, free_unit }));
             }
-            free_unit.0
         };
-        anatomy.finish_collection(core, unit);
+        match again {
+            Again::Finish(unit) => anatomy.finish_collection(core, unit),
+            Again::Close(strays) => anatomy.pages.close_areas(&strays),
+            Again::Anchor(missed) => {
+                anatomy.pages.anchor(&missed);
+                anchorings += 1;
+            }
+        }
     }
+}
+
+/// Returns the addresses of objects that the walk has missed: what is alive leads there, a map stands there, and what the walk took to lie there
+/// is no object that is alive.
+fn missed(heap: HeapView<'_, '_>, liveness: &Liveness) -> Vec<u64> {
+    let is_alive = |addr: u64| heap.objects.around(heap.pages, addr).is_some_and(|(object, _)| liveness.alive.get(object.0));
+    let mut missed: Vec<u64> = liveness.strays.iter().copied().filter(|&stray| heap.map_of(stray).is_some() && !is_alive(stray)).collect();
+    missed.sort_unstable();
+    missed.dedup();
+    missed
 }
 
 impl Inventory<'_, '_> {

@@ -55,6 +55,8 @@ pub struct Liveness {
     pub sums: Sums,
     /// References to no object, those from stacks not counted.
     pub lost: Lost,
+    /// Where such references lead, some of them.
+    pub strays: Vec<u64>,
 }
 
 impl Liveness {
@@ -66,11 +68,11 @@ impl Liveness {
         let (stacks, exact): (Vec<&Root>, Vec<&Root>) =
             roots.iter().filter(|root| root.strong).partition(|root| matches!(root.group, Group::Stack(_)));
         marker.mark(exact.into_iter().map(|root| root.object));
-        let lost = marker.lost();
+        let (lost, strays) = (marker.lost(), marker.strays().to_vec());
         marker.mark(stacks.into_iter().map(|root| root.object));
         let (alive, reached) = marker.finish(roots.iter().map(|root| root.object));
         let empty = || Bitset::new(heap.objects.len());
-        let mut found = Self { alive, weakly: empty(), garbage: empty(), sums: Sums::default(), lost };
+        let mut found = Self { alive, weakly: empty(), garbage: empty(), sums: Sums::default(), lost, strays };
         for object in heap.objects.written(heap.pages) {
             let sum = if found.alive.get(object.0) {
                 &mut found.sums.reachable

@@ -38,7 +38,12 @@ pub struct Marker<'a, 'm> {
     weak: Bitset,
     /// Strong references to no object.
     lost: Lost,
+    /// Where some of them lead.
+    strays: Vec<u64>,
 }
+
+/// So many addresses to which references lead astray are kept.
+const MOST_STRAYS: usize = 4096;
 
 /// An object that is looked at.
 #[derive(Clone, Copy)]
@@ -57,7 +62,7 @@ impl<'a, 'm> Marker<'a, 'm> {
     pub fn new(heap: HeapView<'a, 'm>, memory: &'m dyn Memory) -> Self {
         let weak = Bitset::new(heap.objects.len());
         let (maps, sweep) = (heap.maps.all(), Sweep::new(heap, memory));
-        Self { heap, maps, sweep, waiting: FxHashMap::default(), weak, lost: Lost::default() }
+        Self { heap, maps, sweep, waiting: FxHashMap::default(), weak, lost: Lost::default(), strays: Vec::new() }
     }
 
     /// Marks objects and all that they keep alive. O(what they reach).
@@ -72,6 +77,12 @@ impl<'a, 'm> Marker<'a, 'm> {
     #[must_use]
     pub fn lost(&self) -> Lost {
         self.lost
+    }
+
+    /// Returns where some references lead that led to no object so far.
+    #[must_use]
+    pub fn strays(&self) -> &[u64] {
+        &self.strays
     }
 
     /// Returns what is alive, and what can be reached from it and from `roots` when weak references count too.
@@ -126,6 +137,9 @@ impl<'a, 'm> Marker<'a, 'm> {
             self.lost.moving += 1;
         } else {
             self.lost.astray += 1;
+            if self.strays.len() < MOST_STRAYS {
+                self.strays.push(addr);
+            }
         }
     }
 
@@ -179,7 +193,9 @@ impl<'p> Subject<'p, '_> {
     /// Returns the words that may be references, each with its offset; the map is not among them.
     #[inline]
     fn words(&self, heap: HeapView<'_, '_>) -> impl Iterator<Item = (u64, u64)> + use<'p> {
-        self.page.words(self.addr, tagged_words(heap, self.kind, self.instance_type, self.size))
+        let raw = raw_words(heap, self.kind);
+        let words = self.page.words(self.addr, tagged_words(heap, self.kind, self.instance_type, self.size));
+        words.filter(move |(offset, _)| !raw.contains(offset))
     }
 }
 
@@ -219,6 +235,18 @@ pub fn tagged_words(heap: HeapView<'_, '_>, kind: Kind, instance_type: u16, size
         Kind::BytecodeArray => 8..at.bytecode_start.next_multiple_of(8).min(size),
         Kind::Map => 24..size,
         _ => 8..size,
+    }
+}
+
+/// Returns the part of the tagged words of an object in which addresses and numbers of C++ stand, whatever their tags say: V8 9 leaves in them
+/// what was there before when a buffer has no memory of its own.
+#[must_use]
+pub fn raw_words(heap: HeapView<'_, '_>, kind: Kind) -> Range<u64> {
+    let at = &heap.layout.at;
+    match kind {
+        // Length and greatest length, the bytes' address, that of their owner.
+        Kind::JsArrayBuffer => at.buffer_length..at.buffer_store + 16,
+        _ => 0..0,
     }
 }
 

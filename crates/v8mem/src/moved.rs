@@ -4,13 +4,17 @@
 //! of the young generation that is otherwise idle holds what is not copied yet, and references lead there. Here every reference to an
 //! object that has a copy is led to the copy. A large object is not copied: its own address stands in it, and C++ keeps its map in a table.
 
+use std::ops::Range;
+
 use memchr::memmem;
 use rustc_hash::FxHashMap;
 
 use crate::layout::V8Layout;
 use crate::maps::{Maps, strong};
+use crate::marking::{raw_words, tagged_words};
 use crate::memory::Memory;
 use crate::pages::{Page, Pages};
+use crate::view::HeapView;
 
 /// Where objects went: the address of each that was moved, and that of its copy.
 pub type Moved = FxHashMap<u64, u64>;
@@ -20,24 +24,38 @@ pub type LostMaps = FxHashMap<u64, u64>;
 
 const WORD: usize = 8;
 
-/// Returns the bytes of a page as the collection would have left them: references lead to the copies, a large object has its map. `None` where
-/// nothing changes. O(bytes).
+/// Returns the bytes of a page, by its place, as the collection would have left them: references lead to the copies, a large object has its map.
+/// `None` where nothing changes. O(bytes).
 #[must_use]
-pub(crate) fn finished(page: &Page<'_>, moved: &Moved, maps: &LostMaps) -> Option<Vec<u8>> {
+pub(crate) fn finished(heap: HeapView<'_, '_>, place: usize, maps: &LostMaps) -> Option<Vec<u8>> {
+    let page = heap.pages.all().get(place)?;
     let old = page.bytes(page.base, (page.area_end - page.base) as usize)?;
-    let first = (page.area_start - page.base) as usize;
     let mut new = None;
-    let mut write = |at: usize, word: u64| new.get_or_insert_with(|| old.to_vec())[at..at + WORD].copy_from_slice(&word.to_le_bytes());
-    if let Some(&map) = maps.get(&page.area_start) {
-        write(first, map);
-    }
-    for at in (first..old.len().saturating_sub(WORD - 1)).step_by(WORD) {
-        let word = u64::from_le_bytes(old[at..at + WORD].try_into().ok()?);
-        if word & 1 == 1
-            && let Some(to) = moved.get(&(word & !3))
-        {
-            write(at, to | word & 3);
+    let mut write = |addr: u64, word: u64| {
+        let at = (addr - page.base) as usize;
+        new.get_or_insert_with(|| old.to_vec())[at..at + WORD].copy_from_slice(&word.to_le_bytes());
+    };
+    let mut finish = |addr: u64, words: Range<u64>| {
+        for (offset, word) in page.words(addr, words).filter(|(_, word)| word & 1 == 1) {
+            if let Some(to) = heap.objects.moved().get(&(word & !3)) {
+                write(addr + offset, to | word & 3);
+            }
         }
+    };
+    let mut behind = page.area_start;
+    for (object, addr) in heap.objects.of_page(place) {
+        finish(behind, 0..addr - behind);
+        let (map, size) = (heap.maps.get(heap.objects.map(object)), heap.objects.size(object));
+        // What a string or a number is made of, and what lies behind its end, may look like a reference.
+        let (tagged, raw) = (tagged_words(heap, map.kind, map.instance_type, size), raw_words(heap, map.kind));
+        finish(addr, 0..WORD as u64);
+        finish(addr, tagged.start..tagged.end.min(raw.start.max(tagged.start)));
+        finish(addr, raw.end.max(tagged.start)..tagged.end);
+        behind = addr + size;
+    }
+    finish(behind, 0..page.area_end.saturating_sub(behind));
+    if let Some(&map) = maps.get(&page.area_start) {
+        write(page.area_start, map);
     }
     new
 }

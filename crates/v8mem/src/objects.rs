@@ -236,10 +236,14 @@ impl Objects {
 
     /// Returns every object with its address, in order.
     pub fn iter(&self) -> impl Iterator<Item = (ObjIx, u64)> + '_ {
-        let cells = self.pages.iter().flat_map(|page| {
-            let cells = &self.cells[page.cells.0 as usize..][..page.cells.1 as usize];
-            (page.base..).step_by(8 * Cell::WORDS as usize).zip(cells)
-        });
+        (0..self.pages.len()).flat_map(|page| self.of_page(page))
+    }
+
+    /// Returns every object of a page, by its place among all, with its address, in order.
+    pub fn of_page(&self, page: usize) -> impl Iterator<Item = (ObjIx, u64)> + '_ {
+        let page = self.pages[page];
+        let cells = &self.cells[page.cells.0 as usize..][..page.cells.1 as usize];
+        let cells = (page.base..).step_by(8 * Cell::WORDS as usize).zip(cells);
         cells.flat_map(|(base, cell)| (cell.before..).map(ObjIx).zip(cell.words().map(move |word| base + 8 * word)))
     }
 }

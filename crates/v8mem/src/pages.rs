@@ -3,6 +3,8 @@
 //! A page starts at a multiple of 256 KiB with a header that says how large it is and where its objects lie; where the header keeps that
 //! changed with V8 12 and again with 13. Every field is checked against the others before a page is believed.
 
+mod chains;
+mod open_areas;
 mod units;
 
 use std::ops::{Deref, Range};
@@ -10,11 +12,16 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use crate::isolate::Isolate;
+use crate::layout::V8Layout;
 use crate::maps::END_OF_MEMORY;
 use crate::memory::{Memory, MemoryRange};
-use crate::moved::{LostMaps, Moved, finished};
+use crate::moved::{LostMaps, finished};
 use crate::space::Space;
 use crate::version::V8Version;
+use crate::view::HeapView;
+use chains::Chains;
+pub use open_areas::OpenArea;
 use units::Units;
 
 /// The unit of pages: 2 to this power bytes.
@@ -60,6 +67,12 @@ pub struct PageHeader {
     pub flags: u64,
     /// Whether it is of the half of the young generation that holds nothing: what lies there was moved or is dead.
     pub idle: bool,
+    /// Whether it is of the other half, and nothing was made in it yet since that was last empty: what lies there is older.
+    pub untouched: bool,
+    /// Where the record of it lies, with what V8 knows of it: the page itself, or memory apart.
+    pub record: u64,
+    /// The object of C++ for its space; 0 where it has none.
+    pub owner: u64,
     /// The space that it belongs to.
     pub space: Space,
     /// Whether it holds machine code.
@@ -154,6 +167,8 @@ fn words(bytes: &[u8], first: u64) -> impl Iterator<Item = (u64, u64)> + use<'_>
 pub struct PageTable {
     headers: Vec<PageHeader>,
     units: Arc<Units>,
+    open_areas: Arc<[OpenArea]>,
+    anchors: Arc<[u64]>,
     awake: bool,
     /// The bytes of pages on which a collection was brought to its end, by the page's address.
     finished: Arc<FxHashMap<u64, Arc<[u8]>>>,
@@ -188,7 +203,42 @@ impl PageTable {
             None => contents(memory, header).unwrap_or(Contents::There(&[])),
         };
         let page = |header: &PageHeader| Page { header: *header, bytes: bytes(header) };
-        Pages { pages: self.headers.iter().map(page).collect(), units: Arc::clone(&self.units), layout: self.layout }
+        let (units, open_areas, anchors) = (Arc::clone(&self.units), Arc::clone(&self.open_areas), Arc::clone(&self.anchors));
+        Pages { pages: self.headers.iter().map(page).collect(), units, open_areas, anchors, layout: self.layout }
+    }
+
+    /// Finds the areas in which objects are being made, and the pages in which none was made yet. O(words of the isolates).
+    pub(crate) fn find_open_areas(&mut self, memory: &dyn Memory, layout: &V8Layout, isolates: &[Isolate]) {
+        self.open_areas = open_areas::find(memory, &self.open(memory), layout, isolates).into();
+        let Some(chains) = Chains::find(memory, &self.headers) else { return };
+        for isolate in isolates {
+            let of_isolate: Vec<PageHeader> = self.headers.iter().filter(|page| page.heap == isolate.heap).copied().collect();
+            let untouched = open_areas::untouched(&of_isolate, &self.open_areas, |record| chains.next(record));
+            self.headers.iter_mut().for_each(|page| page.untouched |= untouched.contains(&page.record));
+        }
+    }
+
+    /// Notes addresses at which objects begin that a walk has not found.
+    pub(crate) fn anchor(&mut self, objects: &[u64]) {
+        let mut anchors = [&self.anchors, objects].concat();
+        anchors.sort_unstable();
+        anchors.dedup();
+        self.anchors = anchors.into();
+    }
+
+    /// Says whether an address lies where `find_open_areas` found nothing but what is older.
+    pub(crate) fn is_open(&self, addr: u64) -> bool {
+        self.header(addr).is_some_and(|page| page.untouched) || self.open_areas.iter().any(|area| area.contains(&addr))
+    }
+
+    /// Takes back what `find_open_areas` found where something that is alive refers into it: `strays` are such addresses.
+    pub(crate) fn close_areas(&mut self, strays: &[u64]) {
+        let is_touched = |range: &Range<u64>| strays.iter().any(|stray| range.contains(stray));
+        self.open_areas = self.open_areas.iter().filter(|area| !is_touched(area)).cloned().collect();
+        // Pages behind one that was touched were perhaps touched too.
+        if self.headers.iter().any(|page| page.untouched && is_touched(&(page.base..page.area_end))) {
+            self.headers.iter_mut().for_each(|page| page.untouched = false);
+        }
     }
 
     /// Makes no difference any more between the half of the young generation that is in use and the other.
@@ -198,15 +248,14 @@ impl PageTable {
     }
 
     /// Says whether `wake` was called.
-    pub(crate) fn is_awake(&self) -> bool {
+    pub fn is_awake(&self) -> bool {
         self.awake
     }
 
     /// Brings a collection to its end. O(bytes of the heap).
-    pub(crate) fn finish(&mut self, memory: &dyn Memory, moved: &Moved, maps: &LostMaps) {
-        let pages = self.open(memory);
-        let changed = pages.all().iter().filter_map(|page| Some((page.base, finished(page, moved, maps)?.into())));
-        self.finished = Arc::new(changed.collect());
+    pub(crate) fn finish(&mut self, heap: HeapView<'_, '_>, maps: &LostMaps) {
+        let changed = |(place, page): (usize, &Page<'_>)| Some((page.base, finished(heap, place, maps)?.into()));
+        self.finished = Arc::new(heap.pages.all().iter().enumerate().filter_map(changed).collect());
     }
 }
 
@@ -215,6 +264,9 @@ pub struct Pages<'m> {
     pages: Vec<Page<'m>>,
     /// Which page a unit of 256 KiB belongs to.
     units: Arc<Units>,
+    open_areas: Arc<[OpenArea]>,
+    /// Where objects begin to which something leads that is alive, and which no walk has found, by address.
+    anchors: Arc<[u64]>,
     /// How headers are laid out.
     pub layout: HeaderLayout,
 }
@@ -252,7 +304,21 @@ impl<'m> Pages<'m> {
                 base = base.max(end);
             }
         }
-        Self { units: Arc::new(Units::of(pages.iter().map(Deref::deref))), pages, layout }
+        Self {
+            units: Arc::new(Units::of(pages.iter().map(Deref::deref))),
+            open_areas: Arc::default(),
+            anchors: Arc::default(),
+            pages,
+            layout,
+        }
+    }
+
+    /// Leaves out pages that no space has any more: V8 keeps some, to give them back or to use them again.
+    pub(crate) fn leave_out_let_go(&mut self, memory: &dyn Memory) {
+        let headers: Vec<PageHeader> = self.pages.iter().map(|page| page.header).collect();
+        if let Some(chains) = Chains::find(memory, &headers) {
+            self.retain(|page| !chains.is_let_go(page));
+        }
     }
 
     /// Keeps the pages of which `keep` holds.
@@ -267,6 +333,8 @@ impl<'m> Pages<'m> {
         PageTable {
             headers: self.pages.iter().map(|page| page.header).collect(),
             units: Arc::clone(&self.units),
+            open_areas: Arc::clone(&self.open_areas),
+            anchors: Arc::clone(&self.anchors),
             awake: false,
             finished: Arc::default(),
             layout: self.layout,
@@ -291,6 +359,20 @@ impl<'m> Pages<'m> {
     #[must_use]
     pub fn find_ix(&self, addr: u64) -> Option<usize> {
         self.units.page(addr)
+    }
+
+    /// Returns the areas of a page in which objects are being made, by address.
+    #[must_use]
+    pub fn open_areas(&self, page: &PageHeader) -> &[OpenArea] {
+        let first = self.open_areas.partition_point(|area| area.start < page.area_start);
+        let areas = &self.open_areas[first..];
+        &areas[..areas.partition_point(|area| area.end <= page.area_end)]
+    }
+
+    /// Returns where objects are known to begin in a stretch of memory, by address.
+    pub(crate) fn anchors(&self, stretch: &Range<u64>) -> &[u64] {
+        let place = |addr: u64| self.anchors.partition_point(|&anchor| anchor < addr);
+        &self.anchors[place(stretch.start)..place(stretch.end.max(stretch.start))]
     }
 
     /// Returns the page that an address lies in.
@@ -354,7 +436,8 @@ fn header(memory: &dyn Memory, base: u64, layout: HeaderLayout, version: V8Versi
     let space = space(memory, version, heap, owner);
     // Up to V8 12 only what lies behind a page's header can be run, and not while V8 writes there.
     let executable = space.is_code() || memory.range_at(area_start).is_some_and(|range| range.executable);
-    let header = PageHeader { base, size, area_start, area_end, heap, flags, idle: flags & FROM_PAGE != 0 && heap != 0, space, executable };
+    let idle = flags & FROM_PAGE != 0 && heap != 0;
+    let header = PageHeader { base, size, area_start, area_end, heap, flags, idle, untouched: false, record: at, owner, space, executable };
     let size_plausible = header.size >= 4096 && header.size < 1 << 34 && header.size.is_multiple_of(4096);
     let start_plausible = header.area_start > base && header.area_start <= base + 0x8000;
     let end_plausible = header.area_end > header.area_start && header.area_end <= base.checked_add(header.size)?;

@@ -100,6 +100,12 @@ impl Space {
         }
     }
 
+    /// Says whether it is of the young generation, and its pages are filled one after the other.
+    #[must_use]
+    pub fn is_young(self) -> bool {
+        self == S::New
+    }
+
     /// Says whether it holds machine code.
     #[must_use]
     pub fn is_code(self) -> bool {

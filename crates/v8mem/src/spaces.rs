@@ -25,8 +25,8 @@ pub struct SpaceUse {
     pub weakly: Sum,
     /// Objects that nothing leads to.
     pub garbage: Sum,
-    /// Bytes that are free: free lists, what lies behind the last object, the idle half of the young generation, and
-    /// what a collection had moved away.
+    /// Bytes that are free: free lists, what lies behind the last object, where objects are being made, the idle half of the young
+    /// generation, and what a collection had moved away.
     pub free: u64,
     /// Bytes of machine code, which is not told apart.
     pub code: u64,
@@ -77,7 +77,7 @@ impl SpaceUse {
         walker.page(page, &mut stats, &mut |_, _| {}, &mut |_, _| {});
         self.committed += page.size;
         self.pages += 1;
-        self.free += stats.free_bytes + stats.unused_bytes + stats.idle_bytes + stats.moved_bytes;
+        self.free += stats.free_bytes + stats.unused_bytes + stats.idle_bytes + stats.open_bytes + stats.moved_bytes;
         self.code += stats.code_bytes;
         self.unknown += stats.skipped_bytes;
     }

@@ -3,6 +3,8 @@
 //! Where an object's end does not lead to the next one, the walk looks word by word for the next map and counts what it skipped. Machine
 //! code is walked only as far as sizes are known: constants inside code look like maps.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::kind::Kind;
@@ -28,6 +30,8 @@ pub struct WalkStats {
     pub skipped_bytes: u64,
     /// Bytes of pages that were left out: the idle half of the young generation.
     pub idle_bytes: u64,
+    /// Bytes of the other half, and of areas in which objects are being made, that hold none yet: what lies there is older.
+    pub open_bytes: u64,
     /// Bytes of objects that have a copy elsewhere, where a collection was moving objects.
     pub moved_bytes: u64,
     /// Bytes of machine code that were left out.
@@ -81,17 +85,58 @@ impl Walker<'_, '_> {
     /// Walks over one page. Calls `each` for every object, and `moved` for what was one before it was moved, with the copy's address.
     pub fn page(&self, page: &Page<'_>, stats: &mut WalkStats, each: &mut impl FnMut(Met, &Map), moved: &mut impl FnMut(u64, u64)) {
         let area = page.area_end - page.area_start;
-        if page.idle {
-            stats.idle_bytes += area;
-            return;
+        match () {
+            () if page.idle => stats.idle_bytes += area,
+            () if page.untouched => stats.open_bytes += area,
+            () if page.executable => stats.code_bytes += area,
+            () => self.objects(page, stats, each, moved),
         }
-        if page.executable {
-            stats.code_bytes += area;
-            return;
-        }
+    }
+
+    /// Walks over what objects of a page were made: all but the areas in which they are being made.
+    fn objects(&self, page: &Page<'_>, stats: &mut WalkStats, each: &mut impl FnMut(Met, &Map), moved: &mut impl FnMut(u64, u64)) {
         let mut addr = page.area_start;
-        while addr + 8 <= page.area_end {
+        for open in self.pages.open_areas(page) {
+            self.between_anchors(page, addr..open.start, stats, each, moved);
+            stats.open_bytes += open.end - open.start.max(addr);
+            addr = open.end;
+        }
+        self.between_anchors(page, addr..page.area_end, stats, each, moved);
+    }
+
+    /// Walks over a part of a page anew from each address at which an object is known to begin.
+    fn between_anchors(
+        &self,
+        page: &Page<'_>,
+        part: Range<u64>,
+        stats: &mut WalkStats,
+        each: &mut impl FnMut(Met, &Map),
+        moved: &mut impl FnMut(u64, u64),
+    ) {
+        let mut addr = part.start;
+        for &anchor in self.pages.anchors(&part) {
+            self.stretch(page, addr..anchor, stats, each, moved);
+            addr = anchor;
+        }
+        self.stretch(page, addr..part.end, stats, each, moved);
+    }
+
+    /// Walks over a part of a page: what does not end in it is no object.
+    fn stretch(
+        &self,
+        page: &Page<'_>,
+        stretch: Range<u64>,
+        stats: &mut WalkStats,
+        each: &mut impl FnMut(Met, &Map),
+        moved: &mut impl FnMut(u64, u64),
+    ) {
+        let mut addr = stretch.start;
+        while addr + 8 <= stretch.end {
             addr += match self.step(page, addr, stats) {
+                Step::Object(met, _) if met.addr + met.size > stretch.end => {
+                    Self::skip(page, addr, stretch.end, stats);
+                    break;
+                }
                 Step::Object(met, map) => {
                     stats.objects += 1;
                     stats.object_bytes += met.size;
@@ -99,20 +144,44 @@ impl Walker<'_, '_> {
                     met.size
                 }
                 Step::Free(size) => {
-                    stats.free_bytes += size;
+                    stats.free_bytes += size.min(stretch.end - addr);
                     size
                 }
                 Step::Moved { to, size } => {
-                    stats.moved_bytes += size;
+                    stats.moved_bytes += size.min(stretch.end - addr);
                     moved(addr, to);
                     size
                 }
                 Step::Nothing(next) => {
+                    let next = next.min(stretch.end);
                     Self::skip(page, addr, next, stats);
                     next - addr
                 }
             };
         }
+    }
+
+    /// Says whether objects lie side by side from one address of a page to another, but for one that is just being made, and for areas that
+    /// are left out.
+    pub(crate) fn leads(&self, page: &Page<'_>, from: u64, to: u64, left_out: &[Range<u64>]) -> bool {
+        let mut addr = from;
+        let mut unmade = 0;
+        while addr < to && unmade < 2 {
+            if let Some(area) = left_out.iter().find(|area| area.start == addr) {
+                addr = area.end;
+                continue;
+            }
+            let map = page.word(addr).and_then(|word| self.maps.of_word(self.pages, self.layout, word)).map(|ix| self.maps.get(ix));
+            unmade += u32::from(map.is_none());
+            let size = map.and_then(|map| self.size(page, &map, addr));
+            addr = size.map_or_else(|| self.next_object(page, addr + 8).min(to), |size| addr + size);
+        }
+        addr == to
+    }
+
+    /// Says whether an object begins at an address of a page, or the page ends there.
+    pub(crate) fn begins(&self, page: &Page<'_>, addr: u64) -> bool {
+        self.starts_object(page, addr)
     }
 
     /// Finds out what begins at an address.
@@ -180,7 +249,8 @@ impl Walker<'_, '_> {
             let mut good = 0;
             let mut all = 0;
             let walker = Walker { unit, ..self };
-            for page in self.pages.all().iter().filter(|page| !page.executable && page.heap != 0).take(64) {
+            let is_walked = |page: &&Page<'_>| !page.executable && !page.idle && !page.untouched && page.heap != 0;
+            for page in self.pages.all().iter().filter(is_walked).take(64) {
                 walker.score(page, &mut good, &mut all);
             }
             (good, all)
@@ -196,7 +266,12 @@ impl Walker<'_, '_> {
     /// Counts, in one page, the free stretches that end where something begins.
     fn score(&self, page: &Page<'_>, good: &mut u32, all: &mut u32) {
         let mut addr = page.area_start;
+        let mut open = self.pages.open_areas(page).iter().peekable();
         while addr + 16 <= page.area_end {
+            if let Some(open) = open.next_if(|open| open.start <= addr) {
+                addr = addr.max(open.end);
+                continue;
+            }
             let map = page.word(addr).and_then(|word| self.maps.of_word(self.pages, self.layout, word)).map(|ix| self.maps.get(ix));
             let size = map.and_then(|map| self.size(page, &map, addr));
             if map.is_some_and(|map| map.kind == Kind::FreeSpace) {

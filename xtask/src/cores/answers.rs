@@ -264,7 +264,7 @@ fn space_sizes(file: &CoreFile, anatomy: &Anatomy, truth: &[Value; 2]) -> Result
             .map(|(name, size)| (name.as_str(), size.as_u64().unwrap_or(0)))
             .filter(|&(name, size)| size > 0 && name != Space::New.name())
             .collect();
-        let own = found.iter().filter(|space| space.isolate == Some(nth) && !matches!(space.space, Space::New | Space::Unknown));
+        let own = found.iter().filter(|space| space.isolate == Some(nth) && space.space != Space::New);
         let own: BTreeMap<&str, u64> = own.map(|space| (space.space.name(), space.committed)).collect();
         ensure!(own == told, "isolate {}: {own:?}, V8 says {told:?}", nth + 1);
     }

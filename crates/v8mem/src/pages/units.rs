@@ -68,7 +68,9 @@ mod tests {
 
     fn page(base: u64, size: u64) -> PageHeader {
         let space = crate::space::Space::Unknown;
-        PageHeader { base, size, area_start: base + 0x100, area_end: base + size, heap: 0, flags: 0, idle: false, space, executable: false }
+        let (area_start, area_end) = (base + 0x100, base + size);
+        let (idle, untouched, executable) = (false, false, false);
+        PageHeader { base, size, area_start, area_end, heap: 0, flags: 0, idle, untouched, record: base, owner: 0, space, executable }
     }
 
     #[test]

@@ -265,6 +265,13 @@ impl Heap {
         self.add(page, &words)
     }
 
+    /// Lets the isolate say that objects are being made in a page: the next one goes behind the last of now.
+    pub(crate) fn open_area(&mut self, page: Page) {
+        const AREAS: u64 = ISOLATE + 0x8000;
+        let (start, top, end) = (page.base() + AREA, self.next[page as usize], page.base() + AREA + ROOM);
+        [start, top, end].into_iter().enumerate().for_each(|(nth, addr)| self.write(AREAS + 8 * nth as u64, addr));
+    }
+
     /// Lets the isolate refer to an object.
     pub(crate) fn root(&mut self, addr: Addr) {
         self.write(self.next_root, to(addr));

@@ -154,6 +154,65 @@ fn a_large_object_that_a_collection_has_seen() {
     check(&read(&core(&heap)).unwrap().0);
 }
 
+/// A number whose bits are those of a reference to something that was moved is a number still.
+#[test]
+fn what_looks_like_a_reference_is_not_moved() {
+    let (mut heap, _, found) = sessions(Page::From, Page::From);
+    let bits = to(found[0]);
+    let number = heap.number(Page::Old, f64::from_bits(bits));
+    heap.root(number);
+    heap.move_away(found[0], 7, Page::New);
+    let (graph, _) = read(&core(&heap)).unwrap();
+    check(&graph);
+    let node = graph.nodes().find(|&node| graph.id(node).0 == number).unwrap();
+    assert_eq!(graph.held(node, 0).unwrap().value, Some(Primitive::Number(f64::from_bits(bits))));
+}
+
+/// Behind the last object of an area in which objects are being made lies what was there before: it counts as nothing, unless something that is
+/// alive refers to it, and the area is none.
+#[test]
+fn what_lies_behind_the_last_object_is_nothing() {
+    for is_referred_to in [false, true] {
+        let (mut heap, ..) = sessions(Page::New, Page::New);
+        let class = heap.class("Older", &["id"]);
+        heap.open_area(Page::New);
+        let older = [7, 8, 9].map(|id| heap.object(Page::New, class, &[smi(id)]));
+        if is_referred_to {
+            let list = heap.array(Page::Old, &[to(older[1])]);
+            heap.root(list);
+        }
+        let core = core(&heap);
+        let (graph, found) = read(&core).unwrap();
+        check(&graph);
+        assert_eq!(objects(&graph, "Older").len(), usize::from(is_referred_to));
+        assert_eq!(found.basis.walk.open_bytes > 0, !is_referred_to);
+        assert_eq!((found.basis.lost.astray, found.basis.walk.skipped_bytes), (0, 0));
+        assert_eq!(counted(&open(&core), Scope::Dead, "Older", "id").unwrap(), if is_referred_to { 2 } else { 0 });
+    }
+}
+
+/// What was there before an object may seem to reach into it: what is alive leads to the object, and all that follows is found too.
+#[test]
+fn an_object_under_what_was_there_before() {
+    let (mut heap, ..) = sessions(Page::Old, Page::Old);
+    let class = heap.class("Hidden", &["next"]);
+    // An array that is longer than there is room.
+    heap.add(Page::New, &[heap.array_map(), smi(30), 0, 0]);
+    let [first, second, third] = [(); 3].map(|()| heap.object(Page::New, class, &[0]));
+    heap.set(first, 3, to(third));
+    heap.set(second, 3, smi(2));
+    heap.set(third, 3, to(second));
+    (0..10).for_each(|_| {
+        heap.object(Page::New, class, &[smi(0)]);
+    });
+    let list = heap.array(Page::Old, &[to(first)]);
+    heap.root(list);
+    let (graph, found) = read(&core(&heap)).unwrap();
+    check(&graph);
+    assert_eq!((objects(&graph, "Hidden").len(), found.basis.lost.astray), (3, 0));
+    assert_eq!(found.basis.walk.skipped_bytes, 32, "the head of the array");
+}
+
 /// A header may promise more than there is: what no file holds is not looked at piece by piece.
 #[test]
 fn segments_of_terabytes() {

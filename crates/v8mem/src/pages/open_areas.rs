@@ -1,0 +1,113 @@
+//! Areas in which objects are being made: V8 takes a stretch of free memory and fills it from one end. Behind the last object lies what
+//! was there before, which looks like objects and is none.
+//!
+//! Such an area is three addresses side by side: where it starts, where the next object goes, where it ends. The main ones stand in the isolate
+//! (V8 11 and later) or in the objects of its spaces, those of a collection's threads in objects of their own. Each is believed when objects
+//! lie side by side from its start to where the next one goes, and something begins where it ends.
+
+use std::ops::Range;
+
+use rustc_hash::FxHashSet;
+
+use super::{PageHeader, Pages};
+use crate::isolate::Isolate;
+use crate::layout::V8Layout;
+use crate::maps::Maps;
+use crate::memory::Memory;
+use crate::sizes::FreeUnit;
+use crate::walk::Walker;
+
+/// What is left of an area: from where the next object goes to its end.
+pub type OpenArea = Range<u64>;
+
+/// So far around the object of a space its areas are looked for, in bytes.
+const AROUND: u64 = 1024;
+/// Objects of C++ to which an isolate leads are looked into when they are not larger, in bytes.
+const LARGEST: u64 = 16 << 10;
+/// At most so many words are looked at.
+const MOST: u64 = 1 << 20;
+
+/// Finds the areas of all isolates, by address, without overlaps. O(words of isolates and of what they lead to).
+pub(super) fn find(memory: &dyn Memory, pages: &Pages<'_>, layout: &V8Layout, isolates: &[Isolate]) -> Vec<OpenArea> {
+    let maps = Maps::default();
+    let walkers = [FreeUnit::Bytes, FreeUnit::Words].map(|unit| Walker { pages, layout, maps: &maps, unit, moving: false });
+    let mut triples: Vec<[u64; 3]> = Vec::new();
+    let mut left = MOST;
+    for window in isolates.iter().flat_map(|isolate| windows(memory, pages, isolate)) {
+        left = left.saturating_sub((window.end - window.start) / 8);
+        triples.extend(words(memory, &window).filter(|&triple| left > 0 && is_plausible(pages, triple)));
+    }
+    triples.sort_unstable_by_key(|&[start, top, limit]| (limit - top, start, top));
+    triples.dedup();
+    // A collection's threads take their areas out of larger ones: the smallest come first.
+    let mut areas: Vec<OpenArea> = Vec::new();
+    for [start, top, limit] in triples {
+        let is_new = areas.iter().all(|area| area.end <= top || limit <= area.start);
+        let Some(page) = pages.page(start).filter(|page| is_new && (top < limit || page.space.is_young())) else { continue };
+        let Some(walker) = walkers.iter().find(|walker| walker.leads(page, start, top, &areas)) else { continue };
+        // V8 looks in from time to time: there an area seems to end. In the young generation it goes on to the end of the page.
+        match walker.begins(page, limit) {
+            true => areas.push(top..limit),
+            false if page.space.is_young() => areas.push(top..page.area_end),
+            false => {}
+        }
+    }
+    areas.sort_unstable_by_key(|area| area.start);
+    areas
+}
+
+/// Returns where areas may be described: in the isolate, around its spaces, in small objects to which either leads.
+fn windows(memory: &dyn Memory, pages: &Pages<'_>, isolate: &Isolate) -> Vec<Range<u64>> {
+    let mut owners: Vec<u64> = pages.all().iter().filter(|page| page.heap == isolate.heap).map(|page| page.owner).collect();
+    owners.sort_unstable();
+    owners.dedup();
+    let around = |owner: u64| owner.saturating_sub(AROUND)..owner.saturating_add(AROUND);
+    let own = isolate.addr..isolate.addr.saturating_add(isolate.size);
+    let mut windows: Vec<Range<u64>> = std::iter::once(own).chain(owners.into_iter().map(around)).collect();
+    let led_to: Vec<Range<u64>> =
+        windows.iter().flat_map(|window| words(memory, window)).filter_map(|[word, ..]| chunk(memory, pages, word)).collect();
+    windows.extend(led_to);
+    windows
+}
+
+/// Returns a small piece of memory as malloc hands it out; its size stands before it.
+fn chunk(memory: &dyn Memory, pages: &Pages<'_>, addr: u64) -> Option<Range<u64>> {
+    let is_plausible = addr.is_multiple_of(16) && pages.page(addr).is_none();
+    let size = memory.word(addr.checked_sub(8).filter(|_| is_plausible)?).ok()? & !7;
+    (size.is_multiple_of(16) && (32..=LARGEST).contains(&size)).then(|| addr..addr.saturating_add(size - 8))
+}
+
+/// Returns every three words side by side.
+fn words<'m>(memory: &'m dyn Memory, window: &Range<u64>) -> impl Iterator<Item = [u64; 3]> + use<'m> {
+    let word = |at: u64| memory.word(at).unwrap_or(0);
+    let mut last = [0, word(window.start), word(window.start.saturating_add(8))];
+    (window.start.saturating_add(16)..window.end).step_by(8).map(move |at| {
+        last = [last[1], last[2], word(at)];
+        last
+    })
+}
+
+/// Says whether three words may be an area: where it starts, where the next object goes, where it ends, all in one page that is being written.
+fn is_plausible(pages: &Pages<'_>, [start, top, limit]: [u64; 3]) -> bool {
+    let is_in_order = start <= top && top <= limit && (start | top | limit).is_multiple_of(8);
+    let Some(page) = pages.page(start).filter(|page| is_in_order && page.area_start <= start && limit <= page.area_end) else {
+        return false;
+    };
+    let has_room = top < limit || limit == page.area_end && start < top;
+    has_room && page.heap != 0 && !page.idle && !page.executable
+}
+
+/// The pages of the young generation in which nothing was made since V8 last emptied that half: those behind the one with the last open area, as
+/// `chain` has them. Returns their records.
+pub(super) fn untouched(pages: &[PageHeader], areas: &[OpenArea], next: impl Fn(u64) -> Option<u64>) -> FxHashSet<u64> {
+    let is_open = |page: &&PageHeader| {
+        !page.idle
+            && page.space.is_young()
+            && areas.iter().any(|area| (page.area_start..=page.area_end).contains(&area.start) && area.end <= page.area_end)
+    };
+    let mut open: Vec<u64> = pages.iter().filter(is_open).map(|page| page.record).collect();
+    let behind = |record: u64| std::iter::successors(next(record), |&record| next(record)).take(pages.len());
+    let last = open.iter().copied().find(|&record| !behind(record).any(|later| open.contains(&later)));
+    open.clear();
+    last.map(|record| behind(record).collect()).unwrap_or_default()
+}
