@@ -4,6 +4,7 @@
 //! capture is killed at each of its steps, and so is the process; what is left must be as it was.
 
 mod dying;
+mod native;
 mod server;
 
 use anyhow::{Context, Result, ensure};
@@ -43,6 +44,8 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
         tally.add(result.is_ok());
     };
     for line in NODE_LINES {
+        add("ledger", line, native::adds_up(workspace, line));
+        add("native leaks", line, native::leaks(workspace, line));
         add("truth", line, cores::captured(workspace, line));
         add("under load", line, under_load(workspace, line));
         add("heapwhy killed", line, dying::captures(workspace, line));

@@ -203,6 +203,10 @@ pub(crate) enum Command {
     Source(commands::source::SourceCommandArgs),
     /// V8's spaces in every isolate of a core dump: committed, live, garbage, free
     Spaces(commands::spaces::SpacesArgs),
+    /// How the memory of a process adds up: V8's heap, buffers, C and C++, stacks, files, and what is left
+    Ledger(commands::ledger::LedgerArgs),
+    /// Memory of C and C++ in a process: what was lost
+    Native(commands::native::NativeArgs),
     /// The numbers by which a core dump is read, where they come from, and whether they fit
     Layout(commands::layout::LayoutArgs),
     /// Write a snapshot, a pprof profile or a CSV table

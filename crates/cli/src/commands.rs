@@ -22,7 +22,9 @@ pub(crate) mod index;
 pub(crate) mod inspect;
 pub(crate) mod instances;
 pub(crate) mod layout;
+pub(crate) mod ledger;
 pub(crate) mod man;
+pub(crate) mod native;
 pub(crate) mod objects;
 pub(crate) mod path;
 pub(crate) mod promises;
@@ -69,6 +71,8 @@ pub(crate) fn run(command: &Command, session: &Session) -> Result<Answer, Comman
         Command::Grep(args) => grep::run(args, session),
         Command::Whatis(args) => whatis::run(args, session),
         Command::Spaces(args) => spaces::run(args, session),
+        Command::Ledger(args) => ledger::run(args, session),
+        Command::Native(args) => native::run(args, session),
         Command::Layout(args) => layout::run(args, session),
         Command::Strings(args) => strings::run(args, session),
         Command::Query(args) => query::run(args, session),

@@ -82,6 +82,24 @@ pub(crate) enum Dangers {
     Accepted,
 }
 
+/// Which memory of a process is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Residence {
+    /// Stretches that are there, by address.
+    pub(crate) stretches: Vec<std::ops::Range<u64>>,
+    /// What the kernel counts of all together, in bytes: RSS.
+    pub(crate) bytes: u64,
+    /// What was swapped out, in bytes.
+    pub(crate) swapped: u64,
+    /// The tightest limit of its control groups, and how much of that is left, in bytes.
+    pub(crate) group: Option<(u64, u64)>,
+}
+
+/// Asks which memory of a process is there, without stopping it.
+pub(crate) fn residence(pid: i32) -> Result<Residence, CommandError> {
+    system::residence(pid)
+}
+
 /// Captures a process into a file without a name.
 pub(crate) fn captured(pid: i32, session: &Session) -> Result<(File, Running), CommandError> {
     system::captured(pid, session)
@@ -104,11 +122,11 @@ mod checkup;
 mod system {
     use std::fs;
 
-    use live::capture::{CaptureError, Captured, Checkup, Method, Request, capture, examine, nameless};
+    use live::capture::{CaptureError, Captured, Checkup, Method, Request, Resident, capture, examine, nameless, resident};
     use v8mem::NodeBinary;
     use v8mem::node_binary::LoadedAt;
 
-    use super::{CommandError, Dangers, File, Path, PathBuf, Running, Section, Session, Wish, checkup, codes};
+    use super::{CommandError, Dangers, File, Path, PathBuf, Residence, Running, Section, Session, Wish, checkup, codes};
     use crate::progress::cancel_flag;
 
     pub(super) fn captured(pid: i32, session: &Session) -> Result<(File, Running), CommandError> {
@@ -121,6 +139,12 @@ mod system {
 
     pub(super) fn capture_into(pid: i32, wish: Wish, dangers: Dangers, out: &File, session: &Session) -> Result<Running, CommandError> {
         Subject::of(pid)?.capture(wish, dangers, out, session)
+    }
+
+    pub(super) fn residence(pid: i32) -> Result<Residence, CommandError> {
+        let group = Subject::of(pid)?.checkup.group;
+        let Resident { stretches, bytes, swapped } = resident(pid).map_err(|error| super::failed(pid, &error))?;
+        Ok(Residence { stretches, bytes, swapped, group })
     }
 
     pub(super) fn examined(pid: i32) -> Result<Section, CommandError> {
@@ -199,13 +223,17 @@ mod system {
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 mod system {
-    use super::{CommandError, Dangers, File, Running, Section, Session, Wish, codes};
+    use super::{CommandError, Dangers, File, Residence, Running, Section, Session, Wish, codes};
 
     pub(super) fn captured(pid: i32, _: &Session) -> Result<(File, Running), CommandError> {
         Err(unsupported(pid))
     }
 
     pub(super) fn capture_into(pid: i32, _: Wish, _: Dangers, _: &File, _: &Session) -> Result<Running, CommandError> {
+        Err(unsupported(pid))
+    }
+
+    pub(super) fn residence(pid: i32) -> Result<Residence, CommandError> {
         Err(unsupported(pid))
     }
 

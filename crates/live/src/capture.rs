@@ -15,6 +15,7 @@ mod limits;
 mod notes;
 mod places;
 pub(crate) mod proc;
+mod resident;
 mod terminal;
 mod threads;
 mod trace;
@@ -29,6 +30,7 @@ use rustix::process::{Pid, PidfdFlags, getpriority_process, pidfd_open, setprior
 pub use doctor::{Checkup, Prediction, examine};
 pub use error::CaptureError;
 pub use limits::nameless;
+pub use resident::{Resident, resident};
 
 use fork::{Advice, Copy, Target};
 use image::{Amount, Source};

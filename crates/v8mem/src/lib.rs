@@ -30,6 +30,7 @@ pub mod marking;
 pub mod memory;
 pub mod moved;
 pub mod names;
+pub mod native;
 pub mod node_binary;
 pub mod node_side;
 pub mod objects;

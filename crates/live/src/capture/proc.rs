@@ -179,6 +179,30 @@ pub(crate) fn mappings_with_flags(pid: i32) -> io::Result<Vec<(Mapping, String)>
     Ok(found)
 }
 
+/// Reads the mappings, each with how much of it is in memory, and how much was swapped out, in bytes.
+pub(crate) fn mappings_with_sizes(pid: i32) -> io::Result<Vec<(Mapping, [u64; 2])>> {
+    let text = fs::read(path(pid, "smaps"))?;
+    let text = String::from_utf8_lossy(&text);
+    let mut found: Vec<(Mapping, [u64; 2])> = Vec::new();
+    for line in text.lines() {
+        if let Some(mapping) = parse_mapping(line) {
+            found.push((mapping, [0; 2]));
+            continue;
+        }
+        let Some((name, rest)) = line.split_once(':') else { continue };
+        let place = match name {
+            "Rss" => 0,
+            "Swap" => 1,
+            _ => continue,
+        };
+        let size = rest.split_ascii_whitespace().next().and_then(|word| word.parse::<u64>().ok()).unwrap_or(0).saturating_mul(1024);
+        if let Some(size_of_last) = found.last_mut().and_then(|(_, sizes)| sizes.get_mut(place)) {
+            *size_of_last = size;
+        }
+    }
+    Ok(found)
+}
+
 fn parse_mapping(line: &str) -> Option<Mapping> {
     let mut rest = line;
     let mut word = || {

@@ -1,0 +1,205 @@
+//! Memory of C and C++ that nobody can give back any more: pieces of malloc's to which no word leads, as libumem's `::findleaks` finds them.
+//!
+//! Every word counts that may be an address: of globals, stacks above their stack pointers, registers, objects of V8's heap that are not garbage, and
+//! pieces that are themselves reached. So what is reported is lost in all likelihood, and what is lost may be missed where an old word happens
+//! to lead to it. Where a piece was taken an image does not tell.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use heap::bitset::Bitset;
+
+use super::malloc::{Malloc, Piece, State};
+use crate::core_file::CoreFile;
+use crate::inventory::Inventory;
+use crate::memory::Memory;
+use crate::node_side::Vtables;
+
+/// Pieces that are alike, to which nothing leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leak {
+    /// How many.
+    pub count: u64,
+    /// Bytes of all together, with what malloc adds.
+    pub bytes: u64,
+    /// What the program has of each, at most, in bytes.
+    pub size: u64,
+    /// The class of C++ that they begin with.
+    pub class: Option<String>,
+    /// The library into which words in them lead: functions, tables and texts of whoever made them.
+    pub library: Option<String>,
+    /// Whether only other leaks lead to them.
+    pub is_held: bool,
+    /// The address of one of them, as the program had it.
+    pub example: u64,
+}
+
+/// What nobody can give back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Leaks {
+    /// Alike ones together, the largest first.
+    pub groups: Vec<Leak>,
+    /// How many pieces are in use, lost ones too.
+    pub pieces: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// Looks for leaks. O(words of memory).
+#[must_use]
+pub fn leaks(core: &CoreFile, inventory: Inventory<'_, '_>, malloc: &Malloc) -> Leaks {
+    let mut search = Search::new(core, malloc);
+    search.registers();
+    search.heap(inventory);
+    search.elsewhere(inventory);
+    search.follow();
+    let lost = search.lost();
+    search.groups(&lost)
+}
+
+struct Search<'a> {
+    core: &'a CoreFile,
+    malloc: &'a Malloc,
+    /// Where pieces are at all.
+    extent: Range<u64>,
+    reached: Bitset,
+    waiting: Vec<u32>,
+}
+
+const WORD: u64 = 8;
+/// So much memory is looked at at once.
+const BLOCK: usize = 64 << 10;
+
+impl<'a> Search<'a> {
+    fn new(core: &'a CoreFile, malloc: &'a Malloc) -> Self {
+        let end = malloc.pieces.iter().map(|piece| piece.start + piece.size).max().unwrap_or(0);
+        let extent = malloc.pieces.first().map_or(0, |piece| piece.start)..end;
+        Self { core, malloc, extent, reached: Bitset::new(malloc.pieces.len()), waiting: Vec::new() }
+    }
+
+    /// Takes a word that may lead to a piece, or into one.
+    fn take(&mut self, word: u64) {
+        if !self.extent.contains(&word) {
+            return;
+        }
+        let Some(at) = self.malloc.pieces.partition_point(|piece| piece.start <= word).checked_sub(1) else { return };
+        let piece = self.malloc.pieces[at];
+        if word < piece.start + piece.size && piece.state == State::Used && self.reached.insert(at as u32) {
+            self.waiting.push(at as u32);
+        }
+    }
+
+    /// Takes all words of a stretch of memory; of what is not there, none.
+    fn words(&mut self, stretch: Range<u64>) {
+        let memory: &dyn Memory = self.core;
+        let mut block = vec![0; BLOCK];
+        let mut at = stretch.start.next_multiple_of(WORD);
+        while let Some((start, end)) = memory.next_data(at, stretch.end).filter(|&(start, end)| start < end) {
+            for from in (start.next_multiple_of(WORD)..end).step_by(BLOCK) {
+                let bytes = block.get_mut(..(end - from).min(BLOCK as u64) as usize).unwrap_or_default();
+                if memory.read(from, bytes).is_ok() {
+                    bytes.as_chunks().0.iter().for_each(|&word| self.take(u64::from_le_bytes(word)));
+                }
+            }
+            at = end;
+        }
+    }
+
+    fn registers(&mut self) {
+        for thread in &self.core.notes.threads {
+            thread.registers.iter().for_each(|&word| self.take(word));
+        }
+    }
+
+    /// Takes objects of V8's heap that are not garbage, and all machine code.
+    fn heap(&mut self, inventory: Inventory<'_, '_>) {
+        let heap = inventory.heap;
+        for (place, page) in heap.pages.all().iter().enumerate() {
+            if page.executable {
+                self.words(page.area_start..page.area_end);
+            }
+            for (object, addr) in heap.objects.of_page(place).filter(|(object, _)| !inventory.liveness.garbage.get(object.0)) {
+                for (_, word) in page.words(addr, 0..heap.objects.size(object)) {
+                    // References of V8's have a tag, addresses of C++ have none.
+                    if word & 1 == 0 {
+                        self.take(word);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes all other memory that the process writes, but what is malloc's: globals, mappings, stacks as far as they are in use.
+    fn elsewhere(&mut self, inventory: Inventory<'_, '_>) {
+        let memory: &dyn Memory = self.core;
+        let mut left_out: Vec<Range<u64>> = self.malloc.pieces.iter().map(|piece| piece.start..piece.start + piece.size).collect();
+        left_out.extend(inventory.heap.pages.all().iter().map(|page| page.area_start..page.base + page.size));
+        let stacks = self.core.notes.threads.iter().filter_map(|thread| Some(memory.range_at(thread.rsp())?.start..thread.rsp()));
+        left_out.extend(stacks);
+        left_out.sort_unstable_by_key(|range| range.start);
+        for range in memory.ranges().iter().filter(|range| range.writable) {
+            let first = left_out.partition_point(|out| out.end <= range.start);
+            let mut at = range.start;
+            for out in left_out[first..].iter().take_while(|out| out.start < range.end) {
+                self.words(at..out.start.min(range.end));
+                at = at.max(out.end);
+            }
+            self.words(at..range.end);
+        }
+    }
+
+    /// Takes what pieces lead to that are reached.
+    fn follow(&mut self) {
+        while let Some(at) = self.waiting.pop() {
+            let piece = self.malloc.pieces[at as usize];
+            self.words(piece.data()..piece.start + piece.size + WORD);
+        }
+    }
+
+    /// Returns the places of pieces that are lost, each with whether another one leads to it.
+    fn lost(&mut self) -> BTreeMap<u32, bool> {
+        let is_lost = |at: &u32| self.malloc.pieces[*at as usize].state == State::Used && !self.reached.get(*at);
+        let lost: Vec<u32> = (0..self.malloc.pieces.len() as u32).filter(is_lost).collect();
+        let mut held: BTreeMap<u32, bool> = lost.iter().map(|&at| (at, false)).collect();
+        for &at in &lost {
+            let piece = self.malloc.pieces[at as usize];
+            self.words(piece.data()..piece.start + piece.size + WORD);
+            // What it leads to, but itself.
+            for to in std::mem::take(&mut self.waiting).into_iter().filter(|&to| to != at) {
+                held.insert(to, true);
+            }
+        }
+        held
+    }
+
+    fn groups(&self, lost: &BTreeMap<u32, bool>) -> Leaks {
+        let memory: &dyn Memory = self.core;
+        let vtables = self.core.binary().map(Vtables::of).unwrap_or_default();
+        let mut groups: BTreeMap<(u64, Option<String>, Option<String>, bool), Leak> = BTreeMap::new();
+        for (&at, &is_held) in lost {
+            let piece = self.malloc.pieces[at as usize];
+            let size = piece.size - WORD;
+            let class = vtables.class(memory, piece.data()).filter(|class| class.whole == piece.data()).map(|class| class.name);
+            let library = self.library(&piece);
+            let new = || Leak { count: 0, bytes: 0, size, class: class.clone(), library: library.clone(), is_held, example: piece.data() };
+            let group = groups.entry((size, class.clone(), library.clone(), is_held)).or_insert_with(new);
+            group.count += 1;
+            group.bytes += piece.size;
+        }
+        let mut groups: Vec<Leak> = groups.into_values().collect();
+        groups.sort_by_key(|group| std::cmp::Reverse(group.bytes));
+        let used = self.malloc.pieces.iter().filter(|piece| piece.state == State::Used);
+        Leaks { groups, pieces: used.clone().count() as u64, bytes: used.map(|piece| piece.size).sum() }
+    }
+
+    /// Returns the library into which the first word of a piece leads that leads into any: addons before all others.
+    fn library(&self, piece: &Piece) -> Option<String> {
+        /// Whoever made a piece is named at its beginning.
+        const FIRST: u64 = 512;
+        let memory: &dyn Memory = self.core;
+        let words = (piece.data()..piece.start + piece.size.min(FIRST)).step_by(WORD as usize);
+        let files = words.filter_map(|at| self.core.notes.file_at(memory.word(at).ok()?).map(|file| file.path.as_str()));
+        let (addons, others): (Vec<&str>, Vec<&str>) = files.partition(|path| path.ends_with(".node"));
+        addons.first().or(others.first()).map(|path| (*path).to_owned())
+    }
+}

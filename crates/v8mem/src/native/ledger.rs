@@ -1,0 +1,240 @@
+//! How the memory of a process adds up: V8's heap, what it keeps outside, the heap of C and C++, stacks, files, and what nobody explains.
+//!
+//! Every byte that is in memory is in one entry. What is counted is told by whoever asks (`Presence`): of a running process the pages
+//! that the kernel says are there, of an image those that it holds.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use heap::held::Place;
+
+use super::malloc::{Malloc, State};
+use super::presence::Presence;
+use crate::core_file::CoreFile;
+use crate::extents;
+use crate::inventory::Inventory;
+use crate::kind::Kind;
+use crate::memory::Memory;
+use crate::node_side::Vtables;
+
+/// What memory is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Use {
+    /// Objects of V8's heap that are alive, but strings.
+    Objects,
+    /// Strings of V8's heap that are alive.
+    Strings,
+    /// Objects that only weak references lead to.
+    Weak,
+    /// Objects that nothing leads to: the next collection frees them.
+    Garbage,
+    /// Machine code that V8 made.
+    Code,
+    /// Pages of V8's heap, but for objects: free lists, the young generation's unused half, headers, what is not understood.
+    HeapFree,
+    /// Bytes of ArrayBuffers and Buffers.
+    Buffers,
+    /// Strings whose text lies outside of V8's heap.
+    ExternalStrings,
+    /// Objects of C++ with a known class, isolates among them.
+    Cpp,
+    /// What else malloc handed out.
+    Malloc,
+    /// What malloc keeps, though nobody uses it.
+    MallocFree,
+    /// The ends of malloc's arenas, which it may give back.
+    MallocTop,
+    /// Stacks of threads.
+    Stacks,
+    /// Programs and libraries, and other files.
+    Files,
+    /// What is none of this.
+    Unknown,
+}
+
+impl Use {
+    /// All, in the order in which they are told.
+    pub const ALL: [Self; 15] = [
+        Self::Objects,
+        Self::Strings,
+        Self::Weak,
+        Self::Garbage,
+        Self::Code,
+        Self::HeapFree,
+        Self::Buffers,
+        Self::ExternalStrings,
+        Self::Cpp,
+        Self::Malloc,
+        Self::MallocFree,
+        Self::MallocTop,
+        Self::Stacks,
+        Self::Files,
+        Self::Unknown,
+    ];
+
+    /// Returns the stable name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Objects => "heap_objects",
+            Self::Strings => "heap_strings",
+            Self::Weak => "heap_weak",
+            Self::Garbage => "heap_garbage",
+            Self::Code => "heap_code",
+            Self::HeapFree => "heap_free",
+            Self::Buffers => "buffers",
+            Self::ExternalStrings => "external_strings",
+            Self::Cpp => "cpp_objects",
+            Self::Malloc => "malloc_used",
+            Self::MallocFree => "malloc_free",
+            Self::MallocTop => "malloc_top",
+            Self::Stacks => "stacks",
+            Self::Files => "files",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// How memory adds up.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    /// Bytes that are in memory: the sum of all uses.
+    pub bytes: u64,
+    /// Bytes of each use.
+    pub uses: BTreeMap<Use, u64>,
+    /// Objects of C++ by class: how many, and bytes of memory that they take themselves.
+    pub classes: BTreeMap<String, (u64, u64)>,
+    /// Files by path: bytes.
+    pub files: BTreeMap<String, u64>,
+    /// The heap of C and C++; `None` where it is not glibc's.
+    pub malloc: Option<Malloc>,
+}
+
+/// Adds memory up. O(objects + pieces of malloc).
+#[must_use]
+pub fn ledger(core: &CoreFile, inventory: Inventory<'_, '_>, presence: &Presence) -> Ledger {
+    let memory: &dyn Memory = core;
+    let mut ledger = Ledger { bytes: presence.bytes(), malloc: Malloc::of(core), ..Ledger::default() };
+    ledger.heap(inventory, presence);
+    let outside = outside(inventory, memory);
+    let malloc = ledger.malloc.take();
+    ledger.outside(&outside, malloc.as_ref(), presence);
+    if let Some(malloc) = &malloc {
+        let vtables = core.binary().map(Vtables::of).unwrap_or_default();
+        ledger.pieces(malloc, &outside, &vtables, memory, presence);
+    }
+    ledger.malloc = malloc;
+    ledger.stacks(core, presence);
+    ledger.files(core, presence);
+    let told: u64 = ledger.uses.values().sum();
+    ledger.uses.insert(Use::Unknown, ledger.bytes.saturating_sub(told));
+    ledger
+}
+
+/// Memory outside of V8's heap that objects of it keep: each address once, with its length.
+fn outside(inventory: Inventory<'_, '_>, memory: &dyn Memory) -> BTreeMap<u64, (u64, Use)> {
+    let heap = inventory.heap;
+    let mut found: BTreeMap<u64, (u64, Use)> = BTreeMap::new();
+    for (object, addr) in heap.objects.iter() {
+        let kept = match heap.maps.get(heap.objects.map(object)).kind {
+            Kind::JsArrayBuffer => Use::Buffers,
+            Kind::String => Use::ExternalStrings,
+            _ => continue,
+        };
+        // Sources that are a part of the program count with its file.
+        let Some(extent) = extents::of(heap, memory, addr).filter(|extent| extent.length > 0 && extent.place == Place::Native) else {
+            continue;
+        };
+        let known = found.entry(extent.address).or_insert((0, kept));
+        known.0 = known.0.max(extent.length);
+    }
+    found
+}
+
+impl Ledger {
+    fn add(&mut self, of: Use, bytes: u64) {
+        *self.uses.entry(of).or_insert(0) += bytes;
+    }
+
+    /// Adds V8's pages: objects by what keeps them, and the rest of what is there.
+    fn heap(&mut self, inventory: Inventory<'_, '_>, presence: &Presence) {
+        let heap = inventory.heap;
+        for (place, page) in heap.pages.all().iter().enumerate() {
+            let present = presence.within(&(page.base..page.base.saturating_add(page.size)));
+            let mut left = present;
+            let mut take = |ledger: &mut Self, of: Use, bytes: u64| {
+                let bytes = bytes.min(left);
+                left -= bytes;
+                ledger.add(of, bytes);
+            };
+            if page.executable {
+                take(self, Use::Code, presence.within(&(page.area_start..page.area_end)));
+            } else {
+                for (object, _) in heap.objects.of_page(place) {
+                    let of = match () {
+                        () if inventory.liveness.garbage.get(object.0) => Use::Garbage,
+                        () if inventory.liveness.weakly.get(object.0) => Use::Weak,
+                        () if heap.maps.get(heap.objects.map(object)).kind == Kind::String => Use::Strings,
+                        () => Use::Objects,
+                    };
+                    take(self, of, heap.objects.size(object));
+                }
+            }
+            take(self, Use::HeapFree, u64::MAX);
+        }
+    }
+
+    /// Adds memory outside of V8's heap that objects of it keep, as far as it is not a part of a piece of malloc's, which are added later.
+    fn outside(&mut self, outside: &BTreeMap<u64, (u64, Use)>, malloc: Option<&Malloc>, presence: &Presence) {
+        for (&addr, &(length, of)) in outside {
+            if malloc.and_then(|malloc| malloc.around(addr)).is_none() {
+                self.add(of, presence.within(&(addr..addr.saturating_add(length))));
+            }
+        }
+    }
+
+    /// Adds pieces of malloc's.
+    fn pieces(
+        &mut self,
+        malloc: &Malloc,
+        outside: &BTreeMap<u64, (u64, Use)>,
+        vtables: &Vtables,
+        memory: &dyn Memory,
+        presence: &Presence,
+    ) {
+        for piece in &malloc.pieces {
+            let range = piece.start..piece.start + piece.size;
+            let present = presence.within(&range);
+            match piece.state {
+                State::Free => self.add(Use::MallocFree, present),
+                State::Top => self.add(Use::MallocTop, present),
+                State::Used => {
+                    let kept = outside.range(range).next().map(|(_, &(_, of))| of);
+                    let class = vtables.class(memory, piece.data()).filter(|class| class.whole == piece.data()).map(|class| class.name);
+                    self.add(kept.unwrap_or(if class.is_some() { Use::Cpp } else { Use::Malloc }), present);
+                    if let Some(class) = class.filter(|_| kept.is_none()) {
+                        let of_class = self.classes.entry(class).or_default();
+                        *of_class = (of_class.0 + 1, of_class.1 + present);
+                    }
+                }
+            }
+        }
+    }
+
+    fn stacks(&mut self, core: &CoreFile, presence: &Presence) {
+        let memory: &dyn Memory = core;
+        let mut stacks: Vec<Range<u64>> =
+            core.notes.threads.iter().filter_map(|thread| memory.range_at(thread.rsp())).map(|range| range.start..range.end).collect();
+        stacks.sort_unstable_by_key(|stack| stack.start);
+        stacks.dedup();
+        stacks.iter().for_each(|stack| self.add(Use::Stacks, presence.within(stack)));
+    }
+
+    fn files(&mut self, core: &CoreFile, presence: &Presence) {
+        for file in &core.notes.files {
+            let bytes = presence.within(&(file.start..file.end));
+            self.add(Use::Files, bytes);
+            *self.files.entry(file.path.clone()).or_insert(0) += bytes;
+        }
+    }
+}

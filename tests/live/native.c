@@ -1,0 +1,86 @@
+// An addon that loses memory, and keeps some that is not lost.
+#include <node_api.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct pair { void (*who)(void); char *text; char filler[32]; };
+
+// Visible from outside: the compiler must not leave them out.
+void *kept[4096];
+size_t kept_count;
+void *last;
+
+static void nobody(void) {}
+
+static void *block(size_t size) {
+  char *bytes = malloc(size);
+  memset(bytes, 0x11, size);
+  return bytes;
+}
+
+static uint32_t number(napi_env env, napi_value value) {
+  uint32_t found = 0;
+  napi_get_value_uint32(env, value, &found);
+  return found;
+}
+
+// lose(count, size): blocks that are forgotten.
+static napi_value lose(napi_env env, napi_callback_info info) {
+  size_t count = 2;
+  napi_value args[2];
+  napi_get_cb_info(env, info, &count, args, NULL, NULL);
+  uint32_t size = number(env, args[1]);
+  for (uint32_t nth = number(env, args[0]); nth > 0; nth--) last = block(size);
+  last = NULL;
+  return NULL;
+}
+
+// losePairs(count): structures of 48 bytes that hold a text of 150 each.
+static napi_value lose_pairs(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value args[1];
+  napi_get_cb_info(env, info, &count, args, NULL, NULL);
+  for (uint32_t nth = number(env, args[0]); nth > 0; nth--) {
+    struct pair *pair = block(sizeof *pair);
+    pair->who = nobody;
+    pair->text = block(150);
+    last = pair;
+  }
+  last = NULL;
+  return NULL;
+}
+
+// keep(count, size): blocks in a table of the addon.
+static napi_value keep(napi_env env, napi_callback_info info) {
+  size_t count = 2;
+  napi_value args[2];
+  napi_get_cb_info(env, info, &count, args, NULL, NULL);
+  uint32_t size = number(env, args[1]);
+  for (uint32_t nth = number(env, args[0]); nth > 0 && kept_count < 4096; nth--) kept[kept_count++] = block(size);
+  return NULL;
+}
+
+static void finalize(napi_env env, void *data, void *hint) {
+  (void)env;
+  (void)hint;
+  free(data);
+}
+
+// own(size): an object of JavaScript that owns a block.
+static napi_value own(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value args[1], result;
+  napi_get_cb_info(env, info, &count, args, NULL, NULL);
+  napi_create_external(env, block(number(env, args[0])), finalize, NULL, &result);
+  return result;
+}
+
+NAPI_MODULE_INIT() {
+  const struct { const char *name; napi_callback call; } all[] = {{"lose", lose}, {"losePairs", lose_pairs}, {"keep", keep}, {"own", own}};
+  for (size_t nth = 0; nth < sizeof all / sizeof *all; nth++) {
+    napi_value function;
+    napi_create_function(env, all[nth].name, NAPI_AUTO_LENGTH, all[nth].call, NULL, &function);
+    napi_set_named_property(env, exports, all[nth].name, function);
+  }
+  return exports;
+}

@@ -1,0 +1,25 @@
+// A process whose memory is known: `native.js ADDON lost|kept`. It writes a line when it is ready, and waits.
+'use strict';
+const { Worker } = require('node:worker_threads');
+const addon = require(process.argv[2]);
+
+// Sizes that nobody else uses.
+addon.keep(500, 3001);
+globalThis.owned = Array.from({ length: 200 }, () => addon.own(5003));
+if (process.argv[3] === 'lost') {
+  addon.lose(1000, 1303);
+  addon.losePairs(1000);
+}
+globalThis.buffers = [
+  ...Array.from({ length: 20 }, () => Buffer.alloc(1 << 20, 7)),
+  ...Array.from({ length: 500 }, () => Buffer.alloc(9000, 7)),
+];
+globalThis.objects = Array.from({ length: 50_000 }, (_, nth) => ({ nth }));
+const worker = new Worker('globalThis.more = Buffer.alloc(4 << 20, 7); require("worker_threads").parentPort.on("message", () => {}); require("worker_threads").parentPort.postMessage(process.memoryUsage().arrayBuffers)', {
+  eval: true,
+});
+worker.on('message', (ofWorker) => {
+  const { arrayBuffers } = process.memoryUsage();
+  console.log(JSON.stringify({ arrayBuffers, ofWorker }));
+});
+setInterval(() => {}, 1000);

@@ -1,0 +1,111 @@
+//! A process whose memory is known: it must add up to what the kernel says, and what an addon has lost must be found, and nothing else of it.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::workspace::{Profile, Workspace, run};
+
+/// Compiles the addon once for all lines: what it uses is the same in all of them.
+fn addon(workspace: &Workspace, line: u32) -> Result<PathBuf> {
+    let addon = workspace.scratch.join("native.node");
+    let headers = workspace.node(line).parent().and_then(Path::parent).context("no folder around Node.js")?.join("include/node");
+    let source = workspace.root.join("tests/live/native.c");
+    run(Command::new("cc").args(["-shared", "-fPIC", "-O1", "-Wall", "-I"]).arg(headers).arg(source).arg("-o").arg(&addon))?;
+    Ok(addon)
+}
+
+/// The process, and what it says of itself.
+struct Known {
+    child: Child,
+    told: Value,
+}
+
+impl Known {
+    fn start(workspace: &Workspace, line: u32, mode: &str) -> Result<Self> {
+        let program = workspace.root.join("tests/live/native.js");
+        let mut command = Command::new(workspace.node(line));
+        command.arg(program).arg(addon(workspace, line)?).arg(mode).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().context("cannot start the program")?;
+        let mut text = String::new();
+        BufReader::new(child.stdout.take().context("no output")?).read_line(&mut text)?;
+        Ok(Self { child, told: serde_json::from_str(&text)? })
+    }
+
+    fn resident(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        Ok(1024 * line.trim().trim_end_matches("kB").trim().parse::<u64>()?)
+    }
+
+    fn ask(&self, workspace: &Workspace, question: &[&str]) -> Result<Value> {
+        let mut command = Command::new(workspace.heapwhy(Profile::Debug)?);
+        command.args(question).arg(self.child.id().to_string()).args(["--json", "--limit", "0"]);
+        let output = command.output()?;
+        ensure!(output.status.success(), "{question:?}: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(serde_json::from_slice(&output.stdout)?)
+    }
+}
+
+impl Drop for Known {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// All memory is explained, and Buffers are as large as the process says.
+pub(super) fn adds_up(workspace: &Workspace, line: u32) -> Result<String> {
+    let known = Known::start(workspace, line, "kept")?;
+    let before = known.resident()?;
+    let report = known.ask(workspace, &["ledger"])?;
+    let number = |value: &Value| value.as_u64().context("no number");
+    let (bytes, explained) = (number(&report["footprint"]["bytes"])?, number(&report["footprint"]["explained"])?);
+    ensure!(bytes.abs_diff(before) * 50 < before, "{bytes} bytes are resident, the kernel said {before}");
+    // A page or two more may be counted that were there when it was asked, and zeros that no file of the kernel's counts.
+    ensure!(explained * 100 >= bytes * 97 && explained * 100 <= bytes * 101, "{explained} of {bytes} bytes are explained");
+    ensure!(report["footprint"]["arenas_lost"] == 0, "arenas: {}", report["footprint"]);
+    let of = |name: &str| {
+        let rows = report["ledger"]["rows"].as_array().into_iter().flatten();
+        rows.filter(|row| row["use"] == name).find_map(|row| row["bytes"].as_u64()).unwrap_or(0)
+    };
+    let told = number(&known.told["arrayBuffers"])? + number(&known.told["ofWorker"])?;
+    let found = of("buffers");
+    // Each piece of malloc's has a few bytes more, and small Buffers of Node's own share slabs of which not every page was touched.
+    ensure!(found.abs_diff(told) * 50 < told, "{found} bytes in Buffers, the process says {told}");
+    // What the addon keeps, and what its objects own.
+    let least = 500 * 3001 + 200 * 5003;
+    ensure!(of("malloc_used") > least, "{} bytes in use by C, {least} by the addon alone", of("malloc_used"));
+    Ok(format!("{explained} of {bytes} bytes are explained, {found} in Buffers"))
+}
+
+/// What the addon has lost is found, nearly all of it, and nothing that it has not lost.
+pub(super) fn leaks(workspace: &Workspace, line: u32) -> Result<String> {
+    let lost = |mode: &str| -> Result<Vec<(u64, u64, String, String)>> {
+        let report = Known::start(workspace, line, mode)?.ask(workspace, &["native", "leaks"])?;
+        let rows = report["native_leaks"]["rows"].as_array().context("no rows")?;
+        let number = |row: &Value, name: &str| row[name].as_u64().unwrap_or(0);
+        let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        Ok(rows.iter().map(|row| (number(row, "size"), number(row, "count"), text(row, "library"), text(row, "held"))).collect())
+    };
+    // The size that malloc has room for.
+    let of = |rows: &[(u64, u64, String, String)], least: u64| -> u64 {
+        rows.iter().filter(|(size, ..)| (least..least + 16).contains(size)).map(|(_, count, ..)| count).sum()
+    };
+    let found = lost("lost")?;
+    let counts = [1303, 48, 150].map(|size| of(&found, size));
+    ensure!(counts.iter().all(|count| (900..=1100).contains(count)), "of 1,000 each {counts:?} are found: {found:?}");
+    let is_of_addon = |(size, count, library, held): &(u64, u64, String, String)| {
+        *size == 56 && *count > 900 && library.ends_with("/native.node") && held == "nothing"
+    };
+    ensure!(found.iter().any(is_of_addon), "no structures of the addon: {found:?}");
+    for rows in [&found, &lost("kept")?] {
+        let wrong = [3001, 5003].map(|size| of(rows, size));
+        ensure!(wrong == [0, 0], "{wrong:?} blocks that are not lost are listed");
+    }
+    let innocent = of(&lost("kept")?, 1303);
+    ensure!(innocent == 0, "{innocent} blocks are lost that were never made");
+    Ok(format!("of 1,000 each {counts:?} are found"))
+}
