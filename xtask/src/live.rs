@@ -3,6 +3,7 @@
 //! The image must hold what the process's own snapshot does. A server under load must answer everything right through many captures. The
 //! capture is killed at each of its steps, and so is the process; what is left must be as it was.
 
+mod collecting;
 mod dying;
 mod native;
 mod server;
@@ -46,6 +47,7 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
     for line in NODE_LINES {
         add("ledger", line, native::adds_up(workspace, line));
         add("native leaks", line, native::leaks(workspace, line));
+        add("collecting", line, collecting::check(workspace, line));
         add("truth", line, cores::captured(workspace, line));
         add("under load", line, under_load(workspace, line));
         add("heapwhy killed", line, dying::captures(workspace, line));

@@ -112,9 +112,7 @@ fn program(path: &Path, core: &CoreFile, pid: Option<i32>, node: Option<&Path>) 
     if named.as_ref().is_some_and(NodeBinary::describes_v8) {
         return Ok(named);
     }
-    let program = core.program().map(|program| program.path.clone());
-    let of_process = |pid: i32| core.find_binary_in(|image| running::places(pid, &image.path, program.as_ref() == Some(&image.path)));
-    Ok(pid.and_then(of_process).or_else(|| core.find_binary()).or(named))
+    Ok(pid.and_then(|pid| running::binary(pid, core)).or_else(|| core.find_binary()).or(named))
 }
 
 /// Opens the program or library that the user named. Its build id must be that of one that the process had mapped.

@@ -7,6 +7,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use v8mem::{CoreFile, NodeBinary};
+
 use crate::answer::Section;
 use crate::codes;
 use crate::error::CommandError;
@@ -25,7 +27,9 @@ pub(crate) struct Running {
     pub(crate) method: &'static str,
     /// Why not in the better way.
     pub(crate) because: Option<String>,
-    /// How long it stood still, in attempts that came to nothing too.
+    /// How often it was captured: again where it was found inside a garbage collection.
+    pub(crate) attempts: u32,
+    /// How long it stood still, in all attempts.
     pub(crate) pause: Duration,
     /// How long the capture took.
     pub(crate) took: Duration,
@@ -59,9 +63,15 @@ pub(crate) fn pid(path: &Path) -> Option<i32> {
 
 /// Returns where a running process's program and libraries are to be found now, by their paths as it sees them: in a container, or
 /// replaced since, they are not where it says.
-pub(crate) fn places(pid: i32, path: &str, is_program: bool) -> Vec<PathBuf> {
+fn places(pid: i32, path: &str, is_program: bool) -> Vec<PathBuf> {
     let root = PathBuf::from(format!("/proc/{pid}/root")).join(path.trim_start_matches('/'));
     if is_program { vec![PathBuf::from(format!("/proc/{pid}/exe")), root] } else { vec![root] }
+}
+
+/// Opens the program, or its library, of which an image of a running process is, where it is to be found now.
+pub(crate) fn binary(pid: i32, core: &CoreFile) -> Option<NodeBinary> {
+    let program = core.program().map(|program| program.path.clone());
+    core.find_binary_in(|image| places(pid, &image.path, program.as_ref() == Some(&image.path)))
 }
 
 /// Says whether a program's name is one of Node.js's own: `node`, `node22.1`, as systems call it, and no name that merely begins so.
@@ -121,13 +131,21 @@ mod checkup;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod system {
     use std::fs;
+    use std::time::Instant;
 
     use live::capture::{CaptureError, Captured, Checkup, Method, Request, Resident, capture, examine, nameless, resident};
-    use v8mem::NodeBinary;
+    use v8mem::collection::Collection;
     use v8mem::node_binary::LoadedAt;
+    use v8mem::stack::stacks;
+    use v8mem::{Anatomy, CoreFile, NodeBinary};
 
-    use super::{CommandError, Dangers, File, Path, PathBuf, Residence, Running, Section, Session, Wish, checkup, codes};
+    use super::{CommandError, Dangers, Duration, File, Path, PathBuf, Residence, Running, Section, Session, Wish, checkup, codes};
     use crate::progress::cancel_flag;
+
+    /// A process is captured at most so often for a moment outside of garbage collections: each attempt makes it stand still.
+    const ATTEMPTS: u32 = 3;
+    /// Between two attempts: most collections of the young generation are over by then.
+    const A_WHILE: Duration = Duration::from_millis(30);
 
     pub(super) fn captured(pid: i32, session: &Session) -> Result<(File, Running), CommandError> {
         let subject = Subject::of(pid)?;
@@ -178,23 +196,35 @@ mod system {
             let with = |method| capture(&Request { pid, method, progress: &progress, hook: None, cancel: cancel_flag() }, out);
             // A copy may be refused all the same: then it is read while it is stopped, if that does not take too long.
             let may_stop = wish == Wish::Auto && self.checkup.prediction(Method::Stop).dangers.is_empty();
-            let (result, because) = match with(method) {
-                Err(error @ (CaptureError::NoFork { .. } | CaptureError::Clone { .. })) if may_stop => {
-                    (with(Method::Stop), Some(error.to_string()))
+            let (began, mut earlier, mut attempts) = (Instant::now(), Duration::ZERO, 1);
+            loop {
+                let (result, because) = match with(method) {
+                    Err(error @ (CaptureError::NoFork { .. } | CaptureError::Clone { .. })) if may_stop => {
+                        (with(Method::Stop), Some(error.to_string()))
+                    }
+                    other => (other, because.clone()),
+                };
+                let captured = result.map_err(|error| super::failed(pid, &error))?;
+                let is_last = attempts == ATTEMPTS || captured.method != Method::Fork;
+                if is_last || !is_collecting(pid, out) {
+                    let captured = Captured { took: began.elapsed(), earlier_pauses: earlier + captured.earlier_pauses, ..captured };
+                    return Ok(self.running(&captured, because, attempts));
                 }
-                other => (other, because),
-            };
-            let captured = result.map_err(|error| super::failed(pid, &error))?;
-            Ok(self.running(&captured, because))
+                earlier += captured.pause + captured.earlier_pauses;
+                attempts += 1;
+                out.set_len(0).map_err(|error| crate::output::failed(Path::new("the image"), &error))?;
+                std::thread::sleep(A_WHILE);
+            }
         }
 
-        fn running(&self, captured: &Captured, because: Option<String>) -> Running {
+        fn running(&self, captured: &Captured, because: Option<String>, attempts: u32) -> Running {
             Running {
                 pid: self.pid,
                 script: self.script.clone(),
                 up: self.checkup.known.up,
                 method: captured.method.name(),
                 because,
+                attempts,
                 pause: captured.pause + captured.earlier_pauses,
                 took: captured.took,
                 bytes: captured.bytes,
@@ -203,6 +233,17 @@ mod system {
                 threads: captured.threads,
             }
         }
+    }
+
+    /// Says whether the process of an image was inside a garbage collection: its heap can be read, but not as surely as at another moment.
+    fn is_collecting(pid: i32, image: &File) -> bool {
+        let stacks = || {
+            let mut core = CoreFile::of(image.try_clone().ok()?).ok()?;
+            core.set_binary(super::binary(pid, &core)?);
+            let anatomy = Anatomy::find(&core).ok()?;
+            Some(stacks(&core, &anatomy))
+        };
+        stacks().is_some_and(|stacks| Collection::find(&stacks).is_some())
     }
 
     /// Says whether a process is one of Node.js: by its program's name, or what is in it, or the library that it uses.

@@ -150,6 +150,7 @@ fn capture(running: &Running) -> Value {
     json!({
         "method": running.method,
         "because": running.because,
+        "attempts": running.attempts,
         "pause_ms": running.pause.as_secs_f64() * 1000.0,
         "took_ms": running.took.as_secs_f64() * 1000.0,
         "bytes": running.bytes,

@@ -99,9 +99,13 @@ fn capture(running: &Running) -> String {
         0 => String::new(),
         bytes => format!(" · {} could not be read", number::bytes(bytes)),
     };
+    let again = match running.attempts {
+        1 => String::new(),
+        attempts => format!(" · captured {attempts} times, for it was inside a garbage collection"),
+    };
     let because = running.because.as_ref().map_or(String::new(), |because| format!(" · {}", clean(because)));
     format!(
-        "read {} {how} in {} · paused {} · memory grew by {} meanwhile{unreadable}{because}",
+        "read {} {how} in {} · paused {} · memory grew by {} meanwhile{unreadable}{again}{because}",
         number::bytes(running.bytes),
         number::time(running.took),
         number::time(running.pause),
