@@ -21,6 +21,8 @@ mod schema;
 
 /// One fingerprint for one snapshot and for three.
 mod fingerprints;
+/// Logs of garbage collections.
+mod gc_logs;
 /// What the stories must say.
 mod stories;
 /// What grows in place.
@@ -50,7 +52,7 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
         let (node, tool, stories, minified) = (workspace.node(line), workspace.node(TOOL_LINE), of("stories")?, of("minified")?);
         let leaks = workspace.root.join("tests/programs/leaks.js");
         let case = Case { node, tool, heapwhy: heapwhy.clone(), scratch: scratch.clone(), line, files, swelling, stories, minified, leaks };
-        let checks: [(&str, Check); 11] = [
+        let checks: [(&str, Check); 12] = [
             ("demo", Case::demo),
             ("fingerprints", fingerprints::check),
             ("report on three snapshots", Case::growth),
@@ -62,6 +64,7 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
             ("diff", Case::diff),
             ("classes", Case::classes),
             ("gzip", Case::gzip),
+            ("logs of collections", gc_logs::check),
         ];
         for (name, check) in checks {
             let result = check(&case);

@@ -207,6 +207,8 @@ pub(crate) enum Command {
     Ledger(commands::ledger::LedgerArgs),
     /// Memory of C and C++ in a process: what was lost
     Native(commands::native::NativeArgs),
+    /// What a log of garbage collections says (--trace-gc): growing, lazy, thrashing
+    Gc(commands::gc::GcArgs),
     /// The numbers by which a core dump is read, where they come from, and whether they fit
     Layout(commands::layout::LayoutArgs),
     /// Write a snapshot, a pprof profile or a CSV table

@@ -81,6 +81,9 @@ what was left out. --partial-ok makes the exit code 0.";
         "The system reported an error while the file was read. The message after the colon is the system's own.";
     DENIED "HW1016" Permission "permission denied"
         "Node.js writes snapshots with mode 0600: only the user as whom the process ran may read them. Copy the file as that user, or use sudo.";
+    NOT_A_GC_LOG "HW1020" Unreadable "no log of garbage collections"
+        "heapwhy gc reads what V8 writes with --trace-gc or --trace-gc-nvp: lines such as [4217:0x5f3b8a0] 1234 ms: Mark-Compact 45.1 (60.2) -> 40.3 (58.0) MB, … \
+Other lines may stand between them, and a logger's words before them.";
     NO_SUCH_NODE "HW1101" Usage "no object of that id"
         "Ids (@123) are those of the snapshot. They stay the same from one snapshot to the next of one process, but not in another process, and an object \
 that was collected in between is gone.";

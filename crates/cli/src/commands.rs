@@ -16,6 +16,7 @@ pub(crate) mod dominators;
 pub(crate) mod emitters;
 pub(crate) mod explain;
 pub(crate) mod functions;
+pub(crate) mod gc;
 pub(crate) mod grep;
 pub(crate) mod handles;
 pub(crate) mod index;
@@ -73,6 +74,7 @@ pub(crate) fn run(command: &Command, session: &Session) -> Result<Answer, Comman
         Command::Spaces(args) => spaces::run(args, session),
         Command::Ledger(args) => ledger::run(args, session),
         Command::Native(args) => native::run(args, session),
+        Command::Gc(args) => gc::run(args, session),
         Command::Layout(args) => layout::run(args, session),
         Command::Strings(args) => strings::run(args, session),
         Command::Query(args) => query::run(args, session),

@@ -38,6 +38,7 @@ pub mod duplicates;
 mod edge_sources;
 mod facts;
 pub mod filters;
+pub mod gc_log;
 pub mod graph;
 pub mod growth;
 pub mod held;
