@@ -114,6 +114,19 @@ impl StringTable {
         Some(low as usize + (wraps << 32))
     }
 
+    /// Returns for each string the bytes from the start of its body on: for who can tell by the first few. O(1) a string.
+    pub(crate) fn rests(&self) -> impl Iterator<Item = (StrIx, &[u8])> {
+        let bytes: &[u8] = &self.bytes;
+        let mut wraps = self.wraps.iter().peekable();
+        let mut high = 0;
+        (0..).zip(self.starts.iter()).map(move |(ix, &low)| {
+            while wraps.next_if(|&&wrap| wrap <= ix).is_some() {
+                high += 1_usize << 32;
+            }
+            (StrIx(ix), bytes.get(high + low as usize..).unwrap_or_default())
+        })
+    }
+
     /// Returns the string. Lone surrogates and bytes that are not UTF-8 become U+FFFD.
     #[must_use]
     pub fn text(&self, ix: StrIx) -> Cow<'_, str> {

@@ -1,5 +1,6 @@
 //! The strings by which V8 and Node.js name the edges and nodes that paths and suspects care about, looked up once per graph.
 
+use crate::names;
 use crate::strings::{StrIx, StringTable};
 
 /// The position of no string.
@@ -17,18 +18,10 @@ macro_rules! known_names {
             /// Looks through a string table once. O(strings).
             #[must_use]
             pub fn of(strings: &StringTable) -> Self {
-                let mut names = Self { $($field: Name(ABSENT),)* };
-                for ix in 0..strings.len() as u32 {
-                    // V8 writes each string once; of a foreign writer's doubles the first counts.
-                    let slot = match strings.raw(StrIx(ix)) {
-                        $(raw if raw == $text.as_bytes() => &mut names.$field,)*
-                        _ => continue,
-                    };
-                    if slot.0 == ABSENT {
-                        slot.0 = ix;
-                    }
-                }
-                names
+                // V8 writes each string once; of a foreign writer's doubles the first counts.
+                let found = names::find(strings, [$($text),*]).map(|ix| Name(ix.map_or(ABSENT, |ix| ix.0)));
+                let [$($field),*] = found;
+                Self { $($field),* }
             }
         }
     };
@@ -49,14 +42,8 @@ impl Name {
 known_names! {
     context = "context";
     previous = "previous";
-    extension = "extension";
     scope_info = "scope_info";
     shared = "shared";
-    /// Node 22 and later; before, `script_or_debug_info`.
-    script = "script";
-    script_or_debug_info = "script_or_debug_info";
-    source = "source";
-    name = "name";
     map = "map";
     proto = "__proto__";
     constructor = "constructor";
@@ -66,22 +53,17 @@ known_names! {
     table = "table";
     feedback_cell = "feedback_cell";
     code = "code";
-    initial_map = "initial_map";
     children = "children";
     parent = "parent";
     module_parent = "<symbol node:module_parent>";
     main = "main";
     main_module = "mainModule";
     cache = "_cache";
-    filename = "filename";
     events = "_events";
     idle_next = "_idleNext";
     idle_prev = "_idlePrev";
     next = "next";
     reactions_or_result = "reactions_or_result";
-    backing_store = "backing_store";
-    first = "first";
-    second = "second";
     class_module = "Module";
     class_context = "system / Context";
     class_native_context = "system / NativeContext";
@@ -89,8 +71,5 @@ known_names! {
     class_set = "Set";
     class_array = "Array";
     class_object = "Object";
-    class_promise = "Promise";
     class_process = "process";
-    class_timeout = "Timeout";
-    class_weak_map = "WeakMap";
 }
