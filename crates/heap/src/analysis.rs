@@ -5,7 +5,7 @@
 
 use std::sync::OnceLock;
 
-use crate::aggregates::{self, Aggregate};
+use crate::aggregates::{self, Aggregate, InnerSpans};
 use crate::bitset::Bitset;
 use crate::classes::{ClassIx, Classes, Interface};
 use crate::column::{Column, WideColumn};
@@ -94,18 +94,24 @@ impl HeapAnalysis {
             let lists = scope.spawn(|| Lists::of(&self.graph, facts));
             let (_, page) = self.distances_and_page();
             check(Phase::Dominators, 1)?;
-            let lists = || lists.join().unwrap_or_else(|_| Lists::of(&self.graph, facts));
+            let lists = || {
+                let lists = lists.join().unwrap_or_else(|_| Lists::of(&self.graph, facts));
+                // Classes ask nothing of dominators, for which one thread is enough from here on.
+                scope.spawn(|| self.classes());
+                lists
+            };
             Ok(dominators::dominator_tree(&self.graph, facts, page, lists))
         })?;
         check(Phase::Classes, 2)?;
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                self.classes.get_or_init(|| self.classes_with(None));
-            });
+        let inner = std::thread::scope(|scope| {
+            let inner = scope.spawn(|| InnerSpans::of(&tree));
             self.keep_retained(&tree);
+            inner.join().unwrap_or_else(|_| InnerSpans::of(&tree))
         });
-        self.aggregates.get_or_init(|| aggregates::sum_up(self, &tree, |_| true));
-        self.dominators.get_or_init(|| tree.idoms_of_nodes(self.graph.node_count()).into());
+        std::thread::scope(|scope| {
+            scope.spawn(|| self.dominators.get_or_init(|| tree.idoms_of_nodes(self.graph.node_count()).into()));
+            self.aggregates.get_or_init(|| aggregates::sum_up(self, &tree, &inner, |_| true));
+        });
         check(Phase::Classes, 3)
     }
 

@@ -108,8 +108,12 @@ impl Classes {
         }
         let matcher = Matcher::new(graph, shapes, &interfaces);
         let mut of_shape: Vec<Option<u32>> = vec![None; shapes.len()];
+        // Objects and locations both rise.
+        let mut located = graph.locations().iter().peekable();
         for (object, shape) in shapes.objects() {
-            let place = namer.place(NodeIx(object));
+            while located.next_if(|location| location.node.0 < object).is_some() {}
+            let location = located.next_if(|location| location.node.0 == object);
+            let place = namer.place(NodeIx(object), location);
             let known = of_shape[shape as usize].filter(|_| place.is_none());
             let class = known.unwrap_or_else(|| {
                 let name = matcher.best(shapes.properties(shape)).map_or("Object", |best| &interfaces[best].name);
@@ -174,8 +178,8 @@ impl Namer<'_> {
     }
 
     /// Returns where the class of an object was written. Functions have a location too, but go by one class.
-    fn place(&self, node: NodeIx) -> Option<(u32, u32, u32)> {
-        self.graph.location(node).filter(|_| self.graph.kind(node) == NodeKind::OBJECT).map(place_of)
+    fn place(&self, node: NodeIx, location: Option<Location>) -> Option<(u32, u32, u32)> {
+        location.filter(|_| self.graph.kind(node) == NodeKind::OBJECT).map(place_of)
     }
 
     fn class(&mut self, name: &str, place: Option<(u32, u32, u32)>) -> u32 {

@@ -53,21 +53,23 @@ impl EdgeFacts {
         let (nodes, edges) = (graph.node_count(), graph.edge_count() as u32);
         let id = |node| graph.id(NodeIx(node)).0;
         let source = |edge| graph.edge_source(crate::graph::EdgeIx(edge)).0;
-        Self::join(vec![collector.finish()], nodes, graph.strings(), id, edges, source)
+        let mut gathered = vec![collector.finish()];
+        let shapes = Shapes::join(take_shapes(&mut gathered), nodes);
+        Self::join(gathered, shapes, nodes, graph.strings(), id, edges, source)
     }
 
-    /// Joins what several collectors gathered from one graph.
+    /// Joins what several collectors gathered from one graph, whose shapes were joined before.
     pub(crate) fn join(
         parts: Vec<GatheredFacts>,
+        shapes: Shapes,
         nodes: usize,
         strings: &StringTable,
         id: impl Fn(u32) -> u64,
         edge_count: u32,
         source: impl Fn(u32) -> u32,
     ) -> Self {
-        let mut facts = Self { special: Bitset::new(nodes), ..Self::default() };
+        let mut facts = Self { special: Bitset::new(nodes), shapes, ..Self::default() };
         let mut entries: FxHashMap<Vec<u8>, u32> = FxHashMap::default();
-        let mut shapes = Vec::new();
         for part in parts {
             for (edge, name) in part.ephemerons.into_iter().filter(|&(edge, _)| edge < edge_count) {
                 let Some(parsed) = EphemeronName::parse(strings.raw(StrIx(name))) else { continue };
@@ -81,11 +83,9 @@ impl EdgeFacts {
                 facts.special.set(source(edge));
                 facts.skipped.push(edge);
             }
-            shapes.push(part.shapes);
         }
         facts.ephemerons.sort_unstable();
         facts.skipped.sort_unstable();
-        facts.shapes = Shapes::join(shapes, nodes);
         facts
     }
 
@@ -195,6 +195,11 @@ pub(crate) struct GatheredFacts {
     ephemerons: Vec<(u32, u32)>,
     skipped: Vec<u32>,
     shapes: ShapeCollector,
+}
+
+/// Takes out what was gathered of plain objects, which can be joined beside other work.
+pub(crate) fn take_shapes(parts: &mut [GatheredFacts]) -> Vec<ShapeCollector> {
+    parts.iter_mut().map(|part| std::mem::take(&mut part.shapes)).collect()
 }
 
 impl<'a> FactCollector<'a> {

@@ -25,12 +25,11 @@ pub(super) fn idoms(parents: Buffer<u32>, order: &[u32], mut lists: Lists) -> Bu
 }
 
 /// Puts the semidominator of every join in the place of its predecessors.
-fn semidominators(parents: &Buffer<u32>, order: &[u32], lists: &mut Lists) {
-    let mut labels = Buffer::<u32>::zeroed(parents.len());
-    let mut ancestors = parents.clone();
-    let mut forest = Forest { ancestors: &mut ancestors, labels: &mut labels, stack: Vec::new() };
+fn semidominators(parents: &[u32], order: &[u32], lists: &mut Lists) {
+    let mut forest = Forest { links: Buffer::zeroed(parents.len()), stack: Vec::new() };
     for w in (1..parents.len() as u32).rev() {
-        let mut semi = forest.ancestors[w as usize];
+        let parent = parents[w as usize];
+        let mut semi = parent;
         if let Some(rank) = lists.rank(order[w as usize]) {
             for &v in lists.sources(rank) {
                 if v != UNREACHED {
@@ -39,43 +38,62 @@ fn semidominators(parents: &Buffer<u32>, order: &[u32], lists: &mut Lists) {
             }
             lists.settle(rank, semi);
         }
-        forest.labels[w as usize] = semi;
+        forest.links[w as usize] = Link { ancestor: parent, label: semi }.packed();
+    }
+}
+
+/// What the forest knows of a number: together, for one is never read without the other.
+#[derive(Clone, Copy)]
+struct Link {
+    /// The next number on the compressed path up.
+    ancestor: u32,
+    /// The lowest semidominator on the compressed path.
+    label: u32,
+}
+
+impl Link {
+    #[inline]
+    fn packed(self) -> u64 {
+        u64::from(self.ancestor) << 32 | u64::from(self.label)
+    }
+
+    #[inline]
+    fn of(packed: u64) -> Self {
+        Self { ancestor: (packed >> 32) as u32, label: packed as u32 }
     }
 }
 
 /// The forest of numbers above `w`, in which every number knows the lowest semidominator on its path.
-struct Forest<'a> {
-    ancestors: &'a mut [u32],
-    /// The lowest semidominator on the compressed path from a number that is in the forest.
-    labels: &'a mut [u32],
-    stack: Vec<u32>,
+struct Forest {
+    /// The link of each number that is in the forest.
+    links: Buffer<u64>,
+    stack: Vec<(u32, u32)>,
 }
 
-impl Forest<'_> {
+impl Forest {
     /// Returns the lowest semidominator on the path from `v` up to, not including, the numbers that are not linked yet: those up to `w`.
     #[inline]
     fn eval(&mut self, v: u32, w: u32) -> u32 {
         if v <= w {
             return v;
         }
-        if self.ancestors[v as usize] > w {
-            self.compress(v, w);
-        }
-        self.labels[v as usize]
+        let link = Link::of(self.links[v as usize]);
+        if link.ancestor > w { self.compress(v, link, w) } else { link.label }
     }
 
-    fn compress(&mut self, v: u32, w: u32) {
-        let mut above = v;
-        while self.ancestors[above as usize] > w {
-            self.stack.push(above);
-            above = self.ancestors[above as usize];
+    /// Lets all on the path up from `v` know its upper end. Returns the label that `v` then has.
+    fn compress(&mut self, v: u32, link: Link, w: u32) -> u32 {
+        let links: &mut [u64] = &mut self.links;
+        let (mut at, mut link) = (v, link);
+        while link.ancestor > w {
+            self.stack.push((at, link.label));
+            at = link.ancestor;
+            link = Link::of(links[at as usize]);
         }
-        let ancestor = self.ancestors[above as usize];
-        let mut label = self.labels[above as usize];
-        while let Some(below) = self.stack.pop() {
-            label = label.min(self.labels[below as usize]);
-            self.labels[below as usize] = label;
-            self.ancestors[below as usize] = ancestor;
+        while let Some((below, label)) = self.stack.pop() {
+            link.label = link.label.min(label);
+            links[below as usize] = link.packed();
         }
+        link.label
     }
 }

@@ -94,8 +94,9 @@ impl<W: Write + Seek> Saver<'_, W> {
         let columns = graph.columns();
         self.column(Tag::Kinds, &columns.kinds)?;
         self.column(Tag::Names, &columns.names)?;
-        self.column(Tag::Ids, columns.ids.offsets())?;
-        self.section(Tag::IdBases, &blob::write_wide(columns.ids.bases()))?;
+        let (offsets, bases) = columns.ids.parts();
+        self.column(Tag::Ids, &offsets)?;
+        self.section(Tag::IdBases, &blob::write_wide(&bases))?;
         self.wide(Tag::SelfSizes, Tag::WideSelfSizes, &columns.self_sizes)?;
         self.column(Tag::FirstEdges, &columns.first_edges)?;
         self.column(Tag::Edges, &columns.edges)?;

@@ -6,11 +6,12 @@ use std::path::Path;
 
 use crate::buffer::Buffer;
 use crate::column::Column;
-use crate::facts::EdgeFacts;
+use crate::facts::{EdgeFacts, take_shapes};
 use crate::graph::{Columns, EdgeNames, Extras, HeapGraph, MAX_NODES, NodeIx};
 use crate::mapped::MappedFile;
 use crate::problems::{ProblemKind, Problems};
 use crate::progress::{Phase, Progress};
+use crate::shapes::Shapes;
 use crate::snapshot::edge_names::NamesInFile;
 use crate::snapshot::edges::{self, EdgesRead};
 use crate::snapshot::header::Header;
@@ -153,9 +154,14 @@ impl Reader<'_> {
         self.settle_edge_counts(&mut nodes)?;
         let edges_at = nodes_whole.then(|| self.find_array("edges", nodes_end + 1)).flatten();
         let string_count = strings.count;
-        let edges = self.edges(edges_at, &nodes, &strings)?;
+        let mut edges = self.edges(edges_at, &nodes, &strings)?;
+        let (gathered, node_count) = (take_shapes(&mut edges.facts), nodes.kinds.len());
+        let (shapes, found) = std::thread::scope(|scope| {
+            let shapes = scope.spawn(|| Shapes::join(gathered, node_count));
+            let found = if edges.is_whole { self.small_sections(edges.end + 1, node_count, &table) } else { None };
+            (shapes.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), found)
+        });
         if edges.is_whole {
-            let found = self.small_sections(edges.end + 1, nodes.kinds.len(), &table);
             if let Some(at) = found.filter(|&at| self.strings_at.is_none() && strings.range.start != at) {
                 return Ok(Outcome::OtherStrings(at));
             }
@@ -173,7 +179,7 @@ impl Reader<'_> {
         }
         // Strings have been read once; what is asked for later comes back by itself.
         self.file.forget(0..self.file.len());
-        Ok(Outcome::Graph(Box::new(self.graph(nodes, edges, strings.special.process().map(StrIx), string_count, table))))
+        Ok(Outcome::Graph(Box::new(self.graph(nodes, edges, shapes, strings.special.process().map(StrIx), string_count, table))))
     }
 
     /// Says what stands behind the snapshot, whose strings end with the `]` at `at`.
@@ -353,6 +359,7 @@ impl Reader<'_> {
         &mut self,
         nodes: NodeColumns,
         edges: EdgesRead,
+        shapes: Shapes,
         process_name: Option<StrIx>,
         string_count: u32,
         table: StringTable,
@@ -390,7 +397,7 @@ impl Reader<'_> {
         let graph = HeapGraph::from_columns(columns, root, table, names, extras);
         let source = |edge| graph.edge_source(crate::graph::EdgeIx(edge)).0;
         let id = |node| graph.id(NodeIx(node)).0;
-        let facts = EdgeFacts::join(edges.facts, node_count, graph.strings(), id, edge_count as u32, source);
+        let facts = EdgeFacts::join(edges.facts, shapes, node_count, graph.strings(), id, edge_count as u32, source);
         graph.with_facts(facts)
     }
 
