@@ -11,6 +11,8 @@ mod swelling;
 mod trends;
 mod volumes;
 
+use std::sync::OnceLock;
+
 use rustc_hash::FxHashMap;
 
 use crate::analysis::{Cancelled, HeapAnalysis};
@@ -20,6 +22,7 @@ use crate::process;
 use crate::progress::Progress;
 use crate::source::Owner;
 use crate::story::{Lineage, Scene};
+use crate::suspects::at_once::AtOnce;
 use crate::suspects::case::{Case, bytes, finding, grouped, is_own};
 use crate::suspects::cohorts::Cohorts;
 use crate::suspects::contents;
@@ -61,12 +64,29 @@ struct Comparison<'a> {
     clusters: Vec<FxHashMap<Key, Cluster>>,
 }
 
+/// What all cases are looked at with.
+struct Tools<'a> {
+    cohorts: Cohorts,
+    cutter: Cutter<'a>,
+}
+
+impl<'a> Tools<'a> {
+    /// O(edges).
+    fn of(last: &Scene<'a>) -> Self {
+        Self { cohorts: Cohorts::of(last), cutter: Cutter::new(last.analysis) }
+    }
+}
+
 impl<'a> Comparison<'a> {
     fn new(snapshots: &[&'a HeapAnalysis], options: &Options<'a>, progress: &dyn Progress) -> Result<Self, Cancelled> {
         snapshots.iter().try_for_each(|analysis| analysis.prepare(progress))?;
         let steps = snapshots.len() as u64 + 1;
-        let ids: Vec<IdSet> = snapshots.iter().map(|analysis| IdSet::of(analysis.graph())).collect();
-        let matched = if ids::are_comparable(snapshots) { Matched::ById } else { Matched::ByPath };
+        let (ids, are_comparable) = std::thread::scope(|scope| {
+            let are_comparable = scope.spawn(|| ids::are_comparable(snapshots));
+            let ids: Vec<IdSet> = snapshots.iter().map(|analysis| IdSet::of(analysis.graph())).collect();
+            (ids, are_comparable.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+        let matched = if are_comparable { Matched::ById } else { Matched::ByPath };
         let measured = |nth: usize| {
             step(progress, nth as u64, steps)?;
             let scene = Scene::new(snapshots[nth], options.files);
@@ -98,10 +118,11 @@ impl<'a> Comparison<'a> {
             return Ok(Report { verdict, findings: vec![], left_out: 0, classes: vec![] });
         }
         let series = self.series();
-        let mut findings = self.findings(&self.cases(&series), progress)?;
+        let (cases, tools) = self.cases_and_tools(&series);
+        let mut findings = self.findings(&cases, &tools, progress)?;
         if findings.is_empty() && self.matched == Matched::ById && sizes.windows(2).all(|pair| pair[1] > pair[0]) {
             let chain = chain::longest(&self.last, &self.classes(&[]));
-            findings = self.findings(chain.as_slice(), progress)?;
+            findings = self.findings(chain.as_slice(), &tools, progress)?;
         }
         let classes = self.classes(&findings);
         let verdict = self.verdict(&sizes, &series, &findings);
@@ -121,6 +142,18 @@ impl<'a> Comparison<'a> {
         };
         differ("the versions of Node.js", &process::node_version)
             .or_else(|| (self.matched == Matched::ByPath).then(|| differ("the main scripts", &process::main_script)).flatten())
+    }
+
+    /// Makes cases, and beside them, where there will be any, what all of them are looked at with.
+    fn cases_and_tools(&self, series: &[Trend]) -> (Vec<Case>, OnceLock<Tools<'a>>) {
+        let tools = OnceLock::new();
+        let cases = std::thread::scope(|scope| {
+            if series.iter().any(|trend| trend.is_growing(self.matched)) {
+                scope.spawn(|| tools.get_or_init(|| Tools::of(&self.last)));
+            }
+            self.cases(series)
+        });
+        (cases, tools)
     }
 
     /// Makes cases of the trends that grow, with what their holders had from the first snapshot on.
@@ -145,18 +178,24 @@ impl<'a> Comparison<'a> {
     }
 
     /// Says what is to be said of the cases that are not innocent, worst first.
-    fn findings(&self, cases: &[Case], progress: &dyn Progress) -> Result<Vec<Finding>, Cancelled> {
+    fn findings(&self, cases: &[Case], tools: &OnceLock<Tools<'a>>, progress: &dyn Progress) -> Result<Vec<Finding>, Cancelled> {
         let steps = self.snapshots.len() as u64 + 1;
         let mut findings: Vec<Finding> = Vec::new();
         if cases.is_empty() {
             return Ok(findings);
         }
-        let (cohorts, cutter) = (Cohorts::of(&self.last), Cutter::new(self.last.analysis));
-        for case in cases {
+        let Tools { cohorts, cutter } = tools.get_or_init(|| Tools::of(&self.last));
+        let cutter = &cutter.fresh();
+        let look = |cutter: &Cutter<'_>, at: usize| {
             step(progress, steps - 1, steps)?;
+            let case = &cases[at];
             // What grew in place is there in every snapshot: its own measure says how much of it.
             let series = |nodes: &[NodeIx]| if large::is_single(case) { None } else { self.series_of(nodes) };
-            let mut found = finding(&self.last, &self.lineage, &cutter, case, &series);
+            Ok(finding(&self.last, &self.lineage, cutter, case, &series))
+        };
+        let mut at_once = AtOnce::look(cutter, cases.len(), look);
+        for (at, case) in cases.iter().enumerate() {
+            let mut found = at_once.take(at, cutter, look)?;
             if self.is_innocent(&found) {
                 continue;
             }

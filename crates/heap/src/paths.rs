@@ -15,7 +15,7 @@ mod retaining;
 mod roots;
 
 use crate::analysis::HeapAnalysis;
-use crate::graph::{Edge, EdgeIx, HeapGraph, NodeIx};
+use crate::graph::{Edge, EdgeIx, HeapGraph, NodeIx, Walk};
 use crate::source::Scripts;
 
 pub(crate) use all::is_number;
@@ -138,7 +138,7 @@ impl Search {
     }
 
     fn run(&mut self, graph: &HeapGraph, names: &KnownNames) -> Vec<u32> {
-        let coster = cost::Coster::new(graph, names);
+        let (coster, walk) = (cost::Coster::new(graph, names), graph.walk());
         let mut order = Vec::with_capacity(graph.node_count());
         let mut distance = 0_u32;
         while self.waiting > 0 {
@@ -149,7 +149,7 @@ impl Search {
                 // A node enters a bucket anew only with a smaller distance: it stands in the bucket of its final one once.
                 if self.distances[node as usize] == distance {
                     order.push(node);
-                    self.expand(graph, &coster, NodeIx(node), distance);
+                    self.expand(walk, &coster, NodeIx(node), distance);
                 }
             }
             distance += 1;
@@ -158,9 +158,9 @@ impl Search {
     }
 
     #[inline]
-    fn expand(&mut self, graph: &HeapGraph, coster: &cost::Coster<'_>, node: NodeIx, distance: u32) {
+    fn expand(&mut self, walk: Walk<'_>, coster: &cost::Coster<'_>, node: NodeIx, distance: u32) {
         let source = coster.source(node);
-        for edge in graph.edges(node) {
+        for edge in walk.edges(node.0) {
             if let Some(cost) = coster.cost(&source, edge) {
                 self.reach(edge.to.0, distance.saturating_add(cost), node.0, edge.ix.0);
             }

@@ -50,9 +50,6 @@ pub(crate) fn run(args: &DiffArgs, session: &Session) -> Result<Answer, CommandE
         let what = format!("one snapshot cannot show what grew: {}", shown(only));
         return Err(CommandError::new(&codes::USAGE, what).hint(typed::compare(only)));
     }
-    let files = super::report::read_all(&args.files, session)?;
-    let opened: Vec<&open::Opened> = files.iter().collect();
-    let (Some(first), Some(last)) = (files.first(), files.last()) else { return Ok(open::about(&opened, session)) };
     let wanted = match args.by {
         By::Auto => Match::Auto,
         By::Ids => Match::Ids,
@@ -60,10 +57,16 @@ pub(crate) fn run(args: &DiffArgs, session: &Session) -> Result<Answer, CommandE
     };
     if args.table {
         // Neither retained sizes nor paths are asked for, so neither is computed.
+        let files = super::report::read_all(&args.files, session)?;
+        let opened: Vec<&open::Opened> = files.iter().collect();
+        let (Some(first), Some(last)) = (files.first(), files.last()) else { return Ok(open::about(&opened, session)) };
         let changes = diff(&first.analysis, &last.analysis, wanted);
         return Ok(open::about(&opened, session).headed().section(table(&changes, session)));
     }
-    if super::report::prepare_all(&files, session).is_err() {
+    let (files, prepared) = super::report::prepare_all(&args.files, session)?;
+    let opened: Vec<&open::Opened> = files.iter().collect();
+    let (Some(first), Some(last)) = (files.first(), files.last()) else { return Ok(open::about(&opened, session)) };
+    if prepared.is_err() {
         return Ok(super::report::stopped(&opened, session));
     }
     let (changes, report) = std::thread::scope(|scope| {

@@ -126,9 +126,9 @@ fn about_memory(file: &Opened, session: &Session) -> Result<Answer, CommandError
 
 /// Reports on what grew between snapshots, the oldest first.
 pub(crate) fn growth(paths: &[PathBuf], judge: &Judge, session: &Session) -> Result<Answer, CommandError> {
-    let files = read_all(paths, session)?;
+    let (files, prepared) = prepare_all(paths, session)?;
     let opened: Vec<&Opened> = files.iter().collect();
-    if prepare_all(&files, session).is_err() {
+    if prepared.is_err() {
         return Ok(stopped(&opened, session));
     }
     let Ok(mut report) = compared(&files, judge, session) else { return Ok(stopped(&opened, session)) };
@@ -164,25 +164,41 @@ fn doubt(report: &mut Report, files: &[&Opened]) {
 
 /// Reads snapshots, the oldest first.
 pub(crate) fn read_all(paths: &[PathBuf], session: &Session) -> Result<Vec<Opened>, CommandError> {
+    two_at_a_time(paths, |path| open::read(path, session))
+}
+
+/// Reads snapshots, the oldest first, and computes all that a comparison needs. Says besides whether that was stopped.
+pub(crate) fn prepare_all(paths: &[PathBuf], session: &Session) -> Result<(Vec<Opened>, Result<(), Cancelled>), CommandError> {
+    let read = two_at_a_time(paths, |path| open::read(path, session).map(|file| (file.prepare(session), file)))?;
+    let (prepared, files): (Vec<_>, Vec<_>) = read.into_iter().unzip();
+    Ok((files, prepared.into_iter().collect()))
+}
+
+/// Opens files, those of snapshots two at a time: much of the work on one is done by one thread. Stops behind the first that fails.
+fn two_at_a_time<T: Send>(paths: &[PathBuf], open: impl Fn(&Path) -> Result<T, CommandError> + Sync) -> Result<Vec<T>, CommandError> {
     let mut seen = std::collections::HashSet::new();
     if let Some(twice) = paths.iter().find(|path| path.canonicalize().is_ok_and(|path| !seen.insert(path))) {
         let what = format!("{} is named twice: nothing can have grown from a snapshot to itself", shown(twice));
         return Err(CommandError::new(&codes::USAGE, what).hint(typed::compare(twice)));
     }
-    paths.iter().map(|path| open::read(path, session)).collect()
-}
-
-/// Computes all that a comparison needs, of two files at a time: most of the work on one is done by one thread.
-pub(crate) fn prepare_all(files: &[Opened], session: &Session) -> Result<(), Cancelled> {
-    files.chunks(2).try_for_each(|pair| {
-        let [first, second] = pair else { return pair.iter().try_for_each(|file| file.prepare(session)) };
-        std::thread::scope(|scope| {
-            let other = scope.spawn(|| second.prepare(session));
-            let prepared = first.prepare(session);
-            // A thread that panicked has said so; what it did not compute is computed when it is asked for.
-            other.join().unwrap_or(Ok(())).and(prepared)
-        })
-    })
+    let mut opened = Vec::new();
+    for pair in paths.chunks(2) {
+        match pair {
+            [first, second] if typed::looks_like_snapshot(first) && typed::looks_like_snapshot(second) => {
+                let (first, second) = std::thread::scope(|scope| {
+                    let second = scope.spawn(|| open(second));
+                    (open(first), second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                });
+                opened.extend([first?, second?]);
+            }
+            _ => {
+                for path in pair {
+                    opened.push(open(path)?);
+                }
+            }
+        }
+    }
+    Ok(opened)
 }
 
 /// Judges what grew.

@@ -5,6 +5,7 @@ use crate::graph::{Edge, EdgeName, HeapGraph, NodeIx};
 use crate::kinds::{EdgeKind, NodeKind};
 use crate::paths::KnownNames;
 use crate::story::is_stack;
+use crate::strings::StrIx;
 
 /// A reference that people wrote: a property, a variable, an element.
 const NAMED: u32 = 2;
@@ -51,11 +52,13 @@ pub(crate) struct Coster<'a> {
     graph: &'a HeapGraph,
     names: &'a KnownNames,
     facts: &'a EdgeFacts,
+    /// The names of all edges.
+    edge_names: &'a [u32],
 }
 
 impl<'a> Coster<'a> {
     pub(crate) fn new(graph: &'a HeapGraph, names: &'a KnownNames) -> Self {
-        Self { graph, names, facts: graph.facts() }
+        Self { graph, names, facts: graph.facts(), edge_names: graph.edge_names() }
     }
 
     #[inline]
@@ -98,11 +101,11 @@ impl<'a> Coster<'a> {
             Role::RootGroup => self.group_member(edge),
             Role::Internal => INTERNALS / 2 + self.plain(edge),
             Role::NativeContext => self.native_context_field(edge),
-            Role::Context if edge.kind == EdgeKind::INTERNAL => match self.graph.edge_name(edge) {
+            Role::Context if edge.kind == EdgeKind::INTERNAL => match self.edge_name(edge) {
                 EdgeName::Text(name) if self.names.previous.is(name) => SCOPE,
                 _ => INTERNALS,
             },
-            Role::Closure if edge.kind == EdgeKind::INTERNAL => match self.graph.edge_name(edge) {
+            Role::Closure if edge.kind == EdgeKind::INTERNAL => match self.edge_name(edge) {
                 EdgeName::Text(name) if self.names.context.is(name) => SCOPE,
                 EdgeName::Text(name) if self.names.properties.is(name) || self.names.elements.is(name) => PART,
                 _ => INTERNALS,
@@ -113,8 +116,15 @@ impl<'a> Coster<'a> {
         })
     }
 
+    #[inline]
+    fn edge_name(&self, edge: Edge) -> EdgeName {
+        let name = self.edge_names[edge.ix.0 as usize];
+        if edge.kind.has_index() { EdgeName::Index(name) } else { EdgeName::Text(StrIx(name)) }
+    }
+
+    #[inline]
     fn plain(&self, edge: Edge) -> u32 {
-        let EdgeName::Text(name) = self.graph.edge_name(edge) else {
+        let EdgeName::Text(name) = self.edge_name(edge) else {
             return if edge.kind == EdgeKind::ELEMENT { NAMED } else { PLUMBING };
         };
         let names = self.names;
@@ -131,13 +141,13 @@ impl<'a> Coster<'a> {
 
     fn is_module_bookkeeping(&self, edge: Edge) -> bool {
         let names = self.names;
-        matches!(self.graph.edge_name(edge), EdgeName::Text(name)
+        matches!(self.edge_name(edge), EdgeName::Text(name)
             if names.children.is(name) || names.parent.is(name) || names.module_parent.is(name)
                 || names.main.is(name) || names.main_module.is(name) || names.cache.is(name))
     }
 
     fn native_context_field(&self, edge: Edge) -> u32 {
-        let EdgeName::Text(name) = self.graph.edge_name(edge) else { return INTERNALS };
+        let EdgeName::Text(name) = self.edge_name(edge) else { return INTERNALS };
         // The global object and the tables of top-level `let` and `const` of scripts.
         match &*self.graph.strings().text(name) {
             "extension" | "global_object" | "global_proxy_object" | "script_context_table" => NAMED,
@@ -166,7 +176,7 @@ impl<'a> Coster<'a> {
 
     /// Returns what an edge from a group of roots costs: V8 marks what DevTools' console keeps in the edge's name.
     fn group_member(&self, edge: Edge) -> u32 {
-        match self.graph.edge_name(edge) {
+        match self.edge_name(edge) {
             EdgeName::Text(name) if self.graph.strings().raw(name).ends_with(b" / DevTools console") => DEBUGGER,
             _ => PLUMBING,
         }
