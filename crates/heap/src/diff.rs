@@ -90,7 +90,7 @@ pub struct Diff {
 }
 
 /// Compares two snapshots. The older one's objects are classed by the newer one's interfaces, as DevTools does.
-/// O(nodes log nodes); 8 bytes per node of either.
+/// O(nodes log nodes); 16 bytes per node of one and 4 of either.
 #[must_use]
 pub fn diff(base: &HeapAnalysis, current: &HeapAnalysis, wanted: Match) -> Diff {
     let matching = match (wanted, same_process(base.graph(), current.graph())) {
@@ -150,15 +150,17 @@ impl<'a> Members<'a> {
             starts[at] += starts[at - 1];
         }
         let mut next = starts.clone();
-        let mut nodes = vec![0; starts.last().map_or(0, |&total| total as usize)];
+        // Sorted with their ids at hand: looking those up is what sorting would spend its time on.
+        let mut nodes = vec![(0_u64, 0_u32); starts.last().map_or(0, |&total| total as usize)];
         for node in counted() {
             let slot = &mut next[classes.of(node).0 as usize];
-            nodes[*slot as usize] = node.0;
+            nodes[*slot as usize] = (graph.id(node).0, node.0);
             *slot += 1;
         }
         for class in 0..classes.len() {
-            nodes[starts[class] as usize..starts[class + 1] as usize].sort_by_key(|&node| graph.id(NodeIx(node)));
+            nodes[starts[class] as usize..starts[class + 1] as usize].sort_unstable();
         }
+        let nodes = nodes.into_iter().map(|(_, node)| node).collect();
         Self { analysis, nodes, starts }
     }
 

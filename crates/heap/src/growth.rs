@@ -62,6 +62,8 @@ struct Comparison<'a> {
     ids: Vec<IdSet>,
     /// What each snapshot has besides the common ground, by holder and class.
     clusters: Vec<FxHashMap<Key, Cluster>>,
+    /// Made when first needed, or before where there was time.
+    tools: OnceLock<Tools<'a>>,
 }
 
 /// What all cases are looked at with.
@@ -72,8 +74,10 @@ struct Tools<'a> {
 
 impl<'a> Tools<'a> {
     /// O(edges).
-    fn of(last: &Scene<'a>) -> Self {
-        Self { cohorts: Cohorts::of(last), cutter: Cutter::new(last.analysis) }
+    fn of(last: &'a HeapAnalysis) -> Self {
+        // Who refers to a node is asked for by every case.
+        let _ = last.retainers(last.graph().root());
+        Self { cohorts: Cohorts::of(last), cutter: Cutter::new(last) }
     }
 }
 
@@ -98,14 +102,22 @@ impl<'a> Comparison<'a> {
         };
         // Each snapshot is measured by itself: the last here, for its scene is needed later, the others meanwhile.
         let at = snapshots.len() - 1;
+        let tools = OnceLock::new();
         let (earlier, last) = std::thread::scope(|scope| {
-            let earlier = scope.spawn(|| (0..at).map(|nth| Ok(measured(nth)?.2)).collect::<Result<Vec<_>, Cancelled>>());
+            let earlier = scope.spawn(|| {
+                let clusters = (0..at).map(|nth| Ok(measured(nth)?.2)).collect::<Result<Vec<_>, Cancelled>>();
+                // The last is the largest as a rule: while it is measured, there is time.
+                if matched == Matched::ById && snapshots[at].total_size() > snapshots[0].total_size() {
+                    tools.get_or_init(|| Tools::of(snapshots[at]));
+                }
+                clusters
+            });
             let last = measured(at);
             (earlier.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), last)
         });
         let (mut clusters, (last, lineage, newest)) = (earlier?, last?);
         clusters.push(newest);
-        Ok(Self { snapshots: snapshots.to_vec(), last, lineage, matched, ids, clusters })
+        Ok(Self { snapshots: snapshots.to_vec(), last, lineage, matched, ids, clusters, tools })
     }
 
     fn report(&self, options: &Options<'_>, progress: &dyn Progress) -> Result<Report, Cancelled> {
@@ -118,13 +130,16 @@ impl<'a> Comparison<'a> {
             return Ok(Report { verdict, findings: vec![], left_out: 0, classes: vec![] });
         }
         let series = self.series();
-        let (cases, tools) = self.cases_and_tools(&series);
-        let mut findings = self.findings(&cases, &tools, progress)?;
+        let (findings, sums) = std::thread::scope(|scope| {
+            let sums = scope.spawn(|| self.class_sums());
+            (self.findings(&self.cases(&series), progress), sums.join().unwrap_or_else(|_| self.class_sums()))
+        });
+        let mut findings = findings?;
         if findings.is_empty() && self.matched == Matched::ById && sizes.windows(2).all(|pair| pair[1] > pair[0]) {
-            let chain = chain::longest(&self.last, &self.classes(&[]));
-            findings = self.findings(chain.as_slice(), &tools, progress)?;
+            let chain = chain::longest(&self.last, &self.classes(&sums, &[]));
+            findings = self.findings(chain.as_slice(), progress)?;
         }
-        let classes = self.classes(&findings);
+        let classes = self.classes(&sums, &findings);
         let verdict = self.verdict(&sizes, &series, &findings);
         let left_out = findings.len().saturating_sub(options.limit);
         findings.truncate(options.limit);
@@ -142,18 +157,6 @@ impl<'a> Comparison<'a> {
         };
         differ("the versions of Node.js", &process::node_version)
             .or_else(|| (self.matched == Matched::ByPath).then(|| differ("the main scripts", &process::main_script)).flatten())
-    }
-
-    /// Makes cases, and beside them, where there will be any, what all of them are looked at with.
-    fn cases_and_tools(&self, series: &[Trend]) -> (Vec<Case>, OnceLock<Tools<'a>>) {
-        let tools = OnceLock::new();
-        let cases = std::thread::scope(|scope| {
-            if series.iter().any(|trend| trend.is_growing(self.matched)) {
-                scope.spawn(|| tools.get_or_init(|| Tools::of(&self.last)));
-            }
-            self.cases(series)
-        });
-        (cases, tools)
     }
 
     /// Makes cases of the trends that grow, with what their holders had from the first snapshot on.
@@ -178,13 +181,13 @@ impl<'a> Comparison<'a> {
     }
 
     /// Says what is to be said of the cases that are not innocent, worst first.
-    fn findings(&self, cases: &[Case], tools: &OnceLock<Tools<'a>>, progress: &dyn Progress) -> Result<Vec<Finding>, Cancelled> {
+    fn findings(&self, cases: &[Case], progress: &dyn Progress) -> Result<Vec<Finding>, Cancelled> {
         let steps = self.snapshots.len() as u64 + 1;
         let mut findings: Vec<Finding> = Vec::new();
         if cases.is_empty() {
             return Ok(findings);
         }
-        let Tools { cohorts, cutter } = tools.get_or_init(|| Tools::of(&self.last));
+        let Tools { cohorts, cutter } = self.tools.get_or_init(|| Tools::of(self.last.analysis));
         let cutter = &cutter.fresh();
         let look = |cutter: &Cutter<'_>, at: usize| {
             step(progress, steps - 1, steps)?;
@@ -270,9 +273,10 @@ impl<'a> Comparison<'a> {
         full || sources || (!own && small)
     }
 
-    fn classes(&self, findings: &[Finding]) -> Vec<ClassGrowth> {
+    /// Sums up count and size of every class in each snapshot, by its name in the last.
+    fn class_sums(&self) -> ClassSums {
         let interfaces = self.snapshots.last().map(|last| last.classes().interfaces());
-        let mut by_name: FxHashMap<String, (Vec<u64>, Vec<u64>)> = FxHashMap::default();
+        let mut by_name = ClassSums::default();
         let steps = self.snapshots.len();
         for (nth, analysis) in self.snapshots.iter().enumerate() {
             let renamed = (nth + 1 < steps).then(|| analysis.classes_with(interfaces));
@@ -283,11 +287,16 @@ impl<'a> Comparison<'a> {
                 sizes[nth] += size;
             }
         }
-        let mut grown: Vec<ClassGrowth> = by_name
-            .into_iter()
+        by_name
+    }
+
+    /// Returns the classes that grow in every step, those that grow most first.
+    fn classes(&self, sums: &ClassSums, findings: &[Finding]) -> Vec<ClassGrowth> {
+        let mut grown: Vec<ClassGrowth> = sums
+            .iter()
             .filter(|(name, (counts, _))| !name.starts_with('(') && counts.windows(2).all(|pair| pair[1] > pair[0]))
             .map(|(class, (counts, bytes))| {
-                let class = self.last.shown_class(&class);
+                let class = self.last.shown_class(class);
                 let held = findings.iter().find(|finding| finding.class == class);
                 let held_by = held.map_or_else(String::new, held_by);
                 ClassGrowth {
@@ -295,7 +304,7 @@ impl<'a> Comparison<'a> {
                     place: held.and_then(|finding| finding.location.clone()),
                     held_by,
                     class,
-                    growth: Growth { counts, bytes, matched: self.matched },
+                    growth: Growth { counts: counts.clone(), bytes: bytes.clone(), matched: self.matched },
                 }
             })
             .collect();
@@ -391,6 +400,9 @@ fn join(numbers: &[u64]) -> String {
 fn join_arrows(numbers: &[u64]) -> String {
     numbers.iter().map(|&number| grouped(number)).collect::<Vec<_>>().join(" → ")
 }
+
+/// Count and size of classes in each snapshot, by name.
+type ClassSums = FxHashMap<String, (Vec<u64>, Vec<u64>)>;
 
 /// Sums up the nodes of each class by name.
 fn class_sums(analysis: &HeapAnalysis, classes: &crate::classes::Classes) -> Vec<(String, u64, u64)> {

@@ -115,6 +115,9 @@ impl PathTree {
 /// One more than the greatest cost of an edge.
 const BUCKETS: usize = 256;
 
+/// So many nodes are fetched from memory at once.
+const TOGETHER: usize = 16;
+
 struct Search {
     distances: Vec<u32>,
     parent_edges: Vec<u32>,
@@ -145,11 +148,14 @@ impl Search {
             // Edges cost at least 1: a bucket does not grow while it is worked off.
             let bucket = std::mem::take(&mut self.buckets[distance as usize % BUCKETS]);
             self.waiting -= bucket.len();
-            for &node in &bucket {
+            for some in bucket.chunks(TOGETHER) {
                 // A node enters a bucket anew only with a smaller distance: it stands in the bucket of its final one once.
-                if self.distances[node as usize] == distance {
-                    order.push(node);
-                    self.expand(walk, &coster, NodeIx(node), distance);
+                let first = order.len();
+                order.extend(some.iter().copied().filter(|&node| self.distances[node as usize] == distance));
+                // Nodes of one bucket lie anywhere: what each needs is fetched for several at once before any is worked on.
+                std::hint::black_box(order[first..].iter().fold(0, |mixed, &node| mixed ^ coster.glance(walk, node)));
+                for at in first..order.len() {
+                    self.expand(walk, &coster, NodeIx(order[at]), distance);
                 }
             }
             distance += 1;

@@ -334,7 +334,7 @@ fn judged(scene: &Scene<'_>, lineage: &Lineage, progress: &dyn Progress) -> Resu
         return Ok(findings);
     }
     contents::gather(scene, lineage, &mut cases, census::class_key);
-    let (cohorts, cutter) = (Cohorts::of(scene), Cutter::new(scene.analysis));
+    let (cohorts, cutter) = (Cohorts::of(scene.analysis), Cutter::new(scene.analysis));
     cases.splice(0..0, natives::cases(scene, &cutter, &natives));
     for case in &cases {
         step(progress, 3, STEPS)?;

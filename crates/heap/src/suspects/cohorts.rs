@@ -2,6 +2,7 @@
 //!
 //! Reason: 15,155 of one class and 15,155 of another are parts of the same 15,155 things. Limit: below a hundred, counts agree by chance.
 
+use crate::analysis::HeapAnalysis;
 use crate::graph::NodeIx;
 use crate::story::Scene;
 
@@ -17,10 +18,10 @@ pub(crate) struct Cohorts {
 
 impl Cohorts {
     /// Counts all classes. O(nodes).
-    pub(crate) fn of(scene: &Scene<'_>) -> Self {
-        let classes = scene.analysis.classes();
+    pub(crate) fn of(analysis: &HeapAnalysis) -> Self {
+        let classes = analysis.classes();
         let mut counts = vec![0; classes.len()];
-        for node in scene.graph().nodes() {
+        for node in analysis.graph().nodes() {
             if let Some(count) = counts.get_mut(classes.of(node).0 as usize) {
                 *count += 1;
             }
