@@ -99,6 +99,9 @@ pub(crate) fn distances(graph: &HeapGraph, facts: &EdgeFacts) -> (Distances, Bit
     (Distances { stored: stored.into(), wide }, page)
 }
 
+/// So many nodes are fetched from memory at once.
+const TOGETHER: usize = 16;
+
 struct Search<'a> {
     graph: &'a HeapGraph,
     walk: Walk<'a>,
@@ -156,15 +159,19 @@ impl<'a> Search<'a> {
         let mut next = Vec::new();
         while !level.is_empty() {
             let form = stored(distance);
-            for &node in &level {
-                self.stored[node as usize] = form;
-                if form == WIDE {
-                    self.wide.push((node, distance));
-                }
-                if self.facts.special.get(node) {
-                    self.visit_special(node, &mut next);
-                } else {
-                    self.visit(node, &mut next);
+            for some in level.chunks(TOGETHER) {
+                // Nodes of a level lie anywhere in memory: fetched for several at once their edges are waited for once.
+                std::hint::black_box(some.iter().fold(0, |mixed, &node| mixed ^ self.walk.glance(node)));
+                for &node in some {
+                    self.stored[node as usize] = form;
+                    if form == WIDE {
+                        self.wide.push((node, distance));
+                    }
+                    if self.facts.special.get(node) {
+                        self.visit_special(node, &mut next);
+                    } else {
+                        self.visit(node, &mut next);
+                    }
                 }
             }
             level.clear();

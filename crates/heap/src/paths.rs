@@ -154,8 +154,8 @@ impl Search {
                 order.extend(some.iter().copied().filter(|&node| self.distances[node as usize] == distance));
                 // Nodes of one bucket lie anywhere: what each needs is fetched for several at once before any is worked on.
                 std::hint::black_box(order[first..].iter().fold(0, |mixed, &node| mixed ^ coster.glance(walk, node)));
-                for at in first..order.len() {
-                    self.expand(walk, &coster, NodeIx(order[at]), distance);
+                for &node in &order[first..] {
+                    self.expand(walk, &coster, NodeIx(node), distance);
                 }
             }
             distance += 1;

@@ -27,20 +27,32 @@ pub(super) fn idoms(parents: Buffer<u32>, order: &[u32], mut lists: Lists) -> Bu
 /// Puts the semidominator of every join in the place of its predecessors.
 fn semidominators(parents: &[u32], order: &[u32], lists: &mut Lists) {
     let mut forest = Forest { links: Buffer::zeroed(parents.len()), stack: Vec::new() };
-    for w in (1..parents.len() as u32).rev() {
-        let parent = parents[w as usize];
-        let mut semi = parent;
-        if let Some(rank) = lists.rank(order[w as usize]) {
-            for &v in lists.sources(rank) {
-                if v != UNREACHED {
-                    semi = semi.min(forest.eval(v, w));
-                }
-            }
-            lists.settle(rank, semi);
+    let mut end = parents.len();
+    while end > 1 {
+        let start = end.saturating_sub(TOGETHER).max(1);
+        let mut ranks = [None; TOGETHER];
+        for (rank, &node) in ranks.iter_mut().zip(&order[start..end]) {
+            *rank = lists.rank(node);
         }
-        forest.links[w as usize] = Link { ancestor: parent, label: semi }.packed();
+        // Lists lie anywhere in memory: fetched for several numbers at once they are waited for once.
+        std::hint::black_box(ranks.iter().flatten().fold(0, |mixed, &rank| mixed ^ lists.semidominator(rank)));
+        for w in (start..end).rev() {
+            let parent = parents[w];
+            let mut semi = parent;
+            if let Some(rank) = ranks[w - start] {
+                for some in lists.sources(rank).chunks(TOGETHER) {
+                    semi = semi.min(forest.lowest(some, w as u32));
+                }
+                lists.settle(rank, semi);
+            }
+            forest.links[w] = Link { ancestor: parent, label: semi }.packed();
+        }
+        end = start;
     }
 }
+
+/// For so many numbers what they need is fetched from memory at once.
+const TOGETHER: usize = 16;
 
 /// What the forest knows of a number: together, for one is never read without the other.
 #[derive(Clone, Copy)]
@@ -71,13 +83,30 @@ struct Forest {
 }
 
 impl Forest {
-    /// Returns the lowest semidominator on the path from `v` up to, not including, the numbers that are not linked yet: those up to `w`.
+    /// Returns the lowest of what some predecessors of `w` lead to, `TOGETHER` at most.
     #[inline]
-    fn eval(&mut self, v: u32, w: u32) -> u32 {
+    fn lowest(&mut self, sources: &[u32], w: u32) -> u32 {
+        // A link that another's compression replaces meanwhile is as true as before, only longer.
+        let mut links = [Link { ancestor: 0, label: 0 }; TOGETHER];
+        for (link, &v) in links.iter_mut().zip(sources) {
+            *link = Link::of(self.links.get(v as usize).copied().unwrap_or_default());
+        }
+        let mut lowest = u32::MAX;
+        for (&link, &v) in links.iter().zip(sources) {
+            if v != UNREACHED {
+                lowest = lowest.min(self.eval(v, link, w));
+            }
+        }
+        lowest
+    }
+
+    /// Returns the lowest semidominator on the path from `v`, whose link is at hand, up to, not including, the numbers that are not linked
+    /// yet: those up to `w`.
+    #[inline]
+    fn eval(&mut self, v: u32, link: Link, w: u32) -> u32 {
         if v <= w {
             return v;
         }
-        let link = Link::of(self.links[v as usize]);
         if link.ancestor > w { self.compress(v, link, w) } else { link.label }
     }
 

@@ -69,9 +69,8 @@ impl<'a> Coster<'a> {
     /// Reads a little of all that the costs of a node's edges hang on, so that it comes into the processor's cache.
     #[inline]
     pub(crate) fn glance(&self, walk: Walk<'_>, node: u32) -> u32 {
-        let first = walk.edge_range(node).start;
-        let edge = if (first as usize) < self.edge_names.len() { walk.edge(first).to.0 ^ self.edge_names[first as usize] } else { 0 };
-        edge ^ self.graph.name_ix(NodeIx(node)).0
+        let name = self.edge_names.get(walk.edge_range(node).start as usize).copied().unwrap_or(0);
+        walk.glance(node) ^ name ^ self.graph.name_ix(NodeIx(node)).0
     }
 
     fn role(&self, node: NodeIx) -> Role {
