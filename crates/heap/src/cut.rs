@@ -3,8 +3,7 @@
 //! A retained size answers that for one object that is let go by all. A set of references (the entries of twenty arrays, one variable of
 //! three thousand contexts) has no dominator of its own, and where something else holds the same objects, letting go frees less or
 //! nothing. So the references are taken out and reachability is worked out anew, but only where it can change: below the nearest common
-//! dominator of what holds them, and of that only what was first reached over one of them. Everything else is alive by the way on which
-//! a search from the root reached it.
+//! dominator of what holds them, and only what they reach.
 //!
 //! A string that then only V8's table of internalized strings refers to counts as freed, though snapshots write the table's references
 //! as strong: V8 drops such strings.
@@ -25,7 +24,7 @@ use holding::Holding;
 /// What V8 calls its table of internalized strings.
 const STRING_TABLE: &str = "(Internalized strings)";
 
-/// Cuts references of one graph. Holds twelve bytes a node and four an edge.
+/// Cuts references of one graph. Holds eight bytes a node and four an edge.
 pub struct Cutter<'a> {
     ground: Arc<Ground<'a>>,
     /// How many nodes and edges all cuts so far have gone over.
@@ -40,8 +39,6 @@ struct Ground<'a> {
     holds: Vec<u32>,
     /// Nodes that are alive, as dominators have it: what the root reaches, and what nodes that nothing holds reach.
     alive: Bitset,
-    /// For each node that is alive the one from which it was reached first: a way that shows it alive as long as none of it is cut.
-    reached_from: Vec<u32>,
     /// Strings that V8's table of internalized strings refers to, and by how many edges each.
     internalized: Bitset,
     of_table: FxHashMap<u32, u32>,
@@ -74,17 +71,9 @@ impl<'a> Ground<'a> {
     fn of(analysis: &'a HeapAnalysis) -> Self {
         let holding = Holding::of(analysis);
         let places = holding.len();
-        let Alive { holds, alive, reached_from } = Alive::of(&holding, analysis.dominator_spans().places[analysis.graph().root().at()]);
-        let mut ground = Self {
-            analysis,
-            holding,
-            holds,
-            alive,
-            reached_from,
-            internalized: Bitset::new(places),
-            of_table: FxHashMap::default(),
-            string_table: None,
-        };
+        let (holds, alive) = alive(&holding, analysis.dominator_spans().places[analysis.graph().root().at()]);
+        let mut ground =
+            Self { analysis, holding, holds, alive, internalized: Bitset::new(places), of_table: FxHashMap::default(), string_table: None };
         let graph = analysis.graph();
         let is_table = |&node: &NodeIx| graph.kind(node) == NodeKind::SYNTHETIC && graph.strings().is(graph.name_ix(node), STRING_TABLE);
         let table = graph.nodes().find(is_table).map(|table| ground.place(table));
@@ -123,9 +112,9 @@ impl<'a> Cutter<'a> {
         Self { ground: Arc::new(Ground::of(analysis)), work: AtomicU64::new(0) }
     }
 
-    /// Returns another that has done no work yet.
-    pub(crate) fn fresh(&self) -> Self {
-        Self { ground: Arc::clone(&self.ground), work: AtomicU64::new(0) }
+    /// Returns another that has done so much work.
+    pub(crate) fn with_work(&self, work: u64) -> Self {
+        Self { ground: Arc::clone(&self.ground), work: work.into() }
     }
 
     /// Returns how many nodes and edges all cuts so far have gone over.
@@ -173,39 +162,23 @@ impl<'a> Cutter<'a> {
     }
 }
 
-/// What is alive: the root, what nothing holds, and all that these reach.
-struct Alive {
-    /// How many edges hold each place from places that are alive.
-    holds: Vec<u32>,
-    alive: Bitset,
-    /// Where each place was reached from first; `UNSEEN` for those where the search started.
-    reached_from: Vec<u32>,
-}
-
-impl Alive {
-    /// Searches breadth-first, so that ways are short and few of them lead through any one reference. O(edges).
-    fn of(holding: &Holding, root: u32) -> Self {
-        let places = 0..holding.len() as u32;
-        let mut held = Bitset::new(holding.len());
-        places.clone().flat_map(|place| holding.by(place)).for_each(|&to| held.set(to));
-        let others = places.filter(|&place| place != root && !held.get(place));
-        let mut queue: Vec<u32> = std::iter::once(root).chain(others).filter(|&place| (place as usize) < holding.len()).collect();
-        let mut found =
-            Self { holds: vec![0; holding.len()], alive: Bitset::new(holding.len()), reached_from: vec![UNSEEN; holding.len()] };
-        queue.iter().for_each(|&place| found.alive.set(place));
-        let mut at = 0;
-        while let Some(&place) = queue.get(at) {
-            at += 1;
-            for &to in holding.by(place) {
-                found.holds[to as usize] += 1;
-                if found.alive.insert(to) {
-                    found.reached_from[to as usize] = place;
-                    queue.push(to);
-                }
+/// Finds out what is alive, and how many edges hold each place from there: the root is alive, and what nothing holds.
+fn alive(holding: &Holding, root: u32) -> (Vec<u32>, Bitset) {
+    let places = 0..holding.len() as u32;
+    let mut held = Bitset::new(holding.len());
+    places.clone().flat_map(|place| holding.by(place)).for_each(|&to| held.set(to));
+    let mut stack: Vec<u32> = places.filter(|&place| place == root || !held.get(place)).collect();
+    let (mut holds, mut alive) = (vec![0; holding.len()], Bitset::new(holding.len()));
+    stack.iter().for_each(|&place| alive.set(place));
+    while let Some(place) = stack.pop() {
+        for &to in holding.by(place) {
+            holds[to as usize] += 1;
+            if alive.insert(to) {
+                stack.push(to);
             }
         }
-        found
     }
+    (holds, alive)
 }
 
 /// A subtree of the dominator tree without its top: nothing outside of it can be freed.
@@ -237,7 +210,7 @@ impl Area {
     }
 }
 
-/// Marks a node that is alive whatever is cut, and one from which the search for what is alive started.
+/// Marks a node that the references do not reach.
 const UNSEEN: u32 = u32::MAX;
 /// Marks a node that something else still holds. There are fewer edges than that.
 const ALIVE: u32 = u32::MAX - 1;
@@ -248,60 +221,47 @@ struct Trial<'a, 'b> {
     area: Area,
     /// The references to take out, rising.
     cut: Vec<Reference>,
-    /// For each place of the area how many edges that hold its node come from within what may be freed, or are cut.
+    /// For each place of the area how many edges that hold its node come from within what the references reach, or are cut.
     seen: Vec<u32>,
-    /// The places that may be freed.
+    /// The places that the references reach.
     order: Vec<u32>,
 }
 
 impl Trial<'_, '_> {
-    /// Collects what may be freed, and counts the edges within: all that was first reached over a reference that is cut. Everything else
-    /// is alive by the way on which it was reached. Returns how many nodes and edges that went over.
+    /// Collects what the cut references reach, and counts the edges within. Returns how many nodes and edges that went over.
     fn reach(&mut self) -> u64 {
         let ground = self.ground;
         self.seen = vec![UNSEEN; self.area.len];
         for at in 0..self.cut.len() {
-            let Reference { from, to, .. } = self.cut[at];
-            self.meet(from, to);
+            self.meet(self.cut[at].to, 0);
         }
         let (mut at, mut work) = (0, 0);
         while let Some(&place) = self.order.get(at) {
             at += 1;
             let held = ground.holding.by(place);
             work += held.len() as u64;
-            held.iter().for_each(|&to| self.meet(place, to));
+            held.iter().for_each(|&to| self.meet(to, 1));
         }
-        for at in 0..self.order.len() {
-            ground.holding.by(self.order[at]).iter().for_each(|&to| self.count(to));
-        }
+        work += self.order.len() as u64;
         // Cut edges from within were counted on the way.
         for at in 0..self.cut.len() {
             let Reference { from, to, .. } = self.cut[at];
             if self.state(from).is_none_or(|state| state == UNSEEN) {
-                self.count(to);
+                self.meet(to, 1);
             }
         }
-        work + self.order.len() as u64
+        work
     }
 
-    /// Takes in a node of the area that was first reached from `from`.
+    /// Takes in a node of the area, and counts so many edges to it.
     #[inline]
-    fn meet(&mut self, from: u32, place: u32) {
-        if self.ground.reached_from[place as usize] != from {
-            return;
-        }
-        if let Some(at) = self.area.at(place).filter(|&at| self.seen[at] == UNSEEN) {
+    fn meet(&mut self, place: u32, edges: u32) {
+        let Some(at) = self.area.at(place) else { return };
+        if self.seen[at] == UNSEEN {
             self.seen[at] = 0;
             self.order.push(place);
         }
-    }
-
-    /// Counts an edge to a node that was taken in.
-    #[inline]
-    fn count(&mut self, place: u32) {
-        if let Some(at) = self.area.at(place).filter(|&at| self.seen[at] != UNSEEN) {
-            self.seen[at] += 1;
-        }
+        self.seen[at] += edges;
     }
 
     #[inline]
@@ -335,7 +295,7 @@ impl Trial<'_, '_> {
         edges.map(|edge| ground.place(edge.to)).collect()
     }
 
-    /// Marks a node as held; says whether it was not by now, and is one that may be freed.
+    /// Marks a node as held; says whether it was not by now, and is one that the references reach.
     #[inline]
     fn keep(&mut self, place: u32) -> bool {
         let Some(at) = self.area.at(place).filter(|&at| self.seen[at] < ALIVE) else { return false };

@@ -188,7 +188,7 @@ impl<'a> Comparison<'a> {
             return Ok(findings);
         }
         let Tools { cohorts, cutter } = self.tools.get_or_init(|| Tools::of(self.last.analysis));
-        let cutter = &cutter.fresh();
+        let cutter = &cutter.with_work(0);
         let look = |cutter: &Cutter<'_>, at: usize| {
             step(progress, steps - 1, steps)?;
             let case = &cases[at];

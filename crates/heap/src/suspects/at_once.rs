@@ -1,7 +1,8 @@
 //! Cases looked at on two threads, with the findings that one thread would make.
 //!
-//! All cases of a report share one budget of work for cuts, in their order, and with little left fewer holders are tried. So every case is
-//! looked at as if the budget were whole, and its finding stands where that made no difference; otherwise it is looked at again.
+//! All cases of a report share one budget of work for cuts, in their order, and without any left fewer holders are tried. So a finding that
+//! was made while there was budget stands where there would have been budget too after all cases before; otherwise the case is looked at
+//! again.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -23,11 +24,17 @@ impl<T: Send> AtOnce<T> {
             while !cutter.is_too_much(spent.load(Ordering::Relaxed)) {
                 let at = next.fetch_add(1, Ordering::Relaxed);
                 let Some(slot) = slots.get(at) else { break };
-                let own = cutter.fresh();
+                // What others have used up by now is used up, so that all together do little more than one would.
+                let before = cutter.work() + spent.load(Ordering::Relaxed);
+                let own = cutter.with_work(before);
                 let found = look(&own, at);
-                spent.fetch_add(own.work(), Ordering::Relaxed);
-                if let Ok(mut slot) = slot.lock() {
-                    *slot = Some((found, own.work()));
+                let work = own.work() - before;
+                spent.fetch_add(work, Ordering::Relaxed);
+                // Spent or not spent could be what the case found: only while there was budget all along is that known.
+                if !own.is_spent()
+                    && let Ok(mut slot) = slot.lock()
+                {
+                    *slot = Some((found, work));
                 }
             }
         };
@@ -77,7 +84,7 @@ mod tests {
         let analysis = HeapAnalysis::new(builder.finish().0);
         let in_turn = Cutter::new(&analysis);
         let expect: Vec<_> = (0..works.len()).map(|at| look(works)(&in_turn, at)).collect();
-        let cutter = in_turn.fresh();
+        let cutter = in_turn.with_work(0);
         let mut at_once = AtOnce::look(&cutter, works.len(), look(works));
         let found: Vec<_> = (0..works.len()).map(|at| at_once.take(at, &cutter, look(works))).collect();
         assert_eq!((found, cutter.work()), (expect, in_turn.work()), "{works:?}");
