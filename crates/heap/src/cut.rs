@@ -10,7 +10,6 @@
 
 mod holding;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -24,15 +23,8 @@ use holding::Holding;
 /// What V8 calls its table of internalized strings.
 const STRING_TABLE: &str = "(Internalized strings)";
 
-/// Cuts references of one graph. Holds eight bytes a node and four an edge.
+/// Cuts references of one graph. Holds eight bytes a node and four an edge. Nodes go by their places in the dominator tree.
 pub struct Cutter<'a> {
-    ground: Arc<Ground<'a>>,
-    /// How many nodes and edges all cuts so far have gone over.
-    work: AtomicU64,
-}
-
-/// What holds what before anything is cut. Nodes go by their places in the dominator tree.
-struct Ground<'a> {
     analysis: &'a HeapAnalysis,
     holding: Holding,
     /// How many edges hold each node from nodes that are alive.
@@ -43,6 +35,8 @@ struct Ground<'a> {
     internalized: Bitset,
     of_table: FxHashMap<u32, u32>,
     string_table: Option<u32>,
+    /// How many nodes and edges all cuts so far have gone over.
+    work: AtomicU64,
 }
 
 /// A search for better cuts stops after so much work, or all of the graph if that is more: on a large heap one cut takes a second.
@@ -67,24 +61,58 @@ struct Reference {
     ix: EdgeIx,
 }
 
-impl<'a> Ground<'a> {
-    fn of(analysis: &'a HeapAnalysis) -> Self {
+impl<'a> Cutter<'a> {
+    /// Counts what holds each node. O(edges).
+    #[must_use]
+    pub fn new(analysis: &'a HeapAnalysis) -> Self {
         let holding = Holding::of(analysis);
         let places = holding.len();
         let (holds, alive) = alive(&holding, analysis.dominator_spans().places[analysis.graph().root().at()]);
-        let mut ground =
-            Self { analysis, holding, holds, alive, internalized: Bitset::new(places), of_table: FxHashMap::default(), string_table: None };
+        let mut cutter = Self {
+            analysis,
+            holding,
+            holds,
+            alive,
+            internalized: Bitset::new(places),
+            of_table: FxHashMap::default(),
+            string_table: None,
+            work: AtomicU64::new(0),
+        };
         let graph = analysis.graph();
         let is_table = |&node: &NodeIx| graph.kind(node) == NodeKind::SYNTHETIC && graph.strings().is(graph.name_ix(node), STRING_TABLE);
-        let table = graph.nodes().find(is_table).map(|table| ground.place(table));
-        ground.string_table = table.filter(|&table| ground.alive.get(table));
-        for &to in ground.string_table.iter().flat_map(|&table| ground.holding.by(table)) {
-            if graph.kind(ground.node(to)).is_string() {
-                ground.internalized.set(to);
-                *ground.of_table.entry(to).or_default() += 1;
+        let table = graph.nodes().find(is_table).map(|table| cutter.place(table));
+        cutter.string_table = table.filter(|&table| cutter.alive.get(table));
+        for &to in cutter.string_table.iter().flat_map(|&table| cutter.holding.by(table)) {
+            if graph.kind(cutter.node(to)).is_string() {
+                cutter.internalized.set(to);
+                *cutter.of_table.entry(to).or_default() += 1;
             }
         }
-        ground
+        cutter
+    }
+
+    /// Says what is freed when these references are taken out together, and which of `asked` stay. O(edges of what they reach below
+    /// their common dominator).
+    #[must_use]
+    pub fn cut(&self, references: &[EdgeIx], asked: &[NodeIx]) -> Freed {
+        let mut references = references.to_vec();
+        references.sort_unstable();
+        references.dedup();
+        let cut: Vec<Reference> = references.into_iter().filter_map(|ix| self.holding_reference(ix)).collect();
+        let Some(area) = Area::of(self.analysis, cut.iter().map(|reference| reference.from)) else {
+            return Freed { kept: asked.to_vec(), ..Freed::default() };
+        };
+        let mut trial = Trial { cutter: self, area, cut, seen: Vec::new(), order: Vec::new() };
+        trial.reach();
+        trial.spread();
+        trial.freed(asked)
+    }
+
+    /// Says whether cuts have taken so much work that whoever tries several should be content with what there is.
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        let enough = ENOUGH_WORK.max(self.analysis.graph().edge_count() as u64);
+        self.work.load(Ordering::Relaxed) > enough
     }
 
     /// Returns a reference if it holds anything: if dominators count it, and where it comes from is alive.
@@ -96,69 +124,17 @@ impl<'a> Ground<'a> {
         holds.then(|| Reference { from, to: self.place(edge.to), ix })
     }
 
+    /// Says whether a node is V8's table of internalized strings, which keeps none of them.
+    pub(crate) fn is_string_table(&self, node: NodeIx) -> bool {
+        self.string_table == Some(self.place(node))
+    }
+
     fn place(&self, node: NodeIx) -> u32 {
         self.analysis.dominator_spans().places[node.at()]
     }
 
     fn node(&self, place: u32) -> NodeIx {
         NodeIx(self.analysis.dominator_spans().nodes[place as usize])
-    }
-}
-
-impl<'a> Cutter<'a> {
-    /// Counts what holds each node. O(edges).
-    #[must_use]
-    pub fn new(analysis: &'a HeapAnalysis) -> Self {
-        Self { ground: Arc::new(Ground::of(analysis)), work: AtomicU64::new(0) }
-    }
-
-    /// Returns another that has done so much work.
-    pub(crate) fn with_work(&self, work: u64) -> Self {
-        Self { ground: Arc::clone(&self.ground), work: work.into() }
-    }
-
-    /// Returns how many nodes and edges all cuts so far have gone over.
-    pub(crate) fn work(&self) -> u64 {
-        self.work.load(Ordering::Relaxed)
-    }
-
-    /// Counts work as done.
-    pub(crate) fn add_work(&self, more: u64) {
-        self.work.fetch_add(more, Ordering::Relaxed);
-    }
-
-    /// Says whether so much more work would be too much.
-    pub(crate) fn is_too_much(&self, more: u64) -> bool {
-        let enough = ENOUGH_WORK.max(self.ground.analysis.graph().edge_count() as u64);
-        self.work().saturating_add(more) > enough
-    }
-
-    /// Says what is freed when these references are taken out together, and which of `asked` stay. O(edges of what they reach below
-    /// their common dominator).
-    #[must_use]
-    pub fn cut(&self, references: &[EdgeIx], asked: &[NodeIx]) -> Freed {
-        let mut references = references.to_vec();
-        references.sort_unstable();
-        references.dedup();
-        let cut: Vec<Reference> = references.into_iter().filter_map(|ix| self.ground.holding_reference(ix)).collect();
-        let Some(area) = Area::of(self.ground.analysis, cut.iter().map(|reference| reference.from)) else {
-            return Freed { kept: asked.to_vec(), ..Freed::default() };
-        };
-        let mut trial = Trial { ground: &self.ground, area, cut, seen: Vec::new(), order: Vec::new() };
-        self.add_work(trial.reach());
-        trial.spread();
-        trial.freed(asked)
-    }
-
-    /// Says whether cuts have taken so much work that whoever tries several should be content with what there is.
-    #[must_use]
-    pub fn is_spent(&self) -> bool {
-        self.is_too_much(0)
-    }
-
-    /// Says whether a node is V8's table of internalized strings, which keeps none of them.
-    pub(crate) fn is_string_table(&self, node: NodeIx) -> bool {
-        self.ground.string_table == Some(self.ground.place(node))
     }
 }
 
@@ -217,7 +193,7 @@ const ALIVE: u32 = u32::MAX - 1;
 
 /// One cut at work.
 struct Trial<'a, 'b> {
-    ground: &'b Ground<'a>,
+    cutter: &'b Cutter<'a>,
     area: Area,
     /// The references to take out, rising.
     cut: Vec<Reference>,
@@ -228,9 +204,9 @@ struct Trial<'a, 'b> {
 }
 
 impl Trial<'_, '_> {
-    /// Collects what the cut references reach, and counts the edges within. Returns how many nodes and edges that went over.
-    fn reach(&mut self) -> u64 {
-        let ground = self.ground;
+    /// Collects what the cut references reach, and counts the edges within.
+    fn reach(&mut self) {
+        let cutter = self.cutter;
         self.seen = vec![UNSEEN; self.area.len];
         for at in 0..self.cut.len() {
             self.meet(self.cut[at].to, 0);
@@ -238,11 +214,11 @@ impl Trial<'_, '_> {
         let (mut at, mut work) = (0, 0);
         while let Some(&place) = self.order.get(at) {
             at += 1;
-            let held = ground.holding.by(place);
+            let held = cutter.holding.by(place);
             work += held.len() as u64;
             held.iter().for_each(|&to| self.meet(to, 1));
         }
-        work += self.order.len() as u64;
+        cutter.work.fetch_add(work + self.order.len() as u64, Ordering::Relaxed);
         // Cut edges from within were counted on the way.
         for at in 0..self.cut.len() {
             let Reference { from, to, .. } = self.cut[at];
@@ -250,7 +226,6 @@ impl Trial<'_, '_> {
                 self.meet(to, 1);
             }
         }
-        work
     }
 
     /// Takes in a node of the area, and counts so many edges to it.
@@ -271,9 +246,9 @@ impl Trial<'_, '_> {
 
     /// Marks what is held from elsewhere, and all that this holds by references that stay.
     fn spread(&mut self) {
-        let ground = self.ground;
+        let cutter = self.cutter;
         let loses: FxHashSet<u32> = self.cut.iter().map(|reference| reference.from).collect();
-        let is_held = |place: &u32| self.state(*place).is_some_and(|seen| ground.holds[*place as usize] > seen);
+        let is_held = |place: &u32| self.state(*place).is_some_and(|seen| cutter.holds[*place as usize] > seen);
         let mut stack: Vec<u32> = self.order.iter().copied().filter(is_held).collect();
         stack.retain(|&place| self.keep(place));
         while let Some(place) = stack.pop() {
@@ -281,18 +256,18 @@ impl Trial<'_, '_> {
                 let left = self.left(place);
                 stack.extend(left.into_iter().filter(|&to| self.keep(to)));
             } else {
-                stack.extend(ground.holding.by(place).iter().copied().filter(|&to| self.keep(to)));
+                stack.extend(cutter.holding.by(place).iter().copied().filter(|&to| self.keep(to)));
             }
         }
     }
 
     /// Returns what a node still holds that loses some of its references.
     fn left(&self, place: u32) -> Vec<u32> {
-        let (ground, node) = (self.ground, self.ground.node(place));
-        let rule = ground.analysis.edge_rule();
+        let (cutter, node) = (self.cutter, self.cutter.node(place));
+        let rule = cutter.analysis.edge_rule();
         let is_cut = |ix: EdgeIx| self.cut.binary_search_by_key(&ix, |reference| reference.ix).is_ok();
-        let edges = ground.analysis.graph().edges(node).filter(|&edge| rule.accepts(node.0, edge) && !is_cut(edge.ix));
-        edges.map(|edge| ground.place(edge.to)).collect()
+        let edges = cutter.analysis.graph().edges(node).filter(|&edge| rule.accepts(node.0, edge) && !is_cut(edge.ix));
+        edges.map(|edge| cutter.place(edge.to)).collect()
     }
 
     /// Marks a node as held; says whether it was not by now, and is one that the references reach.
@@ -310,12 +285,12 @@ impl Trial<'_, '_> {
     }
 
     fn freed(&self, asked: &[NodeIx]) -> Freed {
-        let (ground, strings) = (self.ground, self.strings());
+        let (cutter, strings) = (self.cutter, self.strings());
         let places = self.order.iter().copied().filter(|&place| self.is_freed(place));
-        let nodes: Vec<NodeIx> = places.chain(strings.iter().copied()).map(|place| ground.node(place)).collect();
-        let bytes = nodes.iter().map(|&node| ground.analysis.self_size(node)).fold(0, u64::saturating_add);
+        let nodes: Vec<NodeIx> = places.chain(strings.iter().copied()).map(|place| cutter.node(place)).collect();
+        let bytes = nodes.iter().map(|&node| cutter.analysis.self_size(node)).fold(0, u64::saturating_add);
         let stays = |&node: &NodeIx| {
-            let place = ground.place(node);
+            let place = cutter.place(node);
             !self.is_freed(place) && !strings.contains(&place)
         };
         Freed { bytes, nodes, kept: asked.iter().copied().filter(stays).collect() }
@@ -323,23 +298,23 @@ impl Trial<'_, '_> {
 
     /// Finds the strings that only the table of internalized strings still refers to.
     fn strings(&self) -> FxHashSet<u32> {
-        let ground = self.ground;
+        let cutter = self.cutter;
         let mut gone: FxHashMap<u32, u32> = FxHashMap::default();
-        let Some(table) = ground.string_table.filter(|&table| !self.is_freed(table)) else { return FxHashSet::default() };
+        let Some(table) = cutter.string_table.filter(|&table| !self.is_freed(table)) else { return FxHashSet::default() };
         let mut cut_from_table: FxHashMap<u32, u32> = FxHashMap::default();
-        for &Reference { from, to, .. } in self.cut.iter().filter(|reference| ground.internalized.get(reference.to)) {
+        for &Reference { from, to, .. } in self.cut.iter().filter(|reference| cutter.internalized.get(reference.to)) {
             let count = if from == table { &mut cut_from_table } else { &mut gone };
             // Those from what is freed are counted below.
             *count.entry(to).or_default() += u32::from(!self.is_freed(from));
         }
         for &place in self.order.iter().filter(|&&place| self.is_freed(place)) {
-            let strings = ground.holding.by(place).iter().filter(|&&to| ground.internalized.get(to));
+            let strings = cutter.holding.by(place).iter().filter(|&&to| cutter.internalized.get(to));
             strings.for_each(|&to| *gone.entry(to).or_default() += 1);
         }
         let is_dropped = |&(&string, &gone): &(&u32, &u32)| {
-            let of_table = ground.of_table.get(&string).copied().unwrap_or(0);
+            let of_table = cutter.of_table.get(&string).copied().unwrap_or(0);
             let is_left = cut_from_table.get(&string).is_none_or(|&cut| cut < of_table);
-            is_left && gone > 0 && ground.holds[string as usize] - of_table == gone && !self.is_freed(string)
+            is_left && gone > 0 && cutter.holds[string as usize] - of_table == gone && !self.is_freed(string)
         };
         gone.iter().filter(is_dropped).map(|(&string, _)| string).collect()
     }

@@ -11,7 +11,7 @@ mod swelling;
 mod trends;
 mod volumes;
 
-use std::sync::OnceLock;
+use std::sync::Mutex;
 
 use rustc_hash::FxHashMap;
 
@@ -22,7 +22,6 @@ use crate::process;
 use crate::progress::Progress;
 use crate::source::Owner;
 use crate::story::{Lineage, Scene};
-use crate::suspects::at_once::AtOnce;
 use crate::suspects::case::{Case, bytes, finding, grouped, is_own};
 use crate::suspects::cohorts::Cohorts;
 use crate::suspects::contents;
@@ -62,8 +61,8 @@ struct Comparison<'a> {
     ids: Vec<IdSet>,
     /// What each snapshot has besides the common ground, by holder and class.
     clusters: Vec<FxHashMap<Key, Cluster>>,
-    /// Made when first needed, or before where there was time.
-    tools: OnceLock<Tools<'a>>,
+    /// Made where there was time; for one round of cases, which have one budget of work.
+    tools: Mutex<Option<Tools<'a>>>,
 }
 
 /// What all cases are looked at with.
@@ -100,22 +99,21 @@ impl<'a> Comparison<'a> {
             let clusters = volumes(&scene, &lineage, &ids, before, matched);
             Ok((scene, lineage, clusters))
         };
-        // Each snapshot is measured by itself: the last here, for its scene is needed later, the others meanwhile.
+        // Each snapshot is measured by itself: the last here, for its scene is needed later, the others meanwhile. Who has less to measure
+        // makes what the cases need, if there will be any.
         let at = snapshots.len() - 1;
-        let tools = OnceLock::new();
+        let has_grown = matched == Matched::ById && snapshots[at].total_size() > snapshots[0].total_size();
+        let tools = |is_time: bool| (has_grown && is_time).then(|| Tools::of(snapshots[at]));
         let (earlier, last) = std::thread::scope(|scope| {
             let earlier = scope.spawn(|| {
-                let clusters = (0..at).map(|nth| Ok(measured(nth)?.2)).collect::<Result<Vec<_>, Cancelled>>();
-                // The last is the largest as a rule: while it is measured, there is time.
-                if matched == Matched::ById && snapshots[at].total_size() > snapshots[0].total_size() {
-                    tools.get_or_init(|| Tools::of(snapshots[at]));
-                }
-                clusters
+                let clusters = (0..at).map(|nth| Ok(measured(nth)?.2)).collect::<Result<Vec<_>, Cancelled>>()?;
+                Ok((clusters, tools(at == 1)))
             });
-            let last = measured(at);
+            let last = measured(at).map(|measured| (measured, tools(at > 1)));
             (earlier.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), last)
         });
-        let (mut clusters, (last, lineage, newest)) = (earlier?, last?);
+        let ((mut clusters, tools), ((last, lineage, newest), others)) = (earlier?, last?);
+        let tools = Mutex::new(tools.or(others));
         clusters.push(newest);
         Ok(Self { snapshots: snapshots.to_vec(), last, lineage, matched, ids, clusters, tools })
     }
@@ -187,18 +185,13 @@ impl<'a> Comparison<'a> {
         if cases.is_empty() {
             return Ok(findings);
         }
-        let Tools { cohorts, cutter } = self.tools.get_or_init(|| Tools::of(self.last.analysis));
-        let cutter = &cutter.with_work(0);
-        let look = |cutter: &Cutter<'_>, at: usize| {
+        let made_before = self.tools.lock().ok().and_then(|mut tools| tools.take());
+        let Tools { cohorts, cutter } = made_before.unwrap_or_else(|| Tools::of(self.last.analysis));
+        for case in cases {
             step(progress, steps - 1, steps)?;
-            let case = &cases[at];
             // What grew in place is there in every snapshot: its own measure says how much of it.
             let series = |nodes: &[NodeIx]| if large::is_single(case) { None } else { self.series_of(nodes) };
-            Ok(finding(&self.last, &self.lineage, cutter, case, &series))
-        };
-        let mut at_once = AtOnce::look(cutter, cases.len(), look);
-        for (at, case) in cases.iter().enumerate() {
-            let mut found = at_once.take(at, cutter, look)?;
+            let mut found = finding(&self.last, &self.lineage, &cutter, case, &series);
             if self.is_innocent(&found) {
                 continue;
             }

@@ -4,7 +4,6 @@
 //! pattern has its own file below `suspects/` with its reason, its confidence and its limits.
 
 mod accumulation;
-pub(crate) mod at_once;
 mod buffers;
 pub(crate) mod case;
 mod census;
