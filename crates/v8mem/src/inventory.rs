@@ -58,7 +58,7 @@ pub fn inventory<R>(core: &CoreFile, anatomy: &mut Anatomy, question: impl FnOnc
             }
             let heap = HeapView { pages: &pages, layout, maps: &maps, objects: &objects };
             let (isolates, threads) = (&anatomy.isolates, &core.notes.threads);
-            let roots = Sources { heap, memory, isolates, threads, names: &anatomy.root_names }.find();
+            let roots = Sources { heap, memory, isolates, threads, names: &anatomy.root_names, builtins: &anatomy.builtins }.find();
             let liveness = Liveness::of(heap, memory, &roots);
             if moving || liveness.lost.moving == 0 {
                 let strings = Strings { heap, memory };

@@ -8,14 +8,17 @@
 //! This crate never touches a process: it cannot stop one, start one, or speak to one.
 
 pub mod anatomy;
+mod areas;
 pub mod atlas;
 pub mod basis;
 mod big_integer;
+mod builtins;
 pub mod census;
 pub mod collection;
 pub mod command_line;
 pub mod core_file;
 pub mod death;
+mod dispatch;
 mod extents;
 pub mod global_handles;
 pub mod graph;
@@ -25,6 +28,7 @@ pub mod isolate;
 pub mod kind;
 pub mod layout;
 pub mod liveness;
+mod machine_code;
 pub mod maps;
 pub mod marking;
 pub mod memory;

@@ -62,8 +62,12 @@ pub struct PageHeader {
     pub idle: bool,
     /// The space that it belongs to.
     pub space: Space,
+    /// The address of V8's object for that space.
+    pub owner: u64,
     /// Whether it holds machine code.
     pub executable: bool,
+    /// Where in it objects are being made: from there to there lies nothing, whatever was left there. Nowhere where both are the same.
+    pub open: (u64, u64),
 }
 
 /// One page, or one large object's run of pages.
@@ -158,6 +162,7 @@ pub struct PageTable {
     /// The bytes of pages on which a collection was brought to its end, by the page's address.
     finished: Arc<FxHashMap<u64, Arc<[u8]>>>,
     layout: HeaderLayout,
+    dispatch: Option<u64>,
 }
 
 impl PageTable {
@@ -171,6 +176,18 @@ impl PageTable {
     #[must_use]
     pub fn headers(&self) -> &[PageHeader] {
         &self.headers
+    }
+
+    /// Notes where the table of functions' code is.
+    pub(crate) fn note_dispatch(&mut self, table: Option<u64>) {
+        self.dispatch = table;
+    }
+
+    /// Notes where in a page objects are being made.
+    pub(crate) fn note_open(&mut self, (from, to): (u64, u64)) {
+        if let Some(header) = self.units.page(from).and_then(|nth| self.headers.get_mut(nth)) {
+            header.open = (from, to);
+        }
     }
 
     /// Returns the header of the page that an address lies in.
@@ -188,7 +205,8 @@ impl PageTable {
             None => contents(memory, header).unwrap_or(Contents::There(&[])),
         };
         let page = |header: &PageHeader| Page { header: *header, bytes: bytes(header) };
-        Pages { pages: self.headers.iter().map(page).collect(), units: Arc::clone(&self.units), layout: self.layout }
+        let pages = self.headers.iter().map(page).collect();
+        Pages { memory, pages, units: Arc::clone(&self.units), layout: self.layout, dispatch: self.dispatch }
     }
 
     /// Makes no difference any more between the half of the young generation that is in use and the other.
@@ -212,6 +230,9 @@ impl PageTable {
 
 /// All pages of a process.
 pub struct Pages<'m> {
+    memory: &'m dyn Memory,
+    /// The table of functions' code, which is in no page.
+    dispatch: Option<u64>,
     pages: Vec<Page<'m>>,
     /// Which page a unit of 256 KiB belongs to.
     units: Arc<Units>,
@@ -252,7 +273,7 @@ impl<'m> Pages<'m> {
                 base = base.max(end);
             }
         }
-        Self { units: Arc::new(Units::of(pages.iter().map(Deref::deref))), pages, layout }
+        Self { memory, units: Arc::new(Units::of(pages.iter().map(Deref::deref))), pages, layout, dispatch: None }
     }
 
     /// Keeps the pages of which `keep` holds.
@@ -270,7 +291,13 @@ impl<'m> Pages<'m> {
             awake: false,
             finished: Arc::default(),
             layout: self.layout,
+            dispatch: self.dispatch,
         }
+    }
+
+    /// Returns the table of functions' code and the memory that it is in.
+    pub(crate) fn dispatch(&self) -> Option<(&'m dyn Memory, u64)> {
+        Some((self.memory, self.dispatch?))
     }
 
     /// Says that the page of an address need not stay in memory: it is read again if somebody looks.
@@ -354,7 +381,19 @@ fn header(memory: &dyn Memory, base: u64, layout: HeaderLayout, version: V8Versi
     let space = space(memory, version, heap, owner);
     // Up to V8 12 only what lies behind a page's header can be run, and not while V8 writes there.
     let executable = space.is_code() || memory.range_at(area_start).is_some_and(|range| range.executable);
-    let header = PageHeader { base, size, area_start, area_end, heap, flags, idle: flags & FROM_PAGE != 0 && heap != 0, space, executable };
+    let header = PageHeader {
+        base,
+        size,
+        area_start,
+        area_end,
+        heap,
+        flags,
+        idle: flags & FROM_PAGE != 0 && heap != 0,
+        space,
+        owner,
+        executable,
+        open: (0, 0),
+    };
     let size_plausible = header.size >= 4096 && header.size < 1 << 34 && header.size.is_multiple_of(4096);
     let start_plausible = header.area_start > base && header.area_start <= base + 0x8000;
     let end_plausible = header.area_end > header.area_start && header.area_end <= base.checked_add(header.size)?;

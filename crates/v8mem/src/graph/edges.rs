@@ -47,7 +47,8 @@ impl Emitter<'_, '_, '_> {
                 }
             }
             Kind::BytecodeArray => self.bytecode(addr),
-            Kind::Code => self.code(addr, u64::from(map.size)),
+            Kind::Code => self.code(addr),
+            Kind::InstructionStream => self.instructions(addr),
             kind if kind.is_fixed_array() && !self.is_trusted(map) => self.fixed_array(addr),
             _ => {}
         }

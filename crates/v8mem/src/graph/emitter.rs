@@ -48,7 +48,7 @@ pub(super) struct Emitter<'a, 'm, 'e> {
     pub(super) words: Words,
     chosen: &'e RankedBits,
     first_object: u32,
-    survey: &'a Survey,
+    pub(super) survey: &'a Survey,
     /// Which fields of the present object have an edge already, one bit a word.
     visited: Vec<u64>,
     /// What each node is used for, by position among objects.
@@ -63,6 +63,8 @@ pub(super) struct Emitter<'a, 'm, 'e> {
     keys: FxHashMap<u64, StrIx>,
     /// By the functions' common part.
     functions: FxHashMap<u64, StrIx>,
+    /// The names of machine code, by its address.
+    pub(super) code_names: FxHashMap<u64, StrIx>,
     /// By the map's place.
     pub(super) recipes: Vec<Option<Rc<Recipe>>>,
     types: FxHashMap<u16, (NodeKind, StrIx)>,
@@ -93,6 +95,7 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
             to_native: words.empty,
             keys: FxHashMap::default(),
             functions: FxHashMap::default(),
+            code_names: FxHashMap::default(),
             recipes: Vec::new(),
             types: FxHashMap::default(),
             indexes: Vec::new(),
@@ -313,7 +316,7 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
             Kind::Symbol => (NodeKind::SYMBOL, self.rows.text("symbol")),
             Kind::BigInt => (NodeKind::BIGINT, self.rows.text("bigint")),
             Kind::HeapNumber => (NodeKind::NUMBER, self.rows.text("heap number")),
-            Kind::Code | Kind::InstructionStream => (NodeKind::CODE, self.words.empty),
+            Kind::Code | Kind::InstructionStream => (NodeKind::CODE, self.code_name(addr)),
             Kind::SharedFunctionInfo => (NodeKind::CODE, self.shared_name(addr)),
             Kind::Script => (NodeKind::CODE, self.text_field(addr, at.script_name)),
             Kind::NativeContext => (NodeKind::HIDDEN, self.rows.text("system / NativeContext")),

@@ -68,7 +68,19 @@ mod tests {
 
     fn page(base: u64, size: u64) -> PageHeader {
         let space = crate::space::Space::Unknown;
-        PageHeader { base, size, area_start: base + 0x100, area_end: base + size, heap: 0, flags: 0, idle: false, space, executable: false }
+        PageHeader {
+            base,
+            size,
+            area_start: base + 0x100,
+            area_end: base + size,
+            heap: 0,
+            flags: 0,
+            idle: false,
+            space,
+            owner: 0,
+            executable: false,
+            open: (0, 0),
+        }
     }
 
     #[test]
