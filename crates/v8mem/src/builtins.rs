@@ -29,6 +29,12 @@ impl Builtins {
         Self { names: (0..(symbol.size / ENTRY).min(MOST)).map_while(name).collect() }
     }
 
+    /// Says whether the program does not tell them.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
     /// Returns the name of a builtin, empty where it is not known.
     #[must_use]
     pub fn get(&self, nth: usize) -> &str {

@@ -86,6 +86,7 @@ const V10: V8Version = V8Version::new(10, 0);
 const V11: V8Version = V8Version::new(11, 0);
 const V12: V8Version = V8Version::new(12, 0);
 const V12_9: V8Version = V8Version::new(12, 9);
+const V13: V8Version = V8Version::new(13, 0);
 const V13_6: V8Version = V8Version::new(13, 6);
 const V14: V8Version = V8Version::new(14, 0);
 
@@ -339,6 +340,12 @@ offsets! {
     code_relocation: "class_Code__relocation_info", |_| 8;
     /// Code: what leads back from it to bytecode, or of Sparkplug's the bytecode.
     code_deopt: "class_Code__deoptimization_data", |v| if v < V12 { 16 } else { 8 };
+    /// Array of tagged words: the first one, behind its length.
+    elements_start: "", |_| 16;
+    /// What leads back from code to bytecode: the place of literals among its words.
+    deopt_literals: "DeoptimizationDataLiteralArrayIndex", |v| if v < V13 { 2 } else { 3 };
+    /// What leads back from code to bytecode: the place of calls that were replaced by the function that they call.
+    deopt_calls: "DeoptimizationDataInliningPositionsIndex", |v| if v < V13 { 7 } else { 8 };
     /// Code: how many bytes of it came from each bytecode, where Sparkplug made it; else where in the source it came from.
     code_bytecode_table: "class_Code__bytecode_offset_table", |v| if v < V12 { 24 } else { 16 };
     /// Code of V8 11 and later: its instructions.

@@ -130,6 +130,13 @@ impl HeapView<'_, '_> {
         Some(maps::length(self.field(array, 8)?))
     }
 
+    /// Returns the bytes of an array of bytes.
+    #[must_use]
+    pub fn bytes(&self, array: u64) -> Option<&[u8]> {
+        let length = usize::try_from(self.length(array).filter(|_| self.kind(array) == Some(Kind::ByteArray))?).ok()?;
+        self.pages.page(array)?.bytes(array.checked_add(self.layout.at.bytes_start)?, length)
+    }
+
     /// Returns a word of an array of tagged words.
     #[must_use]
     pub fn element(self, array: u64, index: u64) -> Option<u64> {

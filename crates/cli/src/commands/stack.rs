@@ -103,7 +103,8 @@ impl Printer<'_> {
         let (label, function, place, tier, note, kind) = match &frame.code {
             Code::JavaScript(frame) => {
                 let begins = frame.place.as_ref().is_some_and(|place| !place.is_exact);
-                let note = begins.then_some("line unknown");
+                let inlined = frame.function.is_none().then_some("inlined");
+                let note = inlined.or(begins.then_some("line unknown"));
                 (title(frame), title(frame), location(frame), Some(frame.tier.name()), note, "javascript")
             }
             other => {
@@ -114,7 +115,7 @@ impl Printer<'_> {
         };
         let cells = vec![place.into(), tier.into(), note.into(), function.into(), sure.into(), pc.into(), kind.into()];
         let children = match &frame.code {
-            Code::JavaScript(frame) if self.args.verbose => self.arguments(frame),
+            Code::JavaScript(frame) if self.args.verbose && frame.function.is_some() => self.arguments(frame),
             _ => vec![],
         };
         TreeNode { label: format!("{mark}{label}"), cells, children, ..TreeNode::default() }

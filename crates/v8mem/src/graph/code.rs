@@ -50,11 +50,6 @@ impl Way {
     }
 }
 
-/// Where deoptimization data keeps what V8 calls by the same name: the way back, literals and where functions were compiled into others.
-const DATA: [u64; 3] = [0, 2, 7];
-/// As `DATA`, from V8 13 on.
-const DATA_13: [u64; 3] = [0, 3, 8];
-
 impl Emitter<'_, '_, '_> {
     /// Finds the names of machine code: those of builtins count first. O(builtins + compiled functions).
     pub(super) fn name_code(&mut self, roots: &[Root]) {
@@ -118,10 +113,9 @@ impl Emitter<'_, '_, '_> {
             return;
         };
         let version = self.heap.layout.version;
-        let parts = if version.major < 13 { DATA } else { DATA_13 };
         // V8 9 does not look into it.
-        let looked_at = version >= V8Version::new(10, 0) && self.heap.length(data).is_some_and(|length| length > parts[2]);
-        for nth in parts.into_iter().filter(|_| looked_at) {
+        let looked_at = version >= V8Version::new(10, 0) && self.heap.length(data).is_some_and(|length| length > at.deopt_calls);
+        for nth in [0, at.deopt_literals, at.deopt_calls].into_iter().filter(|_| looked_at) {
             let word = self.heap.element(data, nth).unwrap_or(0);
             self.tag(word, Tag::CodeData);
         }
