@@ -356,6 +356,10 @@ offsets! {
     code_size: "class_Code__instruction_size", |v| if v < V11 { 40 } else if v < V12 || v >= V12_9 { 56 } else { 52 };
     /// Code: how many bytes of tables follow the instructions, four bytes; V8 12 and later say it elsewhere.
     code_tables_size: "", |v| if v < V11 { 44 } else { 60 };
+    /// Table of places in machine code: the number of why it is given up, which a byte follows; four numbers before and two behind four bytes follow.
+    relocation_reason: "", |v| if v < V11 { 17 } else if v < V12 { 16 } else if v < V13 { 17 } else { 19 };
+    /// Table of places in machine code: the number of a long distance.
+    relocation_jump: "", |v| if v < V11 { 21 } else if v < V13 { 20 } else { 22 };
     /// Bytecode and the code that Sparkplug made of it, side by side in V8 9: the code.
     baseline_code: "class_BaselineData__baseline_code", |_| 8;
     /// Machine code takes a multiple of so many bytes.

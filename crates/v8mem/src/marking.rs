@@ -14,6 +14,7 @@ use crate::memory::Memory;
 use crate::moved::is_moving;
 use crate::objects::ObjIx;
 use crate::pages::Page;
+use crate::relocation::embedded;
 use crate::sweep::Sweep;
 use crate::version::V8Version;
 use crate::view::HeapView;
@@ -135,6 +136,9 @@ impl<'a, 'm> Marker<'a, 'm> {
         if let Some(code) = dispatched(self.heap, subject) {
             self.push(code | TAG);
         }
+        for embedded in embedded(self.heap, subject.addr, subject.kind) {
+            if embedded.weak { self.note_weak(embedded.word) } else { self.push(embedded.word) }
+        }
         if subject.kind == Kind::EphemeronTable {
             subject.words(self.heap).map(|(_, word)| word).filter(|word| word & 1 == 1).for_each(|word| self.note_weak(word));
             self.ephemerons(subject.addr);
@@ -158,6 +162,7 @@ impl<'a, 'm> Marker<'a, 'm> {
     fn visit_all(&mut self, subject: Subject<'_, '_>) {
         self.push(subject.map_word());
         subject.words(self.heap).for_each(|(_, word)| self.push(word));
+        embedded(self.heap, subject.addr, subject.kind).into_iter().for_each(|embedded| self.push(embedded.word));
     }
 
     /// Visits the table of a WeakMap or WeakSet.
@@ -203,6 +208,8 @@ pub fn references(heap: HeapView<'_, '_>, object: ObjIx, each: &mut impl FnMut(O
     let Some(subject) = subject(heap, object, heap.objects.addr(object)) else { return };
     heap.object(subject.map_word()).into_iter().for_each(&mut *each);
     dispatched(heap, subject).and_then(|code| heap.object(code | TAG)).into_iter().for_each(&mut *each);
+    let embedded = embedded(heap, subject.addr, subject.kind).into_iter().filter(|embedded| !embedded.weak);
+    embedded.filter_map(|embedded| heap.object(embedded.word)).for_each(&mut *each);
     if subject.kind == Kind::EphemeronTable {
         return;
     }

@@ -13,6 +13,7 @@ use crate::maps::strong;
 use crate::memory::Memory;
 use crate::objects::ObjIx;
 use crate::root_names::RootNames;
+use crate::traced_handles;
 use crate::view::HeapView;
 
 /// A group of roots, as V8's snapshots name them.
@@ -28,6 +29,8 @@ pub enum Group {
     HandleScope,
     /// Handles that C++ holds.
     GlobalHandles,
+    /// Handles that C++ holds by way of its own collector.
+    TracedHandles,
     /// Handles that are never given up.
     EternalHandles,
     /// Stack and registers of a thread, by the kernel's id of it.
@@ -44,6 +47,7 @@ impl Group {
             Self::Isolate => "(Isolate)".to_owned(),
             Self::HandleScope => "(Handle scope)".to_owned(),
             Self::GlobalHandles => "(Global handles)".to_owned(),
+            Self::TracedHandles => "(Traced handles)".to_owned(),
             Self::EternalHandles => "(Eternal handles)".to_owned(),
             Self::Stack(thread) => format!("(thread {thread} stack)"),
         }
@@ -91,6 +95,7 @@ impl Sources<'_, '_> {
             self.isolate(isolate, found, &mut roots);
             self.handle_scopes(isolate, found, &mut roots);
             self.global_handles(isolate, found, &mut roots);
+            self.traced_handles(isolate, found, &mut roots);
             self.eternal_handles(isolate, found, &mut roots);
         }
         self.stacks(&mut roots);
@@ -207,6 +212,12 @@ impl Sources<'_, '_> {
     fn running(self, pc: u64) -> Option<ObjIx> {
         self.heap.pages.page(pc).filter(|page| page.executable)?;
         Some(self.heap.objects.around(self.heap.pages, pc)?.0)
+    }
+
+    /// Reads the traced handles: whose C++ object keeps them is not known here, so they are weak, as in snapshots.
+    fn traced_handles(self, at: usize, isolate: &Isolate, roots: &mut Vec<Root>) {
+        let objects = traced_handles::find(self.memory, isolate).into_iter().filter_map(|word| self.object(word));
+        roots.extend(objects.map(|object| Root { isolate: at, group: Group::TracedHandles, name: String::new(), object, strong: false }));
     }
 
     /// Reads the stacks and registers of all threads.

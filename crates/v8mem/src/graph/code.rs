@@ -7,6 +7,7 @@ use heap::StrIx;
 
 use super::emitter::Emitter;
 use super::tags::Tag;
+use crate::kind::Kind;
 use crate::roots::{Group, Root};
 use crate::version::V8Version;
 
@@ -91,13 +92,14 @@ impl Emitter<'_, '_, '_> {
         } else {
             self.internal_field(w.instruction_stream, addr, at.code_stream);
         }
-        if self.heap.compiler(addr) == Some(0) {
+        let compiler = self.heap.compiler(addr);
+        if compiler == Some(0) {
             // V8 9 does not name the bytecode that Sparkplug's code was made of.
             if self.heap.layout.version >= V8Version::new(10, 0) {
                 self.internal_field(w.interpreter_data, addr, at.code_deopt);
             }
             self.used(w.bytecode_offset_table, addr, at.code_bytecode_table, Tag::OffsetTable);
-        } else if stream.is_some() || way == Way::One {
+        } else if way == Way::One || stream.is_some() && (way == Way::Handle || compiler.is_some()) {
             self.deoptimization_data(addr);
             self.used(w.source_position_table, addr, at.code_bytecode_table, Tag::SourcePositions);
         }
@@ -107,8 +109,7 @@ impl Emitter<'_, '_, '_> {
     fn deoptimization_data(&mut self, code: u64) {
         let at = self.heap.layout.at;
         self.used(self.words.deoptimization_data, code, at.code_deopt, Tag::CodeData);
-        let Some(data) =
-            self.heap.target(code, at.code_deopt).filter(|&data| self.heap.kind(data).is_some_and(|kind| kind.is_fixed_array()))
+        let Some(data) = self.heap.target(code, at.code_deopt).filter(|&data| self.heap.kind(data).is_some_and(Kind::is_fixed_array))
         else {
             return;
         };

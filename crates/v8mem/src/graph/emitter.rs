@@ -19,6 +19,7 @@ use crate::maps::{Map, strong};
 use crate::marking::{tagged_words, weak_fields};
 use crate::names::{NAME_LIMIT, Names};
 use crate::objects::ObjIx;
+use crate::relocation::embedded;
 use crate::scripts::Scripts;
 use crate::text::{Representation, representation, width};
 use crate::version::V8Version;
@@ -207,6 +208,22 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
                 self.rows.edge(EdgeKind::WEAK, name, to);
             } else {
                 self.rows.indexed(EdgeKind::HIDDEN, index - 1, to);
+            }
+        }
+        self.embedded(addr, map, index);
+    }
+
+    /// What instructions refer to, numbered on.
+    fn embedded(&mut self, addr: u64, map: &Map, first: u32) {
+        // V8 9 does not tell that some of it is weak.
+        let tells_weak = self.heap.layout.version >= V8Version::new(10, 0);
+        for (index, embedded) in (first..).zip(embedded(self.heap, addr, map.kind)) {
+            let Some(to) = self.essential(embedded.word) else { continue };
+            if embedded.weak && tells_weak {
+                let name = self.index_name(index as usize);
+                self.rows.edge(EdgeKind::WEAK, name, to);
+            } else {
+                self.rows.indexed(EdgeKind::HIDDEN, index, to);
             }
         }
     }
@@ -435,7 +452,7 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
 }
 
 /// Says whether V8 counts an object as an array that has no name: up to V8 11 there were more of them.
-fn is_plain_array(kind: Kind, version: V8Version) -> bool {
+pub(super) fn is_plain_array(kind: Kind, version: V8Version) -> bool {
     version.major < 12 && matches!(kind, Kind::ClosureFeedbackCells | Kind::BoilerplateDescription)
 }
 
