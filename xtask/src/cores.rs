@@ -168,21 +168,21 @@ fn check_all(workspace: &Workspace, subjects: Vec<Subject>) -> Tally {
     tally
 }
 
-/// Where objects are being made in old pages, what was there before is not told apart from objects up to V8 10: where those areas are is not
-/// known there, and an object behind one may be missed. Such a core is made again, so often.
-const ATTEMPTS: u32 = 5;
+/// A core from inside a collection is made again, so often, if an object cannot be found that some thread was just making a copy of: up to V8 10
+/// about one in thirty is like that.
+const ATTEMPTS: u32 = 3;
 
-/// A core in which such an area hides objects.
+/// A core in which something was half copied.
 #[derive(Debug)]
-struct Hidden;
+struct HalfCopied;
 
-impl std::fmt::Display for Hidden {
+impl std::fmt::Display for HalfCopied {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "in each of {ATTEMPTS} cores objects are missed behind areas in which objects are being made")
+        write!(f, "in each of {ATTEMPTS} cores references lead to no object")
     }
 }
 
-impl std::error::Error for Hidden {}
+impl std::error::Error for HalfCopied {}
 
 /// Makes one core, compares it, and removes it. Returns what the layout rests on.
 fn check(workspace: &Workspace, subject: &Subject) -> Result<String> {
@@ -194,8 +194,8 @@ fn check(workspace: &Workspace, subject: &Subject) -> Result<String> {
         fs::create_dir_all(&folder)?;
         moment(workspace, subject, &folder).and_then(|core| compare(core, &folder, subject))
     });
-    let is_settled = |result: &Result<String>| !result.as_ref().is_err_and(anyhow::Error::is::<Hidden>);
-    let result = attempts.find(is_settled).unwrap_or_else(|| Err(Hidden.into()));
+    let is_settled = |result: &Result<String>| !result.as_ref().is_err_and(anyhow::Error::is::<HalfCopied>);
+    let result = attempts.find(is_settled).unwrap_or_else(|| Err(HalfCopied.into()));
     fs::remove_dir_all(&folder)?;
     result
 }
@@ -230,8 +230,8 @@ fn compare(file: CoreFile, folder: &Path, subject: &Subject) -> Result<String> {
     let how = subject.how;
     let ([graph, weak, dead], problems, found) = read_scopes(&file, [Scope::Live, Scope::Weak, Scope::Dead])?;
     ensure!(problems.is_empty(), "problems: {:?}", problems.kept());
-    let knows_areas = found.anatomy.layout.version >= V8Version::new(11, 0);
-    ensure!(knows_areas || found.basis.lost == Lost::default() && attributed(&found, how).is_ok(), Hidden);
+    let may_be_half_copied = matches!(how, How::Minor | How::Major) && found.anatomy.layout.version < V8Version::new(11, 0);
+    ensure!(!may_be_half_copied || found.basis.lost == Lost::default(), HalfCopied);
     ensure!(found.basis.lost == Lost::default(), "references to no object: {:?}", found.basis.lost);
     stacks::check(&file, &found.anatomy, folder, how)?;
     let rests_on = rests_on(&found, subject.tables)?;
