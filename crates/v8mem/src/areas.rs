@@ -1,8 +1,9 @@
 //! Where objects are being made: in one area at a time of each space, from its start on. Up to its top there are objects, from there to its limit
 //! nothing, but the bytes that were there before may look like objects.
 //!
-//! V8 keeps start, top and limit side by side. Up to V8 11 they are in the space's own object; from V8 12 on those of machine code are in an
-//! object of the heap's main thread, to which the heap points.
+//! V8 keeps start, top and limit side by side: of old objects up to V8 9 in the space's own object, later in the isolate itself; of machine code up to
+//! V8 11 in the space's own object, later in one of the heap's main thread, to which the heap points. Areas of other threads are not known, nor
+//! is the young generation's looked for.
 
 use crate::isolate::Isolate;
 use crate::memory::Memory;
@@ -16,14 +17,16 @@ const HEAP: u64 = 0x400;
 /// How far into that object an area is looked for.
 const THREAD: u64 = 0x600;
 
-/// Notes in the table of pages where objects are being made. O(isolates + spaces).
+/// Notes in the table of pages where objects are being made. O(words of isolates + spaces).
 pub(crate) fn note(memory: &dyn Memory, isolates: &[Isolate], pages: &mut PageTable) {
     let mut owners: Vec<u64> = pages.headers().iter().filter(|page| page.heap != 0).map(|page| page.owner).collect();
     owners.sort_unstable();
     owners.dedup();
     let of_spaces: Vec<(u64, u64)> = owners.into_iter().flat_map(|owner| within(memory, pages, owner, SPACE, |_| true)).collect();
     let of_threads: Vec<(u64, u64)> = isolates.iter().flat_map(|isolate| of_heap(memory, pages, isolate.heap)).collect();
-    of_threads.into_iter().chain(of_spaces).for_each(|area| pages.note_open(area));
+    let own = |isolate: &Isolate| within(memory, pages, isolate.addr, isolate.size, |page| page.heap == isolate.heap);
+    let of_isolates: Vec<(u64, u64)> = isolates.iter().flat_map(own).collect();
+    of_isolates.into_iter().chain(of_threads).chain(of_spaces).for_each(|area| pages.note_open(area));
 }
 
 /// Finds the areas of machine code that what a heap points to holds.
