@@ -80,7 +80,7 @@ impl Anatomy {
         pages.retain(|page| page.heap == 0 || heaps.contains(&page.heap));
         layout.add_roots(tables, types_of_roots(memory, &pages, &layout.clone(), &isolates[0], &names), &constants);
         let mut pages = pages.table();
-        areas::note(memory, &isolates, &mut pages);
+        areas::note(memory, &isolates, &layout, &mut pages);
         pages.note_dispatch(dispatch::find(memory, &isolates, &pages, &layout));
         Ok(Self { versions, layout, constants, root_names: names, builtins, isolates, pages })
     }

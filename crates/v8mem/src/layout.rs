@@ -362,6 +362,8 @@ offsets! {
     relocation_jump: "", |v| if v < V11 { 21 } else if v < V13 { 20 } else { 22 };
     /// Bytecode and the code that Sparkplug made of it, side by side in V8 9: the code.
     baseline_code: "class_BaselineData__baseline_code", |_| 8;
+    /// V8's object for a space, up to V8 11: where objects are being made in it, three addresses.
+    space_area: "", |v| if v < V10 { 216 } else if v < V11 { 400 } else { 408 };
     /// Machine code takes a multiple of so many bytes.
     code_alignment: "", |v| if v < V10 { 32 } else { 64 };
     /// Code: flags, four bytes.
