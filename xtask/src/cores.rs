@@ -255,7 +255,7 @@ fn compare(file: CoreFile, folder: &Path, subject: &Subject) -> Result<String> {
     ensure!(differences.is_empty(), "{}", differences.join("; "));
     let sizes = other_sizes(&graph, snapshot.graph());
     ensure!(sizes.is_empty(), "{}", sizes.join("; "));
-    let code = code::differences(&graph, snapshot.graph(), how);
+    let code = code::differences(&graph, snapshot.graph(), how, found.anatomy.layout.version);
     let knows_builtins = !found.anatomy.builtins.is_empty();
     ensure!(code.is_empty() || !knows_builtins, "{}", code.join("; "));
     if how.goes_on() {
