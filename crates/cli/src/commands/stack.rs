@@ -18,7 +18,7 @@ use crate::session::Session;
 #[derive(Args, Debug)]
 #[command(
     before_help = "Examples:\n  heapwhy stack core.4217\n  heapwhy stack core.4217 -v --thread 1\n  heapwhy stack core.4217 -a",
-    after_help = "Of what runs compiled, and of bytecode while no stack trace was taken, only the place where the function begins is known.\nFunctions that were compiled into others are not seen. A frame with ? was found by its looks, and may have been left already.",
+    after_help = "Of bytecode, while no stack trace was taken, only the place where the function begins is known.\nFunctions that were compiled into others (inlined) are frames of their own, without arguments. A frame with ? was found by its looks, and may have been left already.",
     help_template = crate::args::TEMPLATE
 )]
 pub(crate) struct StackArgs {
