@@ -41,11 +41,11 @@ pub(crate) fn section(core: &CoreFile, anatomy: &Anatomy, basis: &Basis, fate: F
     let collection = Collection::find(&stacks).or(basis.moved.map(|_| Collection::Some));
     lines.extend(collection.map(|collection| line("", &inside(collection, basis.moved))));
     let whole = walk.object_bytes + walk.free_bytes + walk.unused_bytes + walk.code_bytes + walk.skipped_bytes;
-    let told = whole - walk.skipped_bytes;
+    let told = whole - walk.skipped_bytes - walk.code_bytes;
     lines.push(line(
         "READ",
         &format!(
-            "{} of {} of V8's pages are objects, code or known to be free ({:.2}%)",
+            "{} of {} of V8's pages are objects or known to be free ({:.2}%)",
             number::bytes(told),
             number::bytes(whole),
             percent(told, whole)

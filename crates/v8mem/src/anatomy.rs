@@ -3,7 +3,9 @@
 //! Enough for every question that follows pointers from a known place: stacks, what C++ holds, single objects. It keeps no bytes: a look
 //! takes them from the memory anew, which costs O(pages).
 
+use crate::builtins::Builtins;
 use crate::core_file::CoreFile;
+use crate::dispatch;
 use crate::isolate::{self, Isolate};
 use crate::layout::constants::Constants;
 use crate::layout::{Tables, V8Layout};
@@ -31,6 +33,8 @@ pub struct Anatomy {
     pub constants: Constants,
     /// The names of roots.
     pub root_names: RootNames,
+    /// The names of builtins.
+    pub builtins: Builtins,
     /// The isolates, the main one first.
     pub isolates: Vec<Isolate>,
     /// Where the heap's pages are.
@@ -56,6 +60,7 @@ impl Anatomy {
         let version = versions.v8_version().ok_or(HeapError::NoVersion)?;
         let constants = core.binary().map(|binary| Constants::read(binary, memory)).unwrap_or_default();
         let names = core.binary().map(|binary| RootNames::read(memory, binary)).unwrap_or_default();
+        let builtins = core.binary().map(|binary| Builtins::read(memory, binary)).unwrap_or_default();
         let mut layout = V8Layout::new(tables, version, &constants);
         let text = || versions.v8.clone().unwrap_or_default();
         if !layout.is_known && layout.from_symbols().0 == 0 {
@@ -77,7 +82,8 @@ impl Anatomy {
         layout.add_roots(tables, types_of_roots(memory, &pages, &layout.clone(), &isolates[0], &names), &constants);
         let mut pages = pages.table();
         pages.find_open_areas(memory, &layout, &isolates);
-        Ok(Self { versions, layout, constants, root_names: names, isolates, pages })
+        pages.note_dispatch(dispatch::find(memory, &isolates, &pages, &layout));
+        Ok(Self { versions, layout, constants, root_names: names, builtins, isolates, pages })
     }
 
     /// Returns in which isolate's heap an address lies: its page says. `None` for pages that isolates share, and outside of pages. O(1).

@@ -188,6 +188,8 @@ impl<'a, 'm> Atlas<'a, 'm> {
             Kind::String if representation(map.instance_type) == Representation::Flat && offset >= at.string_chars => {
                 Some(format!("character {}", (offset - at.string_chars) / width(map.instance_type)))
             }
+            Kind::InstructionStream if offset >= at.stream_start => Some(format!("instructions + {}", offset - at.stream_start)),
+            Kind::Code if map.size == 0 && offset >= at.code_start => Some(format!("instructions + {}", offset - at.code_start)),
             Kind::Context => self.variable(addr, word),
             kind if kind.is_js_object() && word == at.object_properties => Some("properties".to_owned()),
             kind if kind.is_js_object() && word == at.object_elements => Some("elements".to_owned()),

@@ -156,7 +156,8 @@ fn uncaught(core: &CoreFile, anatomy: &Anatomy, stack: &Stack) -> Option<String>
         let strings = Strings { heap, memory };
         let is_message =
             |addr: &u64| heap.map_of(*addr).is_some_and(|map| heap.layout.types.name(map.instance_type) == "JS_MESSAGE_OBJECT");
-        let sources = Sources { heap, memory, isolates: &anatomy.isolates, threads: &core.notes.threads, names: &anatomy.root_names };
+        let (isolates, threads) = (&anatomy.isolates, &core.notes.threads);
+        let sources = Sources { heap, memory, isolates, threads, names: &anatomy.root_names, builtins: &anatomy.builtins };
         let words = sources.handles(isolate).into_iter().rev().filter_map(|handle| memory.word(handle).ok());
         let message = words.filter_map(strong).find(is_message)?;
         let thrown = heap.field(message, heap.layout.at.message_argument)?;

@@ -4,6 +4,7 @@
 //! reference by number. References to objects that every heap has (`undefined`, empty arrays, a few maps) are left out where V8 does.
 
 mod base_objects;
+mod code;
 mod edges;
 mod emitter;
 mod internals;
@@ -80,6 +81,7 @@ pub fn graph(parts: Parts<'_, '_>, scope: Scope) -> (HeapGraph, Problems) {
     let names = Names::new(parts.heap, parts.strings);
     let mut emitter = Emitter::new(&parts, &chosen, &names, first_object);
     emitter.prepare();
+    emitter.name_code(parts.roots);
     emitter.node_objects(parts.node);
     roots(&parts, scope, &groups, &mut emitter);
     let mut page = 0;

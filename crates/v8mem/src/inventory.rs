@@ -73,7 +73,7 @@ pub fn inventory<R>(core: &CoreFile, anatomy: &mut Anatomy, question: impl FnOnc
             }
             let heap = HeapView { pages: &pages, layout, maps: &maps, objects: &objects };
             let (isolates, threads) = (&anatomy.isolates, &core.notes.threads);
-            let roots = Sources { heap, memory, isolates, threads, names: &anatomy.root_names }.find();
+            let roots = Sources { heap, memory, isolates, threads, names: &anatomy.root_names, builtins: &anatomy.builtins }.find();
             let liveness = Liveness::of(heap, memory, &roots);
             let missed = if anchorings < MOST_ANCHORINGS { missed(heap, &liveness) } else { Vec::new() };
             if liveness.strays.iter().any(|&stray| anatomy.pages.is_open(stray)) {

@@ -86,6 +86,7 @@ const V10: V8Version = V8Version::new(10, 0);
 const V11: V8Version = V8Version::new(11, 0);
 const V12: V8Version = V8Version::new(12, 0);
 const V12_9: V8Version = V8Version::new(12, 9);
+const V13: V8Version = V8Version::new(13, 0);
 const V13_6: V8Version = V8Version::new(13, 6);
 const V14: V8Version = V8Version::new(14, 0);
 
@@ -333,12 +334,36 @@ offsets! {
     bytecode_start: "class_BytecodeArray__data", |v| if v < V12 { 54 } else { 64 };
     /// Bytecode: where in the source each came from. Not exported.
     bytecode_positions: "", |v| if v < V12 { 32 } else { 24 };
-    /// Code: how many bytes of it came from each bytecode, where Sparkplug made it.
+    /// Array of bytes: the first one, behind its length.
+    bytes_start: "", |_| 16;
+    /// Code: a table of bytes that says where in it other things are told of; up to V8 11.
+    code_relocation: "class_Code__relocation_info", |_| 8;
+    /// Code: what leads back from it to bytecode, or of Sparkplug's the bytecode.
+    code_deopt: "class_Code__deoptimization_data", |v| if v < V12 { 16 } else { 8 };
+    /// Array of tagged words: the first one, behind its length.
+    elements_start: "", |_| 16;
+    /// What leads back from code to bytecode: the place of literals among its words.
+    deopt_literals: "DeoptimizationDataLiteralArrayIndex", |v| if v < V13 { 2 } else { 3 };
+    /// What leads back from code to bytecode: the place of calls that were replaced by the function that they call.
+    deopt_calls: "DeoptimizationDataInliningPositionsIndex", |v| if v < V13 { 7 } else { 8 };
+    /// Code: how many bytes of it came from each bytecode, where Sparkplug made it; else where in the source it came from.
     code_bytecode_table: "class_Code__bytecode_offset_table", |v| if v < V12 { 24 } else { 16 };
+    /// Code of V8 11 and later: its instructions.
+    code_stream: "class_Code__instruction_stream", |_| 32;
     /// Code: its instructions up to V8 10; later the address of them.
-    code_start: "class_Code__instruction_start", |_| 40;
+    code_start: "class_Code__instruction_start", |v| if v < V10 { 96 } else if v < V11 { 128 } else { 40 };
     /// Code: how many bytes of instructions there are, four bytes.
     code_size: "class_Code__instruction_size", |v| if v < V11 { 40 } else if v < V12 || v >= V12_9 { 56 } else { 52 };
+    /// Code: how many bytes of tables follow the instructions, four bytes; V8 12 and later say it elsewhere.
+    code_tables_size: "", |v| if v < V11 { 44 } else { 60 };
+    /// Table of places in machine code: the number of why it is given up, which a byte follows; four numbers before and two behind four bytes follow.
+    relocation_reason: "", |v| if v < V11 { 17 } else if v < V12 { 16 } else if v < V13 { 17 } else { 19 };
+    /// Table of places in machine code: the number of a long distance.
+    relocation_jump: "", |v| if v < V11 { 21 } else if v < V13 { 20 } else { 22 };
+    /// Bytecode and the code that Sparkplug made of it, side by side in V8 9: the code.
+    baseline_code: "class_BaselineData__baseline_code", |_| 8;
+    /// Machine code takes a multiple of so many bytes.
+    code_alignment: "", |v| if v < V10 { 32 } else { 64 };
     /// Code: flags, four bytes.
     code_flags: "class_Code__flags", |v| if v < V12_9 { 48 } else { 52 };
     /// Mask of the kind of code in its flags.
@@ -347,8 +372,24 @@ offsets! {
     code_kind_shift: "CodeKindFieldShift", |_| 0;
     /// The kind of code that Sparkplug makes.
     code_baseline: "CodeKindBaseline", |_| 11;
+    /// Entry of the table of functions' code: how many bytes it takes.
+    dispatch_entry: "", |_| 16;
+    /// Entry of the table of functions' code: the address of the instructions.
+    dispatch_start: "", |_| 0;
+    /// Entry of the table of functions' code: the code, and how many parameters it takes.
+    dispatch_code: "", |_| 8;
+    /// How far up the code's address is in that.
+    dispatch_code_shift: "", |_| 16;
+    /// How far up in a function's number the place in the table is.
+    dispatch_shift: "", |_| 8;
     /// Instructions of V8 11 and later: the code that describes them.
     stream_code: "", |_| 8;
+    /// Instructions of V8 12 and later: a table of bytes that says where in them other things are told of.
+    stream_relocation: "", |_| 16;
+    /// Instructions of V8 12 and later: how many bytes there are, tables counted, four bytes.
+    stream_size: "", |_| 24;
+    /// Instructions of V8 11 and later: the first one.
+    stream_start: "class_InstructionStream__instruction_start", |v| if v < V12 { 16 } else { 32 };
     /// Message: what was thrown.
     message_argument: "class_JSMessageObject__argument", |_| 32;
     /// Frame of a function: the function, in bytes below the frame pointer.

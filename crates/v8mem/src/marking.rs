@@ -9,16 +9,17 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::kind::Kind;
-use crate::maps::{Map, pointer, strong};
+use crate::maps::{Map, TAG, pointer, strong};
 use crate::memory::Memory;
 use crate::moved::is_moving;
 use crate::objects::ObjIx;
 use crate::pages::Page;
+use crate::relocation::embedded;
 use crate::sweep::Sweep;
 use crate::version::V8Version;
 use crate::view::HeapView;
 
-/// Strong references of objects that are alive which lead into a page, but to no object. Into machine code, which is not walked, they do not count.
+/// Strong references of objects that are alive which lead into a page, but to no object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lost {
     /// Those to something that was being moved.
@@ -130,7 +131,7 @@ impl<'a, 'm> Marker<'a, 'm> {
     #[cold]
     fn lose(&mut self, word: u64) {
         let Some(addr) = strong(word) else { return };
-        if self.heap.pages.page(addr).is_none_or(|page| page.executable) {
+        if self.heap.pages.page(addr).is_none() {
             return;
         }
         if is_moving(self.heap.pages, addr) {
@@ -146,6 +147,12 @@ impl<'a, 'm> Marker<'a, 'm> {
     #[inline]
     fn visit(&mut self, subject: Subject<'_, '_>) {
         self.push(subject.map_word());
+        if let Some(code) = dispatched(self.heap, subject) {
+            self.push(code | TAG);
+        }
+        for embedded in embedded(self.heap, subject.addr, subject.kind) {
+            if embedded.weak { self.note_weak(embedded.word) } else { self.push(embedded.word) }
+        }
         if subject.kind == Kind::EphemeronTable {
             subject.words(self.heap).map(|(_, word)| word).filter(|word| word & 1 == 1).for_each(|word| self.note_weak(word));
             self.ephemerons(subject.addr);
@@ -169,6 +176,7 @@ impl<'a, 'm> Marker<'a, 'm> {
     fn visit_all(&mut self, subject: Subject<'_, '_>) {
         self.push(subject.map_word());
         subject.words(self.heap).for_each(|(_, word)| self.push(word));
+        embedded(self.heap, subject.addr, subject.kind).into_iter().for_each(|embedded| self.push(embedded.word));
     }
 
     /// Visits the table of a WeakMap or WeakSet.
@@ -199,6 +207,12 @@ impl<'p> Subject<'p, '_> {
     }
 }
 
+/// Returns the address of the code of a function that leads to it by a number.
+#[inline]
+fn dispatched(heap: HeapView<'_, '_>, subject: Subject<'_, '_>) -> Option<u64> {
+    (subject.kind == Kind::JsFunction && heap.pages.dispatch().is_some()).then(|| heap.code_of(subject.addr))?
+}
+
 fn subject<'a, 'm>(heap: HeapView<'a, 'm>, object: ObjIx, addr: u64) -> Option<Subject<'a, 'm>> {
     let map = heap.maps.get(heap.objects.map(object));
     let (page, size) = (heap.pages.page(addr)?, heap.objects.size(object));
@@ -209,6 +223,9 @@ fn subject<'a, 'm>(heap: HeapView<'a, 'm>, object: ObjIx, addr: u64) -> Option<S
 pub fn references(heap: HeapView<'_, '_>, object: ObjIx, each: &mut impl FnMut(ObjIx)) {
     let Some(subject) = subject(heap, object, heap.objects.addr(object)) else { return };
     heap.object(subject.map_word()).into_iter().for_each(&mut *each);
+    dispatched(heap, subject).and_then(|code| heap.object(code | TAG)).into_iter().for_each(&mut *each);
+    let embedded = embedded(heap, subject.addr, subject.kind).into_iter().filter(|embedded| !embedded.weak);
+    embedded.filter_map(|embedded| heap.object(embedded.word)).for_each(&mut *each);
     if subject.kind == Kind::EphemeronTable {
         return;
     }
@@ -234,6 +251,9 @@ pub fn tagged_words(heap: HeapView<'_, '_>, kind: Kind, instance_type: u16, size
         Kind::FreeSpace | Kind::Filler => none,
         Kind::BytecodeArray => 8..at.bytecode_start.next_multiple_of(8).min(size),
         Kind::Map => 24..size,
+        // What follows in code are raw numbers, and its instructions, which `relocation` reads.
+        Kind::Code => 8..if heap.layout.version < V8Version::new(11, 0) { at.code_size } else { at.code_start }.min(size),
+        Kind::InstructionStream => 8..if heap.layout.version < V8Version::new(12, 0) { at.stream_start } else { at.stream_size }.min(size),
         _ => 8..size,
     }
 }

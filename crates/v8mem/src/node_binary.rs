@@ -107,7 +107,8 @@ impl NodeBinary {
         let bias = at.bias(&elf);
         let parts = loaded(&elf).map(|header| Part::of(header, bias)).collect();
         let build_id = elf.build_id().ok().flatten().map(<[u8]>::to_vec);
-        let is_debug = |name: &str| name.starts_with("v8dbg_") || name.starts_with("nodedbg_") || name == ROOT_NAMES;
+        let is_debug =
+            |name: &str| name.starts_with("v8dbg_") || name.starts_with("nodedbg_") || name == ROOT_NAMES || BUILTINS.contains(&name);
         let debug = data_symbols(&elf, bias, is_debug).into_iter().map(|symbol| (symbol.name.clone(), symbol)).collect();
         // All symbols were looked at, of which a few are wanted.
         file.forget(0..file.len());
@@ -223,3 +224,6 @@ fn data_symbols(elf: &ElfFile64<'_, LittleEndian>, bias: u64, is_wanted: impl Fn
 
 /// V8's table of the names of roots.
 pub(crate) const ROOT_NAMES: &str = "_ZN2v88internal10RootsTable11root_names_E";
+/// V8's table of its builtins, by the names that compilers gave it.
+pub(crate) const BUILTINS: [&str; 2] =
+    ["_ZN2v88internal12_GLOBAL__N_1L16builtin_metadataE", "_ZN2v88internal12_GLOBAL__N_116builtin_metadataE"];

@@ -173,6 +173,7 @@ pub struct PageTable {
     /// The bytes of pages on which a collection was brought to its end, by the page's address.
     finished: Arc<FxHashMap<u64, Arc<[u8]>>>,
     layout: HeaderLayout,
+    dispatch: Option<u64>,
 }
 
 impl PageTable {
@@ -186,6 +187,11 @@ impl PageTable {
     #[must_use]
     pub fn headers(&self) -> &[PageHeader] {
         &self.headers
+    }
+
+    /// Notes where the table of functions' code is.
+    pub(crate) fn note_dispatch(&mut self, table: Option<u64>) {
+        self.dispatch = table;
     }
 
     /// Returns the header of the page that an address lies in.
@@ -204,7 +210,8 @@ impl PageTable {
         };
         let page = |header: &PageHeader| Page { header: *header, bytes: bytes(header) };
         let (units, open_areas, anchors) = (Arc::clone(&self.units), Arc::clone(&self.open_areas), Arc::clone(&self.anchors));
-        Pages { pages: self.headers.iter().map(page).collect(), units, open_areas, anchors, layout: self.layout }
+        let pages = self.headers.iter().map(page).collect();
+        Pages { memory, pages, units, open_areas, anchors, layout: self.layout, dispatch: self.dispatch }
     }
 
     /// Finds the areas in which objects are being made, and the pages in which none was made yet. O(words of the isolates).
@@ -261,6 +268,9 @@ impl PageTable {
 
 /// All pages of a process.
 pub struct Pages<'m> {
+    memory: &'m dyn Memory,
+    /// The table of functions' code, which is in no page.
+    dispatch: Option<u64>,
     pages: Vec<Page<'m>>,
     /// Which page a unit of 256 KiB belongs to.
     units: Arc<Units>,
@@ -305,11 +315,13 @@ impl<'m> Pages<'m> {
             }
         }
         Self {
+            memory,
             units: Arc::new(Units::of(pages.iter().map(Deref::deref))),
             open_areas: Arc::default(),
             anchors: Arc::default(),
             pages,
             layout,
+            dispatch: None,
         }
     }
 
@@ -338,7 +350,13 @@ impl<'m> Pages<'m> {
             awake: false,
             finished: Arc::default(),
             layout: self.layout,
+            dispatch: self.dispatch,
         }
+    }
+
+    /// Returns the table of functions' code and the memory that it is in.
+    pub(crate) fn dispatch(&self) -> Option<(&'m dyn Memory, u64)> {
+        Some((self.memory, self.dispatch?))
     }
 
     /// Says that the page of an address need not stay in memory: it is read again if somebody looks.

@@ -3,6 +3,9 @@
 //! Stacks and the isolate are read conservatively: a word that looks like a reference to the start of an object is one. Global handles are
 //! read exactly, each with its state. What is weak is told, but keeps nothing alive.
 
+use rustc_hash::FxHashMap;
+
+use crate::builtins::Builtins;
 use crate::core_file::Thread;
 use crate::global_handles::{GlobalHandles, State, address};
 use crate::isolate::Isolate;
@@ -10,6 +13,7 @@ use crate::maps::strong;
 use crate::memory::Memory;
 use crate::objects::ObjIx;
 use crate::root_names::RootNames;
+use crate::traced_handles;
 use crate::view::HeapView;
 
 /// A group of roots, as V8's snapshots name them.
@@ -17,12 +21,16 @@ use crate::view::HeapView;
 pub enum Group {
     /// The table that every isolate begins with.
     StrongRootList,
+    /// The code of V8's builtins.
+    Builtins,
     /// Fields of the isolate itself, its caches and open handle scopes.
     Isolate,
     /// Handles in the handle scopes that are open.
     HandleScope,
     /// Handles that C++ holds.
     GlobalHandles,
+    /// Handles that C++ holds by way of its own collector.
+    TracedHandles,
     /// Handles that are never given up.
     EternalHandles,
     /// Stack and registers of a thread, by the kernel's id of it.
@@ -35,9 +43,11 @@ impl Group {
     pub fn name(self) -> String {
         match self {
             Self::StrongRootList => "(Strong root list)".to_owned(),
+            Self::Builtins => "(Builtins)".to_owned(),
             Self::Isolate => "(Isolate)".to_owned(),
             Self::HandleScope => "(Handle scope)".to_owned(),
             Self::GlobalHandles => "(Global handles)".to_owned(),
+            Self::TracedHandles => "(Traced handles)".to_owned(),
             Self::EternalHandles => "(Eternal handles)".to_owned(),
             Self::Stack(thread) => format!("(thread {thread} stack)"),
         }
@@ -72,6 +82,8 @@ pub struct Sources<'a, 'm> {
     pub threads: &'a [Thread],
     /// The names of roots.
     pub names: &'a RootNames,
+    /// The names of builtins.
+    pub builtins: &'a Builtins,
 }
 
 impl Sources<'_, '_> {
@@ -83,6 +95,7 @@ impl Sources<'_, '_> {
             self.isolate(isolate, found, &mut roots);
             self.handle_scopes(isolate, found, &mut roots);
             self.global_handles(isolate, found, &mut roots);
+            self.traced_handles(isolate, found, &mut roots);
             self.eternal_handles(isolate, found, &mut roots);
         }
         self.stacks(&mut roots);
@@ -103,16 +116,30 @@ impl Sources<'_, '_> {
         address(self.memory, slot)
     }
 
-    /// Reads the words of an isolate: first its table of roots, then all else in it.
+    /// Reads the words of an isolate: its table of roots, its table of builtins, and all else in it.
     fn isolate(self, at: usize, isolate: &Isolate, roots: &mut Vec<Root>) {
-        for slot in isolate.slots() {
+        let words: Vec<u64> = isolate.slots().map(|slot| self.memory.word(slot).unwrap_or(0)).collect();
+        let builtins = self.builtins_of(&words);
+        for (slot, &word) in isolate.slots().zip(&words) {
+            let Some(object) = self.object(word) else { continue };
             let nth = slot.checked_sub(isolate.roots).map(|bytes| (bytes / 8) as usize);
-            let name = nth.and_then(|nth| self.names.get(nth));
-            let group = if name.is_some() { Group::StrongRootList } else { Group::Isolate };
-            if let Some(object) = self.memory.word(slot).ok().and_then(|word| self.object(word)) {
-                roots.push(Root { isolate: at, group, name: name.unwrap_or_default().to_owned(), object, strong: true });
-            }
+            let (group, name) = match (nth.and_then(|nth| self.names.get(nth)), builtins.get(&object)) {
+                (Some(name), _) => (Group::StrongRootList, name),
+                (None, Some(&nth)) => (Group::Builtins, self.builtins.get(nth)),
+                (None, None) => (Group::Isolate, ""),
+            };
+            roots.push(Root { isolate: at, group, name: name.to_owned(), object, strong: true });
         }
+    }
+
+    /// Returns the code of the builtins that an isolate has, each with V8's number of it.
+    fn builtins_of(self, words: &[u64]) -> FxHashMap<ObjIx, usize> {
+        let (first, length) = self.builtins.table(self.heap, words).unwrap_or_default();
+        let mut found = FxHashMap::default();
+        for (nth, object) in words[first..first + length].iter().enumerate().filter_map(|(nth, &word)| Some((nth, self.object(word)?))) {
+            found.entry(object).or_insert(nth);
+        }
+        found
     }
 
     /// Reads the handles of open scopes.
@@ -181,12 +208,24 @@ impl Sources<'_, '_> {
         }
     }
 
+    /// Returns the machine code in which an instruction is: what runs, or is returned to, is alive.
+    fn running(self, pc: u64) -> Option<ObjIx> {
+        self.heap.pages.page(pc).filter(|page| page.executable)?;
+        Some(self.heap.objects.around(self.heap.pages, pc)?.0)
+    }
+
+    /// Reads the traced handles: whose C++ object keeps them is not known here, so they are weak, as in snapshots.
+    fn traced_handles(self, at: usize, isolate: &Isolate, roots: &mut Vec<Root>) {
+        let objects = traced_handles::find(self.memory, isolate).into_iter().filter_map(|word| self.object(word));
+        roots.extend(objects.map(|object| Root { isolate: at, group: Group::TracedHandles, name: String::new(), object, strong: false }));
+    }
+
     /// Reads the stacks and registers of all threads.
     fn stacks(self, roots: &mut Vec<Root>) {
         const RED_ZONE: u64 = 128;
         for thread in self.threads {
             let mut add = |word: u64| {
-                if let Some(object) = self.object(word) {
+                if let Some(object) = self.object(word).or_else(|| self.running(word)) {
                     roots.push(Root {
                         isolate: self.isolate_of(object),
                         group: Group::Stack(thread.tid),

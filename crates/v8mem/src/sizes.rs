@@ -53,7 +53,7 @@ pub fn size_of(page: &Page<'_>, layout: &V8Layout, unit: FreeUnit, map: &Map, ad
         }
         _ if map.kind.is_fixed_array() => array(16, WORD),
         Kind::Context | Kind::ClosureFeedbackCells | Kind::WeakFixedArray | Kind::TransitionArray | Kind::EmbedderData => array(16, WORD),
-        Kind::ByteArray => array(16, 1),
+        Kind::ByteArray => array(at.bytes_start, 1),
         Kind::DoubleArray => array(16, 8),
         Kind::PropertyArray => page.word(addr + WORD).map(|word| 16 + WORD * (word >> 32 & 0x3ff)),
         Kind::WeakArrayList => array(24, WORD),

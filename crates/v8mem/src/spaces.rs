@@ -28,7 +28,7 @@ pub struct SpaceUse {
     /// Bytes that are free: free lists, what lies behind the last object, where objects are being made, the idle half of the young
     /// generation, and what a collection had moved away.
     pub free: u64,
-    /// Bytes of machine code, which is not told apart.
+    /// Bytes of pages of machine code that are none of this: machine code itself is objects.
     pub code: u64,
     /// Bytes that are none of this, and no header of a page.
     pub unknown: u64,

@@ -184,7 +184,9 @@ impl Walk<'_, '_> {
             // A caller goes on behind its call, which may be the last instruction of its function.
             let pc = if stack.frames.is_empty() { here.pc } else { here.pc.wrapping_sub(1) };
             let step = self.images.step(&here, pc, end);
-            stack.frames.push(self.frame(&here, pc, &step));
+            let frame = self.frame(&here, pc, &step);
+            stack.frames.extend(self.inlined(&frame, pc));
+            stack.frames.push(frame);
             registers = match step {
                 Step::Out(next) | Step::ByPointer(next) => Some(next),
                 Step::Outermost => {
@@ -194,7 +196,7 @@ impl Walk<'_, '_> {
                 Step::Lost => self.search(here.sp, end, &mut stack.frames),
             };
         }
-        let heap = stack.javascript().next().and_then(|frame| Some(self.reader.heap.pages.page(frame.function)?.heap));
+        let heap = stack.javascript().find_map(|frame| Some(self.reader.heap.pages.page(frame.function?)?.heap));
         let by_heap = heap.and_then(|heap| self.anatomy.isolates.iter().position(|isolate| isolate.heap == heap));
         stack.isolate = by_heap.or_else(|| self.isolates.get(&end).copied());
         stack
@@ -207,6 +209,12 @@ impl Walk<'_, '_> {
             _ => self.images.native(pc),
         };
         Frame { pc: Some(here.pc), at: here.sp, code, sure: Sure::Exact }
+    }
+
+    /// Returns what runs in a frame besides: functions that were compiled into the one that it is of.
+    fn inlined(&self, frame: &Frame, pc: u64) -> Vec<Frame> {
+        let Code::JavaScript(outer) = &frame.code else { return vec![] };
+        self.reader.inlined(outer, pc).into_iter().map(|inner| Frame { code: Code::JavaScript(inner), ..frame.clone() }).collect()
     }
 
     fn by_pointer(&self, here: &Registers, pc: u64) -> Code {

@@ -2,11 +2,13 @@
 //!
 //! Every read is fallible: a pointer may lead out of the heap, an object may be cut off. `None` means that the heap does not say.
 
+use crate::dispatch;
 use crate::kind::Kind;
 use crate::layout::V8Layout;
 use crate::maps::{self, Map, MapIx, Maps, pointer, smi, strong};
 use crate::objects::{ObjIx, Objects};
 use crate::pages::Pages;
+use crate::version::V8Version;
 
 /// A heap, ready to be read.
 #[derive(Clone, Copy)]
@@ -41,6 +43,47 @@ impl HeapView<'_, '_> {
     #[must_use]
     pub fn target(self, addr: u64, offset: u64) -> Option<u64> {
         strong(self.field(addr, offset)?)
+    }
+
+    /// Returns the address of the code that Sparkplug made of a function, from what closures share.
+    #[must_use]
+    pub fn baseline_code(self, shared: u64) -> Option<u64> {
+        let data = self.target(shared, self.layout.at.shared_data)?;
+        match self.kind(data)? {
+            Kind::Code => Some(data),
+            // V8 9 keeps code and bytecode side by side.
+            Kind::Struct if self.layout.version < V8Version::new(10, 0) => {
+                self.target(data, self.layout.at.baseline_code).filter(|&code| self.kind(code) == Some(Kind::Code))
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns the instructions that code describes, where they are an object of their own.
+    #[must_use]
+    pub fn instructions(self, code: u64) -> Option<u64> {
+        let of_its_own = self.layout.version >= V8Version::new(11, 0);
+        let stream = of_its_own.then(|| self.target(code, self.layout.at.code_stream))??;
+        (self.kind(stream) == Some(Kind::InstructionStream)).then_some(stream)
+    }
+
+    /// Returns the number of the compiler that made code, V8's own, counted from that of Sparkplug; `None` for all that is no function's.
+    #[must_use]
+    pub fn compiler(self, code: u64) -> Option<u64> {
+        let at = &self.layout.at;
+        let number = (u64::from(self.half(code, at.code_flags)?) & at.code_kind_mask) >> at.code_kind_shift;
+        number.checked_sub(at.code_baseline)
+    }
+
+    /// Returns the address of the code that a function runs.
+    #[must_use]
+    pub fn code_of(self, function: u64) -> Option<u64> {
+        let at = self.layout.at.function_code;
+        let code = match self.pages.dispatch() {
+            Some(_) => dispatch::code(self.pages, self.layout, self.half(function, at)?)?,
+            None => self.target(function, at)?,
+        };
+        (self.kind(code) == Some(Kind::Code)).then_some(code)
     }
 
     /// Returns the small integer in a field.
@@ -85,6 +128,13 @@ impl HeapView<'_, '_> {
     #[must_use]
     pub fn length(self, array: u64) -> Option<u64> {
         Some(maps::length(self.field(array, 8)?))
+    }
+
+    /// Returns the bytes of an array of bytes.
+    #[must_use]
+    pub fn bytes(&self, array: u64) -> Option<&[u8]> {
+        let length = usize::try_from(self.length(array).filter(|_| self.kind(array) == Some(Kind::ByteArray))?).ok()?;
+        self.pages.page(array)?.bytes(array.checked_add(self.layout.at.bytes_start)?, length)
     }
 
     /// Returns a word of an array of tagged words.

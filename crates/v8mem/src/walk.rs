@@ -1,7 +1,7 @@
 //! The walk over all pages: every object, one behind the other.
 //!
-//! Where an object's end does not lead to the next one, the walk looks word by word for the next map and counts what it skipped. Machine
-//! code is walked only as far as sizes are known: constants inside code look like maps.
+//! Where an object's end does not lead to the next one, the walk looks word by word for the next map and counts what it skipped. Never in
+//! machine code: constants inside code look like maps. There the walk goes on only where V8 says that something begins.
 
 use std::ops::Range;
 
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kind::Kind;
 use crate::layout::V8Layout;
+use crate::machine_code::{self, holds_code};
 use crate::maps::{Map, MapIx, Maps};
 use crate::pages::{Page, Pages};
 use crate::sizes::{FreeUnit, Size, size_of};
@@ -22,7 +23,7 @@ pub struct WalkStats {
     pub object_bytes: u64,
     /// Bytes of free memory: free lists and fillers.
     pub free_bytes: u64,
-    /// Bytes of zeros behind the last object.
+    /// Bytes of zeros behind the last object, and of areas in which objects are being made, from the last one on.
     pub unused_bytes: u64,
     /// How often the next object had to be looked for.
     pub resyncs: u64,
@@ -34,7 +35,7 @@ pub struct WalkStats {
     pub open_bytes: u64,
     /// Bytes of objects that have a copy elsewhere, where a collection was moving objects.
     pub moved_bytes: u64,
-    /// Bytes of machine code that were left out.
+    /// Bytes of pages of machine code in which the walk lost its way: what is there is not known.
     pub code_bytes: u64,
 }
 
@@ -88,7 +89,6 @@ impl Walker<'_, '_> {
         match () {
             () if page.idle => stats.idle_bytes += area,
             () if page.untouched => stats.open_bytes += area,
-            () if page.executable => stats.code_bytes += area,
             () => self.objects(page, stats, each, moved),
         }
     }
@@ -165,8 +165,9 @@ impl Walker<'_, '_> {
     /// are left out.
     pub(crate) fn leads(&self, page: &Page<'_>, from: u64, to: u64, left_out: &[Range<u64>]) -> bool {
         let mut addr = from;
-        let mut unmade = 0;
-        while addr < to && unmade < 2 {
+        // In machine code nothing is looked for that does not lead on.
+        let (mut unmade, most) = (0, if page.executable { 0 } else { 1 });
+        while addr < to && unmade <= most {
             if let Some(area) = left_out.iter().find(|area| area.start == addr) {
                 addr = area.end;
                 continue;
@@ -176,7 +177,7 @@ impl Walker<'_, '_> {
             let size = map.and_then(|map| self.size(page, &map, addr));
             addr = size.map_or_else(|| self.next_object(page, addr + 8).min(to), |size| addr + size);
         }
-        addr == to
+        addr == to && unmade <= most
     }
 
     /// Says whether an object begins at an address of a page, or the page ends there.
@@ -192,10 +193,16 @@ impl Walker<'_, '_> {
             return moved.unwrap_or_else(|| Step::Nothing(self.next_object(page, addr + 8)));
         };
         let map = self.maps.get(ix);
-        let size = self.size(page, &map, addr).unwrap_or_else(|| {
-            stats.resyncs += 1;
-            self.next_object(page, addr + 16) - addr
-        });
+        let size = match self.size(page, &map, addr) {
+            None if page.executable => return Step::Nothing(self.next_object(page, addr + 8)),
+            Some(_) if page.executable && !holds_code(&map) && !map.kind.is_free() => {
+                return Step::Nothing(self.next_object(page, addr + 8));
+            }
+            size => size.unwrap_or_else(|| {
+                stats.resyncs += 1;
+                self.next_object(page, addr + 16) - addr
+            }),
+        };
         if map.kind.is_free() { Step::Free(size) } else { Step::Object(Met { addr, size, map: ix }, map) }
     }
 
@@ -210,6 +217,9 @@ impl Walker<'_, '_> {
     fn size(&self, page: &Page<'_>, map: &Map, addr: u64) -> Option<u64> {
         let room = page.area_end - addr;
         let fits = |size: u64| (8..=room).contains(&size);
+        if holds_code(map) {
+            return machine_code::size(self.pages, self.layout, self.maps, map, addr).filter(|&size| fits(size));
+        }
         match size_of(page, self.layout, self.unit, map, addr) {
             Size::Bytes(size) if map.kind == Kind::Filler => Some(size.clamp(8, room)),
             Size::Bytes(size) => fits(size).then_some(size),
@@ -223,8 +233,11 @@ impl Walker<'_, '_> {
         addr == page.area_end || page.word(addr).is_some_and(begins)
     }
 
-    /// Returns where the next object begins, or the end of the page.
+    /// Returns where the next object begins, or the end of the page. In machine code that is not looked for.
     fn next_object(&self, page: &Page<'_>, from: u64) -> u64 {
+        if page.executable {
+            return page.area_end;
+        }
         let mut addr = from;
         while addr + 8 <= page.area_end && !self.starts_object(page, addr) {
             addr += 8;
@@ -236,6 +249,8 @@ impl Walker<'_, '_> {
         let zeros = page.bytes(from, (to - from) as usize).is_some_and(|bytes| bytes.iter().all(|&byte| byte == 0));
         if zeros {
             stats.unused_bytes += to - from;
+        } else if page.executable {
+            stats.code_bytes += to - from;
         } else {
             stats.resyncs += 1;
             stats.skipped_bytes += to - from;

@@ -20,6 +20,10 @@ pub(super) enum How {
     Abort,
     /// The same, every function compiled by Sparkplug as soon as it runs.
     Sparkplug,
+    /// The same, called by functions that were compiled into each other by Turbofan.
+    Inlined,
+    /// The same by Maglev, where there is one.
+    Maglev,
     /// An exception that nobody catches.
     Throw,
     /// Killed from outside in a loop that allocates nothing.
@@ -33,7 +37,8 @@ pub(super) enum How {
 }
 
 /// All that dump a process, rather than capture it.
-pub(super) const ALL: [How; 8] = [How::Gcore, How::Abort, How::Sparkplug, How::Throw, How::Spin, How::Churn, How::Minor, How::Major];
+pub(super) const ALL: [How; 10] =
+    [How::Gcore, How::Abort, How::Sparkplug, How::Inlined, How::Maglev, How::Throw, How::Spin, How::Churn, How::Minor, How::Major];
 
 impl How {
     /// What the program is told to do after its snapshot.
@@ -41,11 +46,21 @@ impl How {
         match self {
             Self::Gcore | Self::Capture => "",
             Self::Abort | Self::Sparkplug => "abort",
+            Self::Inlined | Self::Maglev => "inlined",
             Self::Throw => "throw",
             Self::Spin => "spin",
             Self::Churn => "churn",
             Self::Minor => "minor",
             Self::Major => "major",
+        }
+    }
+
+    /// What V8 is told besides.
+    pub(super) fn flags(self) -> &'static [&'static str] {
+        match self {
+            Self::Sparkplug => &["--always-sparkplug"],
+            Self::Maglev => &["--maglev", "--no-turbofan"],
+            _ => &[],
         }
     }
 
@@ -81,7 +96,7 @@ pub(super) fn dump(workspace: &Workspace, subject: &Subject, folder: &Path) -> R
     // The shell lifts the limit on core files for the program alone.
     command.args(["-c", "ulimit -c unlimited && exec \"$0\" \"$@\""]).arg(&subject.node);
     command.args(["--expose-gc", "--abort-on-uncaught-exception"]);
-    command.args((subject.how == How::Sparkplug).then_some("--always-sparkplug"));
+    command.args(subject.how.flags());
     command.arg(workspace.root.join("tests/cores/known-heap.js")).args([folder, Path::new("1000")]).current_dir(folder);
     command.env("WORKERS", "0").env("MODE", subject.how.mode());
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

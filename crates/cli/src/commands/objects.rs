@@ -198,13 +198,13 @@ fn walked(walk: &WalkStats, table: &mut Table) {
         ("the idle half of the young generation", None, walk.idle_bytes),
         ("where objects are being made", None, walk.open_bytes),
         ("objects that a collection had moved away", None, walk.moved_bytes),
-        ("machine code", None, walk.code_bytes),
+        ("machine code between which nothing is known", None, walk.code_bytes),
     ] {
         table.push(vec![what.into(), count.into(), bytes.into(), Cell::None]);
     }
     let free = walk.free_bytes + walk.unused_bytes + walk.idle_bytes + walk.open_bytes + walk.moved_bytes;
-    let told = walk.object_bytes + free + walk.code_bytes;
-    let all = told + walk.skipped_bytes;
+    let told = walk.object_bytes + free;
+    let all = told + walk.skipped_bytes + walk.code_bytes;
     let share = 100.0 * told as f64 / all.max(1) as f64;
     table.push(vec!["attributed".into(), Cell::None, told.into(), format!("{share:.2} % of {all} bytes").into()]);
 }

@@ -14,7 +14,7 @@ use crate::session::Session;
 #[derive(Args, Debug)]
 #[command(
     before_help = "Examples:\n  heapwhy spaces core.4217\n  heapwhy spaces core.4217 --isolate 2 --json",
-    after_help = "committed: what v8.getHeapSpaceStatistics() calls space_size. free: free lists, ends of pages, the idle half of the young generation.\ncode: machine code, which is not told apart. unknown: bytes between objects that the layout does not explain. Headers of pages are in committed only.",
+    after_help = "committed: what v8.getHeapSpaceStatistics() calls space_size. free: free lists, ends of pages, the idle half of the young generation.\ncode: machine code that is in no object. unknown: bytes between objects that the layout does not explain. Headers of pages are in committed only.",
     help_template = crate::args::TEMPLATE
 )]
 pub(crate) struct SpacesArgs {

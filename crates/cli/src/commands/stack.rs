@@ -18,7 +18,7 @@ use crate::session::Session;
 #[derive(Args, Debug)]
 #[command(
     before_help = "Examples:\n  heapwhy stack core.4217\n  heapwhy stack core.4217 -v --thread 1\n  heapwhy stack core.4217 -a",
-    after_help = "Of what runs compiled, and of bytecode while no stack trace was taken, only the place where the function begins is known.\nFunctions that were compiled into others are not seen. A frame with ? was found by its looks, and may have been left already.",
+    after_help = "Of bytecode, while no stack trace was taken, only the place where the function begins is known.\nFunctions that were compiled into others (inlined) are frames of their own, without arguments. A frame with ? was found by its looks, and may have been left already.",
     help_template = crate::args::TEMPLATE
 )]
 pub(crate) struct StackArgs {
@@ -103,7 +103,8 @@ impl Printer<'_> {
         let (label, function, place, tier, note, kind) = match &frame.code {
             Code::JavaScript(frame) => {
                 let begins = frame.place.as_ref().is_some_and(|place| !place.is_exact);
-                let note = begins.then_some("line unknown");
+                let inlined = frame.function.is_none().then_some("inlined");
+                let note = inlined.or(begins.then_some("line unknown"));
                 (title(frame), title(frame), location(frame), Some(frame.tier.name()), note, "javascript")
             }
             other => {
@@ -114,7 +115,7 @@ impl Printer<'_> {
         };
         let cells = vec![place.into(), tier.into(), note.into(), function.into(), sure.into(), pc.into(), kind.into()];
         let children = match &frame.code {
-            Code::JavaScript(frame) if self.args.verbose => self.arguments(frame),
+            Code::JavaScript(frame) if self.args.verbose && frame.function.is_some() => self.arguments(frame),
             _ => vec![],
         };
         TreeNode { label: format!("{mark}{label}"), cells, children, ..TreeNode::default() }

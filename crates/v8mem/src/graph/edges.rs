@@ -1,6 +1,6 @@
 //! Which references of an object have names, by kind: what V8 extracts before it numbers the rest.
 
-use super::emitter::Emitter;
+use super::emitter::{Emitter, is_plain_array};
 use super::recipes::Recipe;
 use super::tags::Tag;
 use crate::kind::Kind;
@@ -47,7 +47,9 @@ impl Emitter<'_, '_, '_> {
                 }
             }
             Kind::BytecodeArray => self.bytecode(addr),
-            Kind::Code => self.code(addr, u64::from(map.size)),
+            Kind::Code => self.code(addr),
+            Kind::InstructionStream => self.instructions(addr),
+            kind if is_plain_array(kind, self.heap.layout.version) => self.fixed_array(addr),
             kind if kind.is_fixed_array() && !self.is_trusted(map) => self.fixed_array(addr),
             _ => {}
         }

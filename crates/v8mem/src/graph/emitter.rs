@@ -19,6 +19,7 @@ use crate::maps::{Map, strong};
 use crate::marking::{raw_words, tagged_words, weak_fields};
 use crate::names::{NAME_LIMIT, Names};
 use crate::objects::ObjIx;
+use crate::relocation::embedded;
 use crate::scripts::Scripts;
 use crate::text::{Representation, representation, width};
 use crate::version::V8Version;
@@ -48,7 +49,7 @@ pub(super) struct Emitter<'a, 'm, 'e> {
     pub(super) words: Words,
     chosen: &'e RankedBits,
     first_object: u32,
-    survey: &'a Survey,
+    pub(super) survey: &'a Survey,
     /// Which fields of the present object have an edge already, one bit a word.
     visited: Vec<u64>,
     /// What each node is used for, by position among objects.
@@ -63,6 +64,8 @@ pub(super) struct Emitter<'a, 'm, 'e> {
     keys: FxHashMap<u64, StrIx>,
     /// By the functions' common part.
     functions: FxHashMap<u64, StrIx>,
+    /// The names of machine code, by its address.
+    pub(super) code_names: FxHashMap<u64, StrIx>,
     /// By the map's place.
     pub(super) recipes: Vec<Option<Rc<Recipe>>>,
     types: FxHashMap<u16, (NodeKind, StrIx)>,
@@ -93,6 +96,7 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
             to_native: words.empty,
             keys: FxHashMap::default(),
             functions: FxHashMap::default(),
+            code_names: FxHashMap::default(),
             recipes: Vec::new(),
             types: FxHashMap::default(),
             indexes: Vec::new(),
@@ -206,6 +210,22 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
                 self.rows.indexed(EdgeKind::HIDDEN, index - 1, to);
             }
         }
+        self.embedded(addr, map, index);
+    }
+
+    /// What instructions refer to, numbered on.
+    fn embedded(&mut self, addr: u64, map: &Map, first: u32) {
+        // V8 9 does not tell that some of it is weak.
+        let tells_weak = self.heap.layout.version >= V8Version::new(10, 0);
+        for (index, embedded) in (first..).zip(embedded(self.heap, addr, map.kind)) {
+            let Some(to) = self.essential(embedded.word) else { continue };
+            if embedded.weak && tells_weak {
+                let name = self.index_name(index as usize);
+                self.rows.edge(EdgeKind::WEAK, name, to);
+            } else {
+                self.rows.indexed(EdgeKind::HIDDEN, index, to);
+            }
+        }
     }
 
     fn is_visited(&self, offset: u64) -> bool {
@@ -313,7 +333,7 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
             Kind::Symbol => (NodeKind::SYMBOL, self.rows.text("symbol")),
             Kind::BigInt => (NodeKind::BIGINT, self.rows.text("bigint")),
             Kind::HeapNumber => (NodeKind::NUMBER, self.rows.text("heap number")),
-            Kind::Code | Kind::InstructionStream => (NodeKind::CODE, self.words.empty),
+            Kind::Code | Kind::InstructionStream => (NodeKind::CODE, self.code_name(addr)),
             Kind::SharedFunctionInfo => (NodeKind::CODE, self.shared_name(addr)),
             Kind::Script => (NodeKind::CODE, self.text_field(addr, at.script_name)),
             Kind::NativeContext => (NodeKind::HIDDEN, self.rows.text("system / NativeContext")),
@@ -432,7 +452,7 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
 }
 
 /// Says whether V8 counts an object as an array that has no name: up to V8 11 there were more of them.
-fn is_plain_array(kind: Kind, version: V8Version) -> bool {
+pub(super) fn is_plain_array(kind: Kind, version: V8Version) -> bool {
     version.major < 12 && matches!(kind, Kind::ClosureFeedbackCells | Kind::BoilerplateDescription)
 }
 

@@ -217,18 +217,6 @@ impl Emitter<'_, '_, '_> {
         }
     }
 
-    /// Tags what machine code needs besides: tables of bytes, and what is known of functions that were compiled into it.
-    pub(super) fn code(&mut self, addr: u64, size: u64) {
-        for offset in (8..size).step_by(8) {
-            let word = self.heap.field(addr, offset).unwrap_or(0);
-            match strong(word).and_then(|target| self.heap.kind(target)) {
-                Some(Kind::ByteArray) => self.tag(word, Tag::SourcePositions),
-                Some(Kind::FixedArray) => self.tag(word, Tag::CodeData),
-                _ => {}
-            }
-        }
-    }
-
     /// Bytecode: constants in arrays of arrays, then tables of bytes.
     pub(super) fn bytecode(&mut self, addr: u64) {
         let end = self.heap.layout.at.bytecode_start & !7;
@@ -236,7 +224,10 @@ impl Emitter<'_, '_, '_> {
             let word = self.heap.field(addr, offset).unwrap_or(0);
             match strong(word).and_then(|target| self.heap.kind(target)) {
                 Some(Kind::FixedArray) => self.constants(word, 3),
-                Some(Kind::ByteArray) => self.tag(word, Tag::SourcePositions),
+                // V8 9 does not look into bytecode.
+                Some(Kind::ByteArray) if self.heap.layout.version.major < 10 => {}
+                Some(Kind::ByteArray) if offset == self.heap.layout.at.bytecode_positions => self.tag(word, Tag::SourcePositions),
+                Some(Kind::ByteArray) => self.tag(word, Tag::HandlerTable),
                 _ => {}
             }
         }

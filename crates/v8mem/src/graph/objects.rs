@@ -6,7 +6,7 @@ use super::emitter::{Emitter, target_of};
 use super::recipes::{Field, Recipe};
 use super::tags::Tag;
 use crate::kind::Kind;
-use crate::maps::{Map, smi, strong};
+use crate::maps::{Map, TAG, smi, strong};
 use crate::properties::At;
 
 impl Emitter<'_, '_, '_> {
@@ -217,8 +217,10 @@ impl Emitter<'_, '_, '_> {
         self.tag(shared, Tag::SharedFunctionInfo);
         self.internal(w.shared, shared, Some(at.function_shared));
         self.internal_field(w.context, addr, at.function_context);
-        if self.heap.layout.version.major < 13 {
+        if self.heap.pages.dispatch().is_none() {
             self.internal_field(w.code, addr, at.function_code);
+        } else if let Some(code) = self.heap.code_of(addr) {
+            self.internal(w.code, code | TAG, None);
         }
     }
 

@@ -18,6 +18,8 @@ pub struct Survey {
     pub(super) globals: Vec<ObjIx>,
     /// Tables of WeakMaps and WeakSets, with their addresses.
     pub(super) tables: Vec<(ObjIx, u64)>,
+    /// What closures share, where it was compiled: its address, and that of its code.
+    pub(super) compiled: Vec<(u64, u64)>,
 }
 
 /// Roots that every heap has, besides what is neither object nor number (`undefined`, the hole).
@@ -39,7 +41,7 @@ impl Survey {
     /// Looks at all objects. O(objects).
     #[must_use]
     pub fn of(heap: HeapView<'_, '_>, roots: &[Root]) -> Self {
-        let (mut sources, mut globals, mut tables) = (FxHashSet::default(), Vec::new(), Vec::new());
+        let (mut sources, mut globals, mut tables, mut compiled) = (FxHashSet::default(), Vec::new(), Vec::new(), Vec::new());
         let mut everywhere = Bitset::new(heap.objects.len());
         roots.iter().filter(|root| EVERYWHERE.contains(&root.name.as_str())).for_each(|root| everywhere.set(root.object.0));
         for (object, addr) in heap.objects.iter() {
@@ -48,9 +50,10 @@ impl Survey {
                 Kind::Script => sources.extend(heap.target(addr, heap.layout.at.script_source)),
                 Kind::JsGlobalObject => globals.push(object),
                 Kind::EphemeronTable => tables.push((object, addr)),
+                Kind::SharedFunctionInfo => compiled.extend(heap.baseline_code(addr).map(|code| (addr, code))),
                 _ => {}
             }
         }
-        Self { everywhere, sources, globals, tables }
+        Self { everywhere, sources, globals, tables, compiled }
     }
 }

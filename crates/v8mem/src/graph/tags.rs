@@ -32,6 +32,10 @@ pub(super) enum Tag {
     ValidityCell,
     SharedFunctionInfo,
     CodeData,
+    Code,
+    Relocation,
+    OffsetTable,
+    HandlerTable,
 }
 
 impl Tag {
@@ -43,9 +47,7 @@ impl Tag {
         match self {
             Self::None => ("", None),
             // V8 9 does not look into bytecode, scripts and literals.
-            Self::HostOptions | Self::SourcePositions | Self::ConstantPool | Self::EnumCache | Self::ConstantElements if is_old => {
-                ("", None)
-            }
+            Self::HostOptions | Self::HandlerTable | Self::ConstantPool | Self::EnumCache | Self::ConstantElements if is_old => ("", None),
             Self::Properties => ("(object properties)", None),
             Self::Elements => ("(object elements)", None),
             Self::BoundArguments => ("(bound arguments)", None),
@@ -66,6 +68,10 @@ impl Tag {
             Self::ValidityCell => ("(validity cell)", shape),
             Self::SharedFunctionInfo => ("(shared function info)", code),
             Self::CodeData => ("(code deopt data)", code),
+            Self::Code => ("(code)", code),
+            Self::Relocation => ("(code relocation info)", code),
+            Self::OffsetTable => ("(bytecode offset table)", code),
+            Self::HandlerTable => ("(handler table)", code),
             Self::ContextLocalNames => ("(context local names)", code),
         }
     }

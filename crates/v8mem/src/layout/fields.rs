@@ -5,7 +5,7 @@ use crate::kind::Kind;
 use crate::text::{Representation, representation};
 
 /// The beginnings of the names that the layout has for the fields of a kind of objects.
-const OF_KIND: [(Kind, &[&str]); 29] = [
+const OF_KIND: [(Kind, &[&str]); 31] = [
     (Kind::Map, &["map_"]),
     (Kind::Symbol, &["symbol_"]),
     (Kind::Oddball, &["oddball_"]),
@@ -14,6 +14,8 @@ const OF_KIND: [(Kind, &[&str]); 29] = [
     (Kind::UncompiledData, &["uncompiled_"]),
     (Kind::Script, &["script_"]),
     (Kind::BytecodeArray, &["bytecode_"]),
+    (Kind::Code, &["code_"]),
+    (Kind::InstructionStream, &["stream_"]),
     (Kind::Cell, &["cell_"]),
     (Kind::FeedbackCell, &["cell_"]),
     (Kind::PropertyCell, &["property_cell_"]),
@@ -58,7 +60,8 @@ impl V8Layout {
 
     /// Finds the number with that value whose name begins so. Not all numbers are offsets of fields.
     fn named(&self, beginning: &str, offset: u64) -> Option<String> {
-        const NO_OFFSETS: [&str; 2] = ["external_resource_data", "typed_kinds"];
+        const NO_OFFSETS: [&str; 6] =
+            ["external_resource_data", "typed_kinds", "code_kind_mask", "code_kind_shift", "code_baseline", "code_alignment"];
         let is_it = |name: &str| name.starts_with(beginning) && !NO_OFFSETS.contains(&name);
         let entry = self.entries.iter().find(|entry| entry.value == offset as i64 && is_it(entry.name))?;
         let (_, rest) = entry.name.split_once('_').unwrap_or(("", entry.name));
@@ -90,6 +93,10 @@ mod tests {
         check(Kind::JsGenerator, 72, Some("registers"));
         check(Kind::PropertyCell, 24, Some("value"));
         check(Kind::WeakCell, 32, Some("token"));
+        check(Kind::Code, 32, Some("stream"));
+        check(Kind::Code, 64, None);
+        check(Kind::InstructionStream, 8, Some("code"));
+        check(Kind::InstructionStream, 16, Some("relocation"));
         check(Kind::JsWeakRef, 24, Some("target"));
         check(Kind::AccessorPair, 16, Some("setter"));
         check(Kind::ScopeInfo, 8, None);

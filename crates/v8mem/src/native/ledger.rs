@@ -167,18 +167,15 @@ impl Ledger {
                 left -= bytes;
                 ledger.add(of, bytes);
             };
-            if page.executable {
-                take(self, Use::Code, presence.within(&(page.area_start..page.area_end)));
-            } else {
-                for (object, _) in heap.objects.of_page(place) {
-                    let of = match () {
-                        () if inventory.liveness.garbage.get(object.0) => Use::Garbage,
-                        () if inventory.liveness.weakly.get(object.0) => Use::Weak,
-                        () if heap.maps.get(heap.objects.map(object)).kind == Kind::String => Use::Strings,
-                        () => Use::Objects,
-                    };
-                    take(self, of, heap.objects.size(object));
-                }
+            for (object, _) in heap.objects.of_page(place) {
+                let of = match () {
+                    () if page.executable => Use::Code,
+                    () if inventory.liveness.garbage.get(object.0) => Use::Garbage,
+                    () if inventory.liveness.weakly.get(object.0) => Use::Weak,
+                    () if heap.maps.get(heap.objects.map(object)).kind == Kind::String => Use::Strings,
+                    () => Use::Objects,
+                };
+                take(self, of, heap.objects.size(object));
             }
             take(self, Use::HeapFree, u64::MAX);
         }

@@ -2,8 +2,9 @@
 //! was there before, which looks like objects and is none.
 //!
 //! Such an area is three addresses side by side: where it starts, where the next object goes, where it ends. The main ones stand in the isolate
-//! (V8 11 and later) or in the objects of its spaces, those of a collection's threads in objects of their own. Each is believed when objects
-//! lie side by side from its start to where the next one goes, and something begins where it ends.
+//! (V8 11 and later) or in the objects of its spaces; from V8 12 on others, and those of a collection's threads, in objects of their own, behind a
+//! pointer to just there. Each is believed when objects lie side by side from its start to where the next one goes, and something begins where
+//! it ends.
 
 use std::ops::Range;
 
@@ -33,9 +34,11 @@ pub(super) fn find(memory: &dyn Memory, pages: &Pages<'_>, layout: &V8Layout, is
     let walkers = [FreeUnit::Bytes, FreeUnit::Words].map(|unit| Walker { pages, layout, maps: &maps, unit, moving: false });
     let mut triples: Vec<[u64; 3]> = Vec::new();
     let mut left = MOST;
-    for window in isolates.iter().flat_map(|isolate| windows(memory, pages, isolate)) {
+    for (window, is_own) in isolates.iter().flat_map(|isolate| windows(memory, pages, isolate)) {
         left = left.saturating_sub((window.end - window.start) / 8);
-        triples.extend(words(memory, &window).filter(|&triple| left > 0 && is_plausible(pages, triple)));
+        let led_to = |addr: u64| is_own || memory.word(addr.wrapping_sub(8)) == Ok(addr);
+        let found = words(memory, &window).filter(|&(addr, triple)| left > 0 && is_plausible(pages, triple) && led_to(addr));
+        triples.extend(found.map(|(_, triple)| triple));
     }
     triples.sort_unstable_by_key(|&[start, top, limit]| (limit - top, start, top));
     triples.dedup();
@@ -56,18 +59,18 @@ pub(super) fn find(memory: &dyn Memory, pages: &Pages<'_>, layout: &V8Layout, is
     areas
 }
 
-/// Returns where areas may be described: in the isolate, around its spaces, in small objects to which either leads.
-fn windows(memory: &dyn Memory, pages: &Pages<'_>, isolate: &Isolate) -> Vec<Range<u64>> {
+/// Returns where areas may be described: in the isolate and around its spaces, and, which is the second value's no, in small objects to which
+/// either leads: there a pointer must lead to each.
+fn windows(memory: &dyn Memory, pages: &Pages<'_>, isolate: &Isolate) -> Vec<(Range<u64>, bool)> {
     let mut owners: Vec<u64> = pages.all().iter().filter(|page| page.heap == isolate.heap).map(|page| page.owner).collect();
     owners.sort_unstable();
     owners.dedup();
     let around = |owner: u64| owner.saturating_sub(AROUND)..owner.saturating_add(AROUND);
     let own = isolate.addr..isolate.addr.saturating_add(isolate.size);
-    let mut windows: Vec<Range<u64>> = std::iter::once(own).chain(owners.into_iter().map(around)).collect();
-    let led_to: Vec<Range<u64>> =
-        windows.iter().flat_map(|window| words(memory, window)).filter_map(|[word, ..]| chunk(memory, pages, word)).collect();
-    windows.extend(led_to);
-    windows
+    let windows: Vec<Range<u64>> = std::iter::once(own).chain(owners.into_iter().map(around)).collect();
+    let pointers = windows.iter().flat_map(|window| words(memory, window)).map(|(_, [word, ..])| word);
+    let led_to: Vec<Range<u64>> = pointers.filter_map(|word| chunk(memory, pages, word)).collect();
+    windows.into_iter().map(|window| (window, true)).chain(led_to.into_iter().map(|window| (window, false))).collect()
 }
 
 /// Returns a small piece of memory as malloc hands it out; its size stands before it.
@@ -77,13 +80,13 @@ fn chunk(memory: &dyn Memory, pages: &Pages<'_>, addr: u64) -> Option<Range<u64>
     (size.is_multiple_of(16) && (32..=LARGEST).contains(&size)).then(|| addr..addr.saturating_add(size - 8))
 }
 
-/// Returns every three words side by side.
-fn words<'m>(memory: &'m dyn Memory, window: &Range<u64>) -> impl Iterator<Item = [u64; 3]> + use<'m> {
+/// Returns every three words side by side, with the address of the first.
+fn words<'m>(memory: &'m dyn Memory, window: &Range<u64>) -> impl Iterator<Item = (u64, [u64; 3])> + use<'m> {
     let word = |at: u64| memory.word(at).unwrap_or(0);
     let mut last = [0, word(window.start), word(window.start.saturating_add(8))];
     (window.start.saturating_add(16)..window.end).step_by(8).map(move |at| {
         last = [last[1], last[2], word(at)];
-        last
+        (at - 16, last)
     })
 }
 
@@ -94,7 +97,7 @@ fn is_plausible(pages: &Pages<'_>, [start, top, limit]: [u64; 3]) -> bool {
         return false;
     };
     let has_room = top < limit || limit == page.area_end && start < top;
-    has_room && page.heap != 0 && !page.idle && !page.executable
+    has_room && page.heap != 0 && !page.idle
 }
 
 /// The pages of the young generation in which nothing was made since V8 last emptied that half: those behind the one with the last open area, as

@@ -16,7 +16,7 @@ pub enum Tier {
     Interpreted,
     /// Compiled without optimization (Sparkplug): where it stands is exact, where the program has its symbols.
     Baseline,
-    /// Compiled with some optimization: where it stands is not read, and functions that were compiled into it are not seen.
+    /// Compiled with some optimization: where it stands is what the compiler says of the instruction.
     Maglev,
     /// Compiled with all optimization: as of Maglev.
     Turbofan,
@@ -55,8 +55,8 @@ pub struct Place {
 /// A frame of JavaScript.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JsFrame {
-    /// The address of the function.
-    pub function: u64,
+    /// The address of the function; `None` where it was compiled into the next one outwards, whose frame it shares: then its arguments are not told.
+    pub function: Option<u64>,
     /// Its name, empty where it has none.
     pub name: String,
     /// Where it stands; `None` where it has no script.
@@ -114,6 +114,7 @@ impl Reader<'_, '_> {
         let slot = self.below(fp, at.frame_offset);
         let offset = slot.and_then(smi).filter(|_| !is_compiled);
         let script = self.scripts.script(shared);
+        let origins = code.zip(pc).map(|(code, pc)| code.origins(self.heap, pc)).unwrap_or_default();
         let tier = match (bytecode, offset) {
             _ if code.is_some() => code.map_or(Tier::Optimized, |code| code.tier),
             (Some(_), Some(_)) => Tier::Interpreted,
@@ -122,7 +123,7 @@ impl Reader<'_, '_> {
             (None, _) if builtin.is_some() || script.is_none() => Tier::Builtin,
             (None, _) => Tier::Optimized,
         };
-        let running = bytecode.and_then(|bytecode| {
+        let of_bytecode = bytecode.and_then(|bytecode| {
             // The offset in a frame is counted from the tagged pointer to the bytecode.
             let place = match code {
                 Some(code) => code.bytecode(self.heap, self.sizes?, bytecode, pc?)? + (at.bytecode_start as i64 - 1),
@@ -130,14 +131,32 @@ impl Reader<'_, '_> {
             };
             in_source(self.heap, bytecode, place)
         });
+        let running = origins.last().map(|own| own.position).or(of_bytecode);
         Some(JsFrame {
-            function,
+            function: Some(function),
             name: self.names.debug_name(shared),
             place: script.and_then(|script| self.place(script, shared, running)),
             tier,
             receiver: self.memory.word(fp + at.frame_receiver).unwrap_or(0),
             arguments: self.arguments(fp),
         })
+    }
+
+    /// Returns the functions that were compiled into the one whose frame this is and run in it, the innermost first.
+    pub(super) fn inlined(&self, frame: &JsFrame, pc: u64) -> Vec<JsFrame> {
+        let origins = MachineCode::around(self.heap, pc).map(|code| code.origins(self.heap, pc)).unwrap_or_default();
+        let inlined = origins.into_iter().filter_map(|origin| {
+            let shared = origin.shared?;
+            Some(JsFrame {
+                function: None,
+                name: self.names.debug_name(shared),
+                place: self.scripts.script(shared).and_then(|script| self.place(script, shared, Some(origin.position))),
+                tier: frame.tier,
+                receiver: 0,
+                arguments: vec![],
+            })
+        });
+        inlined.collect()
     }
 
     fn place(&self, script: u64, shared: u64, running: Option<u32>) -> Option<Place> {

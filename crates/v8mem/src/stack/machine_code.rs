@@ -3,12 +3,14 @@
 //!
 //! Sparkplug turns each bytecode into a few instructions, in order, and keeps a table of how many bytes each one took. To go through that
 //! table one must know where each bytecode ends, and so how long the bytecodes of this V8 are: its own table says, which only a program with
-//! its symbols has. Code of the optimizing compilers has no such table: what was compiled into it is not read.
+//! its symbols has. Code of the optimizing compilers says of its instructions where in the source they came from, and of calls that were
+//! replaced by the function that they call, which call that was; such calls may be within such functions.
 
 use super::javascript::Tier;
-use super::positions::number;
+use super::positions::{self, Origin, number};
 use crate::core_file::CoreFile;
 use crate::kind::Kind;
+use crate::maps::pointer;
 use crate::memory::Memory;
 use crate::version::V8Version;
 use crate::view::HeapView;
@@ -111,14 +113,71 @@ impl MachineCode {
     /// Returns the place among its bytecodes of the instruction at `pc`; only of code by Sparkplug.
     pub(super) fn bytecode(self, heap: HeapView<'_, '_>, sizes: &BytecodeSizes, bytecode: u64, pc: u64) -> Option<i64> {
         let at = &heap.layout.at;
-        let bytes = |addr: u64, start: u64| -> Option<&[u8]> {
-            let length = usize::try_from(heap.length(addr)?).ok()?;
-            heap.pages.page(addr)?.bytes(addr + start, length)
-        };
-        let table = heap.target(self.addr, at.code_bytecode_table).filter(|&table| heap.kind(table) == Some(Kind::ByteArray))?;
-        let bytecodes = bytes(bytecode, at.bytecode_start)?;
-        sizes.bytecode_at(bytecodes, bytes(table, 16)?, pc.checked_sub(self.start)?).filter(|_| self.tier == Tier::Baseline)
+        let table = heap.target(self.addr, at.code_bytecode_table)?;
+        let length = usize::try_from(heap.length(bytecode)?).ok()?;
+        let bytecodes = heap.pages.page(bytecode)?.bytes(bytecode + at.bytecode_start, length)?;
+        sizes.bytecode_at(bytecodes, heap.bytes(table)?, pc.checked_sub(self.start)?).filter(|_| self.tier == Tier::Baseline)
     }
+
+    /// Returns where in the sources the instruction at `pc` came from, the innermost function first: functions that were compiled into this one, each by
+    /// what its closures share, and at last the function itself. Only of optimized code; empty where it does not say.
+    pub(super) fn origins(self, heap: HeapView<'_, '_>, pc: u64) -> Vec<Place> {
+        if matches!(self.tier, Tier::Baseline | Tier::Builtin) {
+            return vec![];
+        }
+        self.chain(heap, pc).unwrap_or_default()
+    }
+
+    fn chain(self, heap: HeapView<'_, '_>, pc: u64) -> Option<Vec<Place>> {
+        let at = &heap.layout.at;
+        let offset = i64::try_from(pc.checked_sub(self.start)?).ok()?;
+        let mut origin = positions::origin(heap, self.addr, at.code_bytecode_table, offset)?;
+        let data = heap.target(self.addr, at.code_deopt)?;
+        let mut places = Vec::new();
+        while let Some(call) = origin.inlined() {
+            if places.len() == MOST_INLINED {
+                return None;
+            }
+            let call = replaced_call(heap, data, call)?;
+            let literals = heap.target(data, at.elements_start + 8 * at.deopt_literals)?;
+            let shared = heap.element(literals, call.literal).and_then(pointer);
+            let shared = shared.filter(|&shared| heap.kind(shared) == Some(Kind::SharedFunctionInfo))?;
+            places.push(Place { shared: Some(shared), position: origin.position()? });
+            origin = call.origin;
+        }
+        places.push(Place { shared: None, position: origin.position()? });
+        Some(places)
+    }
+}
+
+/// Where in the sources an instruction came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// What closures of the function share that was compiled into another; `None` for the other.
+    pub(super) shared: Option<u64>,
+    /// The place in the script, in UTF-16 units.
+    pub(super) position: u32,
+}
+
+/// A call in optimized code that was replaced by the function that it calls.
+struct ReplacedCall {
+    /// Where it stood.
+    origin: Origin,
+    /// The place of the function among the code's literals.
+    literal: u64,
+}
+
+/// No functions are compiled into each other deeper than this.
+const MOST_INLINED: usize = 256;
+
+/// Reads one of the calls that deoptimization data lists: where it stood, eight bytes, and the function's place among literals, four.
+fn replaced_call(heap: HeapView<'_, '_>, data: u64, nth: usize) -> Option<ReplacedCall> {
+    const ENTRY: usize = 16;
+    let at = &heap.layout.at;
+    let calls = heap.target(data, at.elements_start + 8 * at.deopt_calls)?;
+    let entry = heap.bytes(calls)?.chunks_exact(ENTRY).nth(nth)?;
+    let (origin, literal) = (entry.first_chunk()?, entry[8..].first_chunk()?);
+    Some(ReplacedCall { origin: Origin::of_word(u64::from_le_bytes(*origin)), literal: u64::from(u32::from_le_bytes(*literal)) })
 }
 
 /// Returns the tier of a kind of code: V8 numbers Sparkplug's, then Maglev's (from V8 10 on), then Turbofan's.

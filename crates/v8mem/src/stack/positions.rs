@@ -3,7 +3,6 @@
 //! Two variable-length numbers an entry, both differences to the entry before: the bytecode's offset, with whether a statement begins there,
 //! and the position. Seven bits a byte, the lowest first.
 
-use crate::kind::Kind;
 use crate::view::HeapView;
 
 /// How an entry says whether a statement begins: nobody here asks, but it is in the way of the offset.
@@ -48,21 +47,46 @@ impl Marked {
 /// The offset of what runs before the first bytecode; tables begin there.
 const ENTRY: i64 = -1;
 
+/// Where in the sources something came from, as V8 packs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Origin(i64);
+
+impl Origin {
+    /// Takes apart what V8 keeps in a word.
+    pub(super) fn of_word(word: u64) -> Self {
+        Self(word as i64)
+    }
+
+    /// Returns the place in the script, in UTF-16 units. Bit 0 says that the source is another's (asm.js), the next 30 are the position plus one.
+    pub(super) fn position(self) -> Option<u32> {
+        u32::try_from((self.0 >> 1 & 0x3fff_ffff) - 1).ok().filter(|_| self.0 & 1 == 0)
+    }
+
+    /// Returns the number of the call that was replaced by the function it calls, in optimized code: the next 16 bits, plus one.
+    pub(super) fn inlined(self) -> Option<usize> {
+        usize::try_from((self.0 >> 31 & 0xffff) - 1).ok()
+    }
+}
+
 /// Returns the place in the source, in UTF-16 units, of a place in bytecode, counted from the tagged pointer to it. `None` where V8 has no
 /// table: it leaves that out until somebody needs it, such as a stack trace.
 #[must_use]
 pub(crate) fn in_source(heap: HeapView<'_, '_>, bytecode: u64, offset: i64) -> Option<u32> {
     let at = &heap.layout.at;
-    let table = heap.target(bytecode, at.bytecode_positions).filter(|&table| heap.kind(table) == Some(Kind::ByteArray))?;
-    let length = usize::try_from(heap.length(table)?).ok()?;
-    let bytes = heap.pages.page(table)?.bytes(table + 16, length)?;
-    let marked = if heap.layout.version.major < 14 { Marked::BySign } else { Marked::ByBits };
-    position(bytes, marked, offset - (at.bytecode_start as i64 - 1))
+    origin(heap, bytecode, at.bytecode_positions, offset - (at.bytecode_start as i64 - 1))?.position()
 }
 
-/// Returns the place in the source, in UTF-16 units, of the bytecode at an offset: that of the last entry at or before it.
+/// Returns where code came from at an offset, by the table in a field of it.
 #[must_use]
-fn position(table: &[u8], marked: Marked, offset: i64) -> Option<u32> {
+pub(super) fn origin(heap: HeapView<'_, '_>, code: u64, field: u64, offset: i64) -> Option<Origin> {
+    let table = heap.target(code, field)?;
+    let marked = if heap.layout.version.major < 14 { Marked::BySign } else { Marked::ByBits };
+    last_before(heap.bytes(table)?, marked, offset)
+}
+
+/// Returns what the last entry at or before an offset says.
+#[must_use]
+fn last_before(table: &[u8], marked: Marked, offset: i64) -> Option<Origin> {
     let mut bytes = table.iter();
     let (mut code, mut source, mut found) = (ENTRY, 0_i64, None);
     while let (Some(forward), Some(moved)) = (number(&mut bytes), number(&mut bytes)) {
@@ -71,8 +95,7 @@ fn position(table: &[u8], marked: Marked, offset: i64) -> Option<u32> {
         if code > offset {
             break;
         }
-        // Bit 0 says that the source is another's (asm.js), the next 30 are the position plus one.
-        found = u32::try_from((source >> 1 & 0x3fff_ffff) - 1).ok().filter(|_| source & 1 == 0);
+        found = Some(Origin(source));
     }
     found
 }
@@ -80,6 +103,23 @@ fn position(table: &[u8], marked: Marked, offset: i64) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn position(table: &[u8], marked: Marked, offset: i64) -> Option<u32> {
+        last_before(table, marked, offset)?.position()
+    }
+
+    #[test]
+    fn an_origin_says_which_call_was_replaced() {
+        let check = |word: u64, expect: (Option<u32>, Option<usize>)| {
+            let origin = Origin::of_word(word);
+            assert_eq!((origin.position(), origin.inlined()), expect, "{word:#x}");
+        };
+        check(0, (None, None));
+        check(8 << 1, (Some(7), None));
+        check(8 << 1 | 3 << 31, (Some(7), Some(2)));
+        check(8 << 1 | 1, (None, None));
+        check(u64::MAX, (None, Some(0xfffe)));
+    }
 
     /// Writes a table as V8 does: entries of (offset, position, whether a statement begins).
     fn table(marked: Marked, entries: &[(i64, i64, bool)]) -> Vec<u8> {

@@ -23,6 +23,7 @@ const ROOM: u64 = 0x1000;
 /// Numbers of spaces.
 const NEW_SPACE: u8 = 1;
 const OLD_SPACE: u8 = 2;
+const CODE_SPACE: u8 = 3;
 
 /// Instance types.
 mod types {
@@ -31,6 +32,9 @@ mod types {
     pub(crate) const HEAP_NUMBER: u16 = 130;
     pub(crate) const ODDBALL: u16 = 131;
     pub(crate) const FIXED_ARRAY: u16 = 174;
+    pub(crate) const BYTE_ARRAY: u16 = 186;
+    pub(crate) const CODE: u16 = 206;
+    pub(crate) const INSTRUCTION_STREAM: u16 = 210;
     pub(crate) const STRONG_DESCRIPTOR_ARRAY: u16 = 242;
     pub(crate) const MAP: u16 = 264;
     pub(crate) const SHARED_FUNCTION_INFO: u16 = 274;
@@ -52,9 +56,11 @@ pub(crate) enum Page {
     From,
     /// One large object of the young generation.
     Large,
+    /// Machine code.
+    Code,
 }
 
-const ALL: [Page; 5] = [Page::ReadOnly, Page::Old, Page::New, Page::From, Page::Large];
+const ALL: [Page; 6] = [Page::ReadOnly, Page::Old, Page::New, Page::From, Page::Large, Page::Code];
 
 /// A reference to an object: its address.
 pub(crate) type Addr = u64;
@@ -79,7 +85,7 @@ pub(crate) struct Heap {
     /// Pages in the order of `ALL`, then the isolate, then memory of C++.
     pub(crate) memory: Vec<Stretch>,
     /// Where the next object of each page goes.
-    next: [u64; 5],
+    next: [u64; 6],
     /// Where the next root goes.
     next_root: u64,
     maps: Maps,
@@ -97,6 +103,9 @@ struct Maps {
     shared: Addr,
     function: Addr,
     js_array: Addr,
+    bytes: Addr,
+    code: Addr,
+    instructions: Addr,
 }
 
 /// A small integer.
@@ -113,7 +122,7 @@ impl Heap {
     /// Writes what every heap has.
     pub(crate) fn new() -> Self {
         let stretch = |addr, len| Stretch { addr, bytes: vec![0; len as usize] };
-        let mut memory: Vec<Stretch> = (0..5).map(|nth| stretch(PAGES + nth * PAGE_STEP, AREA + ROOM)).collect();
+        let mut memory: Vec<Stretch> = (0..6).map(|nth| stretch(PAGES + nth * PAGE_STEP, AREA + ROOM)).collect();
         memory.push(stretch(ISOLATE - 16, ISOLATE_SIZE + 16));
         memory.push(stretch(NATIVE, 0x1000));
         let mut heap = Self { memory, next: ALL.map(|page| page.base() + AREA), next_root: 0, maps: Maps::default() };
@@ -137,6 +146,7 @@ impl Heap {
             Page::New => (0x12, NEW_SPACE),
             Page::From => (0x0a, NEW_SPACE),
             Page::Large => (0x0a, 6),
+            Page::Code => (4, CODE_SPACE),
         };
         let heap = if page == Page::ReadOnly { 0 } else { ISOLATE + HEAP };
         self.write(owner + 16, u64::from(space));
@@ -200,6 +210,9 @@ impl Heap {
             shared: self.map(types::SHARED_FUNCTION_INFO, 9, 0, 0, 0, 0),
             function: self.map(types::JS_FUNCTION, 8, 8, 0, 0, 0),
             js_array: self.map(types::JS_ARRAY, 4, 4, 0, 0, 0),
+            bytes: self.map(types::BYTE_ARRAY, 0, 0, 0, 0, 0),
+            code: self.map(types::CODE, 11, 0, 0, 0, 0),
+            instructions: self.map(types::INSTRUCTION_STREAM, 0, 0, 0, 0, 0),
         };
         // The table of roots: the meta map is the tenth from 0, and maps are around it.
         let maps = [undefined, self.maps.string, self.maps.number, self.maps.array, self.maps.descriptors, self.maps.shared];
@@ -233,6 +246,32 @@ impl Heap {
         let mut all = vec![to(self.maps.array), smi(words.len() as i32)];
         all.extend(words);
         self.add(page, &all)
+    }
+
+    /// Adds machine code that refers to an object three bytes into its instructions, as the bytes of its table should say. Further on stand words that
+    /// look like an array. Returns what describes it.
+    pub(crate) fn code(&mut self, object: Addr, table: u8) -> Addr {
+        let table = self.add(Page::Old, &[to(self.maps.bytes), smi(1), u64::from(table)]);
+        let code = self.add(Page::Old, &[to(self.maps.code), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        let constant = [to(object) << 24, to(object) >> 40];
+        let mut words = vec![to(self.maps.instructions), to(code), to(table), 96];
+        words.extend(constant);
+        words.extend([to(self.maps.array), smi(2), to(object), 0, 0, 0, 0, 0, 0, 0]);
+        let instructions = self.add(Page::Code, &words);
+        self.set(code, 4, to(instructions));
+        self.set(code, 5, instructions + 32);
+        // Made by Sparkplug; so many bytes of instructions.
+        self.set(code, 6, 11 | 96 << 32);
+        code
+    }
+
+    /// Says that objects are being made in a page behind all that were added so far. What is added afterwards is no object.
+    pub(crate) fn open_area(&mut self, page: Page) {
+        let top = self.next[page as usize];
+        for word in [page.base() + AREA, top, page.base() + AREA + ROOM] {
+            self.write(self.next_root, word);
+            self.next_root += 8;
+        }
     }
 
     /// Adds an array of JavaScript around one of V8's.

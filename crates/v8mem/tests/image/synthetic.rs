@@ -284,12 +284,58 @@ fn what_is_alive_is_what_a_plain_search_finds() {
     }
 }
 
+#[test]
+fn what_lay_where_objects_are_being_made_is_no_object() {
+    let (mut heap, ..) = sessions(Page::Old, Page::Old);
+    let whole = core(&heap);
+    heap.open_area(Page::Old);
+    // Left from before: one more session, and something whose end leads nowhere.
+    let stale = heap.array(Page::Old, &[smi(1), smi(2)]);
+    heap.set(stale, 1, smi(100_000));
+    let (graph, found) = read(&core(&heap)).unwrap();
+    check(&graph);
+    let (_, at_rest) = read(&whole).unwrap();
+    let (walk, expect) = (found.basis.walk, at_rest.basis.walk);
+    assert_eq!((walk.objects, walk.object_bytes, walk.skipped_bytes), (expect.objects, expect.object_bytes, 0));
+}
+
+/// An object to which only instructions refer lives as long as they, if the table of their constants can be believed; words among instructions that
+/// look like objects are none.
+#[test]
+fn machine_code_is_walked_and_keeps_its_constants() {
+    let check = |table: u8, is_alive: bool| {
+        let mut heap = Heap::new();
+        let map = heap.class("Constant", &["id"]);
+        let constant = heap.object(Page::Old, map, &[smi(7)]);
+        let code = heap.code(constant, table);
+        heap.root(code);
+        let (graph, found) = read(&core(&heap)).unwrap();
+        assert_eq!(objects(&graph, "Constant").len(), usize::from(is_alive), "table {table:#x}");
+        assert_eq!((found.basis.walk.code_bytes, found.basis.lost), (0, v8mem::marking::Lost::default()));
+        let codes: Vec<NodeIx> =
+            graph.nodes().filter(|&node| graph.kind(node) == NodeKind::CODE && graph.raw_self_size(node) >= 88).collect();
+        let [described, instructions] = codes[..] else { panic!("{} nodes of code", codes.len()) };
+        assert_eq!((graph.name(described).as_ref(), graph.raw_self_size(described)), ("(code)", 88));
+        assert_eq!(graph.raw_self_size(instructions), 128);
+        assert_eq!(graph.edge_named(described, "instruction_stream").unwrap().to, instructions);
+        let constants = graph.edges(instructions).filter(|edge| graph.name(edge.to) == "Constant").count();
+        assert_eq!(constants, usize::from(is_alive));
+    };
+    // Three bytes on, a reference.
+    check(3 << 2, true);
+    // Four bytes on is no object; five are beyond all sense.
+    check(4 << 2, false);
+    check(0xff, false);
+    // Nothing at all.
+    check(3 << 2 | 2, false);
+}
+
 /// Damages a core in one of several ways, a few times.
 fn damage(bytes: &mut [u8], random: &mut Random) {
     let from = PAGE as u64;
     for _ in 0..1 << random.below(7) {
         let at = (from + random.below((bytes.len() as u64 - from) / 8 - 64) * 8) as usize;
-        let page = 0x10_0000_0000 + random.below(5) * (1 << 18);
+        let page = 0x10_0000_0000 + random.below(6) * (1 << 18);
         let word: u64 = match random.below(6) {
             0 => {
                 bytes[at + random.below(8) as usize] ^= 1 << random.below(8);
@@ -316,6 +362,8 @@ fn random_damage_is_survived() {
         let (mut heap, array, found) = sessions(Page::From, Page::Large);
         heap.move_away(found[1], 7, Page::New);
         heap.take_map(array, heap.array_map());
+        let code = heap.code(found[2], 3 << 2);
+        heap.root(code);
         heap
     }]
     .map(|heap| core(&heap));
