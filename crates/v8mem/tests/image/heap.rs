@@ -265,15 +265,6 @@ impl Heap {
         code
     }
 
-    /// Says that objects are being made in a page behind all that were added so far. What is added afterwards is no object.
-    pub(crate) fn open_area(&mut self, page: Page) {
-        let top = self.next[page as usize];
-        for word in [page.base() + AREA, top, page.base() + AREA + ROOM] {
-            self.write(self.next_root, word);
-            self.next_root += 8;
-        }
-    }
-
     /// Adds an array of JavaScript around one of V8's.
     pub(crate) fn js_array(&mut self, page: Page, elements: Addr, length: i32) -> Addr {
         let none = self.array(Page::Old, &[]);
