@@ -168,21 +168,21 @@ fn check_all(workspace: &Workspace, subjects: Vec<Subject>) -> Tally {
     tally
 }
 
-/// A core from inside a collection is made again, so often, if an object cannot be found that some thread was just making a copy of: up to V8 10
-/// about one in thirty is like that.
+/// A core of a process that makes or collects garbage all the time is made again, so often, if objects cannot be found that were just being made in
+/// the young generation, or that some thread was just making a copy of: up to V8 10 about one in thirty is like that.
 const ATTEMPTS: u32 = 3;
 
-/// A core in which something was half copied.
+/// A core in which something was half made.
 #[derive(Debug)]
-struct HalfCopied;
+struct HalfMade;
 
-impl std::fmt::Display for HalfCopied {
+impl std::fmt::Display for HalfMade {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "in each of {ATTEMPTS} cores references lead to no object")
+        write!(f, "in each of {ATTEMPTS} cores objects are missed where they were being made")
     }
 }
 
-impl std::error::Error for HalfCopied {}
+impl std::error::Error for HalfMade {}
 
 /// Makes one core, compares it, and removes it. Returns what the layout rests on.
 fn check(workspace: &Workspace, subject: &Subject) -> Result<String> {
@@ -194,8 +194,8 @@ fn check(workspace: &Workspace, subject: &Subject) -> Result<String> {
         fs::create_dir_all(&folder)?;
         moment(workspace, subject, &folder).and_then(|core| compare(core, &folder, subject))
     });
-    let is_settled = |result: &Result<String>| !result.as_ref().is_err_and(anyhow::Error::is::<HalfCopied>);
-    let result = attempts.find(is_settled).unwrap_or_else(|| Err(HalfCopied.into()));
+    let is_settled = |result: &Result<String>| !result.as_ref().is_err_and(anyhow::Error::is::<HalfMade>);
+    let result = attempts.find(is_settled).unwrap_or_else(|| Err(HalfMade.into()));
     fs::remove_dir_all(&folder)?;
     result
 }
@@ -230,8 +230,8 @@ fn compare(file: CoreFile, folder: &Path, subject: &Subject) -> Result<String> {
     let how = subject.how;
     let ([graph, weak, dead], problems, found) = read_scopes(&file, [Scope::Live, Scope::Weak, Scope::Dead])?;
     ensure!(problems.is_empty(), "problems: {:?}", problems.kept());
-    let may_be_half_copied = matches!(how, How::Minor | How::Major) && found.anatomy.layout.version < V8Version::new(11, 0);
-    ensure!(!may_be_half_copied || found.basis.lost == Lost::default(), HalfCopied);
+    let may_be_half_made = how.is_busy() && found.anatomy.layout.version < V8Version::new(11, 0);
+    ensure!(!may_be_half_made || found.basis.lost == Lost::default() && attributed(&found, how).is_ok(), HalfMade);
     ensure!(found.basis.lost == Lost::default(), "references to no object: {:?}", found.basis.lost);
     stacks::check(&file, &found.anatomy, folder, how)?;
     let rests_on = rests_on(&found, subject.tables)?;
