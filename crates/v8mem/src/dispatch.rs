@@ -2,6 +2,8 @@
 //!
 //! All isolates share one table, to whose start each isolate points.
 
+use rustc_hash::FxHashSet;
+
 use crate::isolate::Isolate;
 use crate::kind::Kind;
 use crate::layout::V8Layout;
@@ -15,6 +17,8 @@ const ALIGNMENT: u64 = 1 << 16;
 /// So many of the first entries are looked at (V8 leaves the first 4096 empty, and many of the next), and so many of them must lead to code whose instructions begin where the entry says.
 const LOOKED_AT: u32 = 1 << 15;
 const ENOUGH: u32 = 16;
+/// No isolate has more words that look like such an address (a few dozen).
+const MOST: usize = 1024;
 
 /// The address of the code in an entry.
 fn code_in(layout: &V8Layout, memory: &dyn Memory, entry: u64) -> Option<u64> {
@@ -46,11 +50,14 @@ pub(crate) fn find(memory: &dyn Memory, isolates: &[Isolate], headers: &PageTabl
     let is_table = |table: &u64| {
         let mut entries = (0..LOOKED_AT).map_while(|nth| table.checked_add(u64::from(nth) * layout.at.dispatch_entry));
         let mut found = 0;
-        entries.any(|entry| {
+        let leads = |entry: u64| {
             found += u32::from(leads_to_code(entry).is_some());
             found >= ENOUGH
-        })
+        };
+        entries.by_ref().take_while(|&entry| memory.word(entry).is_ok()).any(leads)
     };
     let slots = isolates.iter().flat_map(Isolate::slots).filter_map(|slot| memory.word(slot).ok());
-    slots.filter(|table| *table != 0 && table.is_multiple_of(ALIGNMENT) && headers.header(*table).is_none()).find(is_table)
+    let may_be = |table: &u64| *table != 0 && table.is_multiple_of(ALIGNMENT) && headers.header(*table).is_none();
+    let mut seen = FxHashSet::default();
+    slots.filter(may_be).filter(|&table| seen.insert(table)).take(MOST).find(is_table)
 }

@@ -68,6 +68,7 @@ pub fn find(memory: &dyn Memory, pages: &Pages<'_>, layout: &V8Layout, names: &R
     let mut isolates: Vec<Isolate> = by_heap.keys().filter_map(|&heap| of_heap(memory, pages, layout, meta_map, heap)).collect();
     // The main thread makes its isolate first, while malloc still hands out the lowest addresses (the heap of `brk`).
     isolates.sort_by_key(|isolate| isolate.addr);
+    isolates.dedup_by_key(|isolate| isolate.addr);
     isolates
 }
 

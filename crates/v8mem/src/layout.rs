@@ -101,7 +101,7 @@ macro_rules! offsets {
             fn of(constants: &Constants, version: V8Version, entries: &mut Vec<Entry>) -> Self {
                 $(let $field = {
                     let $version = version;
-                    let told = if $symbol.is_empty() { None } else { constants.get($symbol) };
+                    let told = if $symbol.is_empty() { None } else { constants.get($symbol).filter(|value| *value >= 0) };
                     let value: i64 = told.unwrap_or_else(|| $default);
                     let source = if told.is_some() { Source::Symbol } else { Source::Table };
                     entries.push(Entry { name: stringify!($field), symbol: $symbol, value, source });

@@ -36,6 +36,9 @@ struct Kinds {
     jump: u64,
 }
 
+/// A table has at most so many bytes for each byte of the code.
+const MOST_PER_BYTE: u64 = 8;
+
 /// Returns the objects that the instructions in an object refer to: of machine code alone, others have none. O(its table).
 #[inline]
 #[must_use]
@@ -63,7 +66,9 @@ fn read(heap: HeapView<'_, '_>, addr: u64, kind: Kind) -> Option<Vec<Embedded>> 
     let is_optimized = heap.compiler(code).is_some_and(|compiler| compiler > 0);
     let kinds = Kinds { reason: at.relocation_reason, jump: at.relocation_jump };
     let mut found = Vec::new();
-    for (offset, place) in places(heap.bytes(table)?, kinds)? {
+    // A few bytes tell of a place; a stranger's table may be longer than all code.
+    let bytes = heap.bytes(table).filter(|bytes| bytes.len() as u64 <= MOST_PER_BYTE * size)?;
+    for (offset, place) in places(bytes, size, kinds)? {
         let at = first.checked_add(offset).filter(|at| at + 8 <= size)?;
         let word = match place {
             Place::Object => heap.field(addr, at)?,
@@ -95,15 +100,22 @@ fn is_weak(heap: HeapView<'_, '_>, word: u64) -> bool {
     }
 }
 
-/// Returns the places of references and calls, in bytes from the first instruction. `None` where the table makes no sense.
-fn places(table: &[u8], kinds: Kinds) -> Option<Vec<(u64, Place)>> {
+/// Returns the places of references and calls, in bytes from the first instruction: each behind the one before, all in `room` bytes. `None` where
+/// the table makes no sense.
+fn places(table: &[u8], room: u64, kinds: Kinds) -> Option<Vec<(u64, Place)>> {
     const TAGS: u8 = 3;
-    let (mut bytes, mut at, mut found) = (table.iter().rev(), 0_u64, Vec::new());
+    let (mut bytes, mut at) = (table.iter().rev(), 0_u64);
+    let mut found: Vec<(u64, Place)> = Vec::new();
     while let Some(&byte) = bytes.next() {
         let upper = u64::from(byte >> 2);
+        if byte & TAGS < 2 {
+            let place = at + upper;
+            if place >= room || found.last().is_some_and(|&(last, _)| place <= last) {
+                return None;
+            }
+            found.push((place, if byte & TAGS == 0 { Place::Object } else { Place::Code }));
+        }
         match byte & TAGS {
-            0 => found.push((at + upper, Place::Object)),
-            1 => found.push((at + upper, Place::Code)),
             TAGS if upper == kinds.jump => {
                 at += distance(&mut bytes)? << 6;
                 continue;
@@ -147,7 +159,7 @@ mod tests {
         let kinds = Kinds { reason: 19, jump: 22 };
         let check = |bytes: &[u8], expect: Option<&[(u64, Place)]>| {
             let backwards: Vec<u8> = bytes.iter().rev().copied().collect();
-            assert_eq!(places(&backwards, kinds).as_deref(), expect, "{bytes:x?}");
+            assert_eq!(places(&backwards, 1 << 20, kinds).as_deref(), expect, "{bytes:x?}");
         };
         check(&[], Some(&[]));
         // Seven bytes on a reference, three further a call.
@@ -159,6 +171,9 @@ mod tests {
         check(&[22 << 2 | 3, 0xc8, 1, 5 << 2], Some(&[(12_805, Place::Object)]));
         // What nobody calls by a name is passed over.
         check(&[9 << 2 | 2, 4 << 2], Some(&[(13, Place::Object)]));
+        // Two at one place, and one behind the end.
+        check(&[7 << 2, 1], None);
+        check(&[22 << 2 | 3, 0xff, 0xff, 0x7f, 5 << 2], None);
         // Cut off.
         check(&[14 << 2 | 3], None);
         check(&[20 << 2 | 3, 10, 1, 2, 3], None);

@@ -26,11 +26,11 @@ const MOST: u64 = 1 << 16;
 /// Returns the words in all traced handles of an isolate that are in use. O(words of the isolate).
 #[must_use]
 pub(crate) fn find(memory: &dyn Memory, isolate: &Isolate) -> Vec<u64> {
-    let (mut seen, mut words) = (FxHashSet::default(), Vec::new());
+    let (mut seen, mut seen_nodes, mut words) = (FxHashSet::default(), FxHashSet::default(), Vec::new());
     for slot in isolate.slots() {
         let mut next = address(memory, slot);
         while let Some(block) = next.filter(|&block| seen.insert(block)) {
-            let Some(first) = first_node(memory, isolate, block) else { break };
+            let Some(first) = first_node(memory, isolate, block).filter(|&first| seen_nodes.insert(first)) else { break };
             words.extend((0..MOST).map_while(|nth| node(memory, first + NODE * nth, nth)).flatten());
             next = address(memory, block + NEXT);
         }

@@ -98,8 +98,8 @@ impl Walker<'_, '_> {
         let mut addr = page.area_start;
         for open in self.pages.open_areas(page) {
             self.between_anchors(page, addr..open.start, stats, each, moved);
-            stats.open_bytes += open.end - open.start.max(addr);
-            addr = open.end;
+            stats.open_bytes += open.end.saturating_sub(open.start.max(addr));
+            addr = addr.max(open.end);
         }
         self.between_anchors(page, addr..page.area_end, stats, each, moved);
     }

@@ -41,7 +41,7 @@ pub(crate) fn run(args: &GcArgs, session: &Session) -> Result<Answer, CommandErr
             .why(format!("{} lines are none that --trace-gc or --trace-gc-nvp of Node.js 16 to 26 writes", number::count(log.others)))
             .hint("node --trace-gc server.js > gc.log"));
     }
-    let judged: Vec<(&str, Judgement)> = log.isolates().into_iter().map(|isolate| (isolate, log.judge(isolate))).collect();
+    let judged: Vec<(&str, Judgement)> = log.judge();
     let limit = args.heap_limit.map(|megabytes| megabytes.saturating_mul(1 << 20));
     let lines = judged.iter().flat_map(|(isolate, judgement)| lines(isolate, judgement, judged.len() > 1, limit)).collect();
     let json: Vec<Value> = judged.iter().map(|(isolate, judgement)| in_json(isolate, judgement, limit)).collect();

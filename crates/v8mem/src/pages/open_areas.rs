@@ -51,7 +51,10 @@ pub(super) fn find(memory: &dyn Memory, pages: &Pages<'_>, layout: &V8Layout, is
         // V8 looks in from time to time: there an area seems to end. In the young generation it goes on to the end of the page.
         match walker.begins(page, limit) {
             true => areas.push(top..limit),
-            false if page.space.is_young() => areas.push(top..page.area_end),
+            false if page.space.is_young() => {
+                let behind = areas.iter().map(|area| area.start).filter(|start| (limit..page.area_end).contains(start)).min();
+                areas.push(top..behind.unwrap_or(page.area_end));
+            }
             false => {}
         }
     }
