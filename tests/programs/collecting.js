@@ -16,7 +16,7 @@ const objects = (megabytes) => Array.from({ length: megabytes * 8000 }, (_, nth)
     if (mode === 'filling' && step < STEPS / 2) kept.push(objects(3));
     let held = mode === 'lazy' ? objects(40) : null;
     // However slow the machine: it does something else most of the time.
-    if (mode !== 'thrashing') await new Promise((resolve) => setTimeout(resolve, 20 + 3 * took));
+    if (mode !== 'thrashing') await new Promise((resolve) => setTimeout(resolve, 60 + 3 * took));
     kept.last = held;
     held = kept.last = null;
     const before = performance.now();

@@ -131,6 +131,7 @@ mod checkup;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod system {
     use std::fs;
+    use std::io::Seek;
     use std::time::Instant;
 
     use live::capture::{CaptureError, Captured, Checkup, Method, Request, Resident, capture, examine, nameless, resident};
@@ -243,7 +244,10 @@ mod system {
             let anatomy = Anatomy::find(&core).ok()?;
             Some(stacks(&core, &anatomy))
         };
-        stacks().is_some_and(|stacks| Collection::find(&stacks).is_some())
+        let is_collecting = stacks().is_some_and(|stacks| Collection::find(&stacks).is_some());
+        // Both handles have one place where they read: the next reader begins at the start.
+        let mut image = image;
+        image.rewind().is_ok() && is_collecting
     }
 
     /// Says whether a process is one of Node.js: by its program's name, or what is in it, or the library that it uses.

@@ -60,7 +60,7 @@ const MOST_ANCHORINGS: u32 = 8;
 /// When there are more objects than a graph can hold.
 pub fn inventory<R>(core: &CoreFile, anatomy: &mut Anatomy, question: impl FnOnce(Inventory<'_, '_>) -> R) -> Result<R, HeapError> {
     let memory: &dyn Memory = core;
-    let mut anchorings = 0;
+    let (mut anchorings, mut closings) = (0, 0);
     loop {
         let again = {
             let (pages, moving) = (anatomy.pages.open(memory), anatomy.pages.is_awake());
@@ -75,7 +75,7 @@ pub fn inventory<R>(core: &CoreFile, anatomy: &mut Anatomy, question: impl FnOnc
             let (isolates, threads) = (&anatomy.isolates, &core.notes.threads);
             let roots = Sources { heap, memory, isolates, threads, names: &anatomy.root_names, builtins: &anatomy.builtins }.find();
             let liveness = Liveness::of(heap, memory, &roots);
-            let missed = if anchorings < MOST_ANCHORINGS { missed(heap, &liveness) } else { Vec::new() };
+            let missed = if anchorings < MOST_ANCHORINGS { missed(anatomy, heap, &liveness) } else { Vec::new() };
             if liveness.strays.iter().any(|&stray| anatomy.pages.is_open(stray)) {
                 Again::Close(liveness.strays)
             } else if !moving && liveness.lost.moving > 0 {
@@ -89,7 +89,11 @@ pub fn inventory<R>(core: &CoreFile, anatomy: &mut Anatomy, question: impl FnOnc
         };
         match again {
             Again::Finish(unit) => anatomy.finish_collection(core, unit),
-            Again::Close(strays) => anatomy.pages.close_areas(&strays),
+            Again::Close(_) if closings == MOST_ANCHORINGS => anatomy.pages.close_all(),
+            Again::Close(strays) => {
+                anatomy.pages.close_areas(&strays);
+                closings += 1;
+            }
             Again::Anchor(missed) => {
                 anatomy.pages.anchor(&missed);
                 anchorings += 1;
@@ -100,9 +104,11 @@ pub fn inventory<R>(core: &CoreFile, anatomy: &mut Anatomy, question: impl FnOnc
 
 /// Returns the addresses of objects that the walk has missed: what is alive leads there, a map stands there, and what the walk took to lie there
 /// is no object that is alive.
-fn missed(heap: HeapView<'_, '_>, liveness: &Liveness) -> Vec<u64> {
+fn missed(anatomy: &Anatomy, heap: HeapView<'_, '_>, liveness: &Liveness) -> Vec<u64> {
     let is_alive = |addr: u64| heap.objects.around(heap.pages, addr).is_some_and(|(object, _)| liveness.alive.get(object.0));
-    let mut missed: Vec<u64> = liveness.strays.iter().copied().filter(|&stray| heap.map_of(stray).is_some() && !is_alive(stray)).collect();
+    let is_new = |addr: u64| addr.is_multiple_of(8) && !anatomy.pages.is_anchor(addr);
+    let is_missed = |&addr: &u64| is_new(addr) && heap.map_of(addr).is_some() && !is_alive(addr);
+    let mut missed: Vec<u64> = liveness.strays.iter().copied().filter(is_missed).collect();
     missed.sort_unstable();
     missed.dedup();
     missed

@@ -1,5 +1,6 @@
 //! The memory of a process besides V8's heap: what malloc handed out, and how all that is in memory adds up.
 
+mod claims;
 pub mod leaks;
 pub mod ledger;
 pub mod malloc;

@@ -233,9 +233,20 @@ impl PageTable {
         self.anchors = anchors.into();
     }
 
+    /// Says whether an object is known to begin at an address by `anchor`.
+    pub(crate) fn is_anchor(&self, addr: u64) -> bool {
+        self.anchors.binary_search(&addr).is_ok()
+    }
+
     /// Says whether an address lies where `find_open_areas` found nothing but what is older.
     pub(crate) fn is_open(&self, addr: u64) -> bool {
         self.header(addr).is_some_and(|page| page.untouched) || self.open_areas.iter().any(|area| area.contains(&addr))
+    }
+
+    /// Takes back all that `find_open_areas` found.
+    pub(crate) fn close_all(&mut self) {
+        self.open_areas = Arc::default();
+        self.headers.iter_mut().for_each(|page| page.untouched = false);
     }
 
     /// Takes back what `find_open_areas` found where something that is alive refers into it: `strays` are such addresses.

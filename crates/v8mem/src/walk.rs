@@ -271,7 +271,8 @@ impl Walker<'_, '_> {
             (good, all)
         };
         let (bytes, words) = (score(FreeUnit::Bytes), score(FreeUnit::Words));
-        if words.0 * bytes.1.max(1) > bytes.0 * words.1.max(1) {
+        let product = |one: u32, other: u32| u64::from(one) * u64::from(other.max(1));
+        if product(words.0, bytes.1) > product(bytes.0, words.1) {
             (FreeUnit::Words, words.0, words.1)
         } else {
             (FreeUnit::Bytes, bytes.0, bytes.1)

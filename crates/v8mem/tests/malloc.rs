@@ -101,17 +101,23 @@ fn text(freed: &[u64], kept: &[Vec<u8>]) -> String {
     freed.chain(kept.iter().map(|block| format!("used {} {}\n", addr(block), block.len()))).collect()
 }
 
+/// Says whether all threads of a process wait.
+fn is_asleep(pid: u32) -> bool {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+    let stat = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+    tasks.map(stat).all(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('S')))
+}
+
 /// Starts this program again, and waits until it stands still. Returns it with what it has: the word, the address, the size.
 fn another(folder: &Path) -> (Child, Vec<(String, u64, u64)>) {
     let told = folder.join("told");
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["what_is_in_use_and_what_is_free", "--exact"]).env(VARIABLE, &told);
-    let child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-    while !told.exists() {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    while !told.exists() || !is_asleep(child.id()) {
+        assert!(child.try_wait().unwrap().is_none(), "it has ended");
         std::thread::sleep(Duration::from_millis(10));
     }
-    // It comes to where it waits.
-    std::thread::sleep(Duration::from_millis(200));
     let number = |text: &str| text.parse().unwrap();
     let line = |line: &str| {
         let words: Vec<&str> = line.split(' ').collect();

@@ -29,9 +29,12 @@ impl Known {
         let mut command = Command::new(workspace.node(line));
         command.arg(program).arg(addon(workspace, line)?).arg(mode).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().context("cannot start the program")?;
+        let output = child.stdout.take();
+        let mut known = Self { child, told: Value::Null };
         let mut text = String::new();
-        BufReader::new(child.stdout.take().context("no output")?).read_line(&mut text)?;
-        Ok(Self { child, told: serde_json::from_str(&text)? })
+        BufReader::new(output.context("no output")?).read_line(&mut text)?;
+        known.told = serde_json::from_str(&text)?;
+        Ok(known)
     }
 
     /// What is resident, page by page: the sum in `status` is behind by some pages of each thread.

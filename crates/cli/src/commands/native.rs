@@ -46,12 +46,13 @@ struct LeaksArgs {
 pub(crate) fn run(args: &NativeArgs, session: &Session) -> Result<Answer, CommandError> {
     let Question::Leaks(args) = &args.question;
     let path = &args.file.file;
-    let file = Dissected::open(path, "native leaks", session)?;
+    let mut file = Dissected::open(path, "native leaks", session)?;
     let Some(malloc) = Malloc::of(&file.core) else {
         let what = format!("no heap of glibc's malloc was found in {}", shown(path));
         return Err(CommandError::new(&codes::NO_HEAP, what).why("its library is not mapped, or of another kind: musl, jemalloc"));
     };
-    let found = file.inventory(|inventory| leaks(&file.core, inventory, &malloc))?;
+    let (found, basis) = file.inventory(|inventory| (leaks(&file.core, inventory, &malloc), inventory.basis()))?;
+    file.doubt(&basis);
     let mut table = table(&found);
     table.truncate(session.limit(false));
     let answer = file.answer(session).headed().section(summary(&found, malloc.lost));

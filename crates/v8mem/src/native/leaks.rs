@@ -12,8 +12,11 @@ use heap::bitset::Bitset;
 use super::malloc::{Malloc, Piece, State};
 use crate::core_file::CoreFile;
 use crate::inventory::Inventory;
+use crate::kind::Kind;
 use crate::memory::Memory;
 use crate::node_side::Vtables;
+use crate::objects::ObjIx;
+use crate::text::{Representation, representation};
 
 /// Pieces that are alike, to which nothing leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,9 +67,13 @@ struct Search<'a> {
     extent: Range<u64>,
     reached: Bitset,
     waiting: Vec<u32>,
+    /// Memory that is looked at.
+    block: Vec<u8>,
 }
 
 const WORD: u64 = 8;
+/// Functions that call none use so many bytes below the stack pointer.
+const RED_ZONE: u64 = 128;
 /// So much memory is looked at at once.
 const BLOCK: usize = 64 << 10;
 
@@ -74,7 +81,7 @@ impl<'a> Search<'a> {
     fn new(core: &'a CoreFile, malloc: &'a Malloc) -> Self {
         let end = malloc.pieces.iter().map(|piece| piece.start + piece.size).max().unwrap_or(0);
         let extent = malloc.pieces.first().map_or(0, |piece| piece.start)..end;
-        Self { core, malloc, extent, reached: Bitset::new(malloc.pieces.len()), waiting: Vec::new() }
+        Self { core, malloc, extent, reached: Bitset::new(malloc.pieces.len()), waiting: Vec::new(), block: vec![0; BLOCK] }
     }
 
     /// Takes a word that may lead to a piece, or into one.
@@ -92,7 +99,10 @@ impl<'a> Search<'a> {
     /// Takes all words of a stretch of memory; of what is not there, none.
     fn words(&mut self, stretch: Range<u64>) {
         let memory: &dyn Memory = self.core;
-        let mut block = vec![0; BLOCK];
+        if stretch.end.saturating_sub(stretch.start) < WORD {
+            return;
+        }
+        let mut block = std::mem::take(&mut self.block);
         let mut at = stretch.start.next_multiple_of(WORD);
         while let Some((start, end)) = memory.next_data(at, stretch.end).filter(|&(start, end)| start < end) {
             for from in (start.next_multiple_of(WORD)..end).step_by(BLOCK) {
@@ -103,6 +113,7 @@ impl<'a> Search<'a> {
             }
             at = end;
         }
+        self.block = block;
     }
 
     fn registers(&mut self) {
@@ -118,7 +129,13 @@ impl<'a> Search<'a> {
             if page.executable {
                 self.words(page.area_start..page.area_end);
             }
-            for (object, addr) in heap.objects.of_page(place).filter(|(object, _)| !inventory.liveness.garbage.get(object.0)) {
+            // The resource of a string outside of the heap is given back when the string is, and nothing else leads to it.
+            let is_external = |object: ObjIx| {
+                let map = heap.maps.get(heap.objects.map(object));
+                map.kind == Kind::String && representation(map.instance_type) == Representation::External
+            };
+            let counts = |object: ObjIx| !inventory.liveness.garbage.get(object.0) || is_external(object);
+            for (object, addr) in heap.objects.of_page(place).filter(|&(object, _)| counts(object)) {
                 for (_, word) in page.words(addr, 0..heap.objects.size(object)) {
                     // References of V8's have a tag, addresses of C++ have none.
                     if word & 1 == 0 {
@@ -134,7 +151,12 @@ impl<'a> Search<'a> {
         let memory: &dyn Memory = self.core;
         let mut left_out: Vec<Range<u64>> = self.malloc.pieces.iter().map(|piece| piece.start..piece.start + piece.size).collect();
         left_out.extend(inventory.heap.pages.all().iter().map(|page| page.area_start..page.base + page.size));
-        let stacks = self.core.notes.threads.iter().filter_map(|thread| Some(memory.range_at(thread.rsp())?.start..thread.rsp()));
+        let stacks = self
+            .core
+            .notes
+            .threads
+            .iter()
+            .filter_map(|thread| Some(memory.range_at(thread.rsp())?.start..thread.rsp().saturating_sub(RED_ZONE)));
         left_out.extend(stacks);
         left_out.sort_unstable_by_key(|range| range.start);
         for range in memory.ranges().iter().filter(|range| range.writable) {

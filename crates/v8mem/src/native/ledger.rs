@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use heap::held::Place;
 
+use super::claims::Claims;
 use super::malloc::{Malloc, State};
 use super::presence::Presence;
 use crate::core_file::CoreFile;
@@ -115,17 +116,23 @@ pub struct Ledger {
 pub fn ledger(core: &CoreFile, inventory: Inventory<'_, '_>, presence: &Presence) -> Ledger {
     let memory: &dyn Memory = core;
     let mut ledger = Ledger { bytes: presence.bytes(), malloc: Malloc::of(core), ..Ledger::default() };
+    let mut claims = Claims::default();
     ledger.heap(inventory, presence);
+    inventory.heap.pages.all().iter().for_each(|page| drop(claims.take(page.base..page.base.saturating_add(page.size))));
     let outside = outside(inventory, memory);
     let malloc = ledger.malloc.take();
-    ledger.outside(&outside, malloc.as_ref(), presence);
     if let Some(malloc) = &malloc {
+        malloc.pieces.iter().for_each(|piece| drop(claims.take(piece.start..piece.start + piece.size)));
         let vtables = core.binary().map(Vtables::of).unwrap_or_default();
         ledger.pieces(malloc, &outside, &vtables, memory, presence);
     }
     ledger.malloc = malloc;
-    ledger.stacks(core, presence);
-    ledger.files(core, presence);
+    // Behind what malloc handed out, each address counts for the first that has it.
+    for (&addr, &(length, of)) in &outside {
+        ledger.add(of, present(&mut claims, presence, addr..addr.saturating_add(length)));
+    }
+    ledger.files(core, &mut claims, presence);
+    ledger.stacks(core, &mut claims, presence);
     let told: u64 = ledger.uses.values().sum();
     ledger.uses.insert(Use::Unknown, ledger.bytes.saturating_sub(told));
     ledger
@@ -181,15 +188,6 @@ impl Ledger {
         }
     }
 
-    /// Adds memory outside of V8's heap that objects of it keep, as far as it is not a part of a piece of malloc's, which are added later.
-    fn outside(&mut self, outside: &BTreeMap<u64, (u64, Use)>, malloc: Option<&Malloc>, presence: &Presence) {
-        for (&addr, &(length, of)) in outside {
-            if malloc.and_then(|malloc| malloc.around(addr)).is_none() {
-                self.add(of, presence.within(&(addr..addr.saturating_add(length))));
-            }
-        }
-    }
-
     /// Adds pieces of malloc's.
     fn pieces(
         &mut self,
@@ -206,11 +204,11 @@ impl Ledger {
                 State::Free => self.add(Use::MallocFree, present),
                 State::Top => self.add(Use::MallocTop, present),
                 State::Used => {
-                    let kept = outside.range(range).next().map(|(_, &(_, of))| of);
-                    let class = vtables.class(memory, piece.data()).filter(|class| class.whole == piece.data()).map(|class| class.name);
-                    self.add(kept.unwrap_or(if class.is_some() { Use::Cpp } else { Use::Malloc }), present);
-                    if let Some(class) = class.filter(|_| kept.is_none()) {
-                        let of_class = self.classes.entry(class).or_default();
+                    let of_objects = self.kept(outside, &range, presence);
+                    let class = vtables.class(memory, piece.data()).filter(|class| of_objects == 0 && class.whole == piece.data());
+                    self.add(if class.is_some() { Use::Cpp } else { Use::Malloc }, present.saturating_sub(of_objects));
+                    if let Some(class) = class {
+                        let of_class = self.classes.entry(class.name).or_default();
                         *of_class = (of_class.0 + 1, of_class.1 + present);
                     }
                 }
@@ -218,20 +216,37 @@ impl Ledger {
         }
     }
 
-    fn stacks(&mut self, core: &CoreFile, presence: &Presence) {
-        let memory: &dyn Memory = core;
-        let mut stacks: Vec<Range<u64>> =
-            core.notes.threads.iter().filter_map(|thread| memory.range_at(thread.rsp())).map(|range| range.start..range.end).collect();
-        stacks.sort_unstable_by_key(|stack| stack.start);
-        stacks.dedup();
-        stacks.iter().for_each(|stack| self.add(Use::Stacks, presence.within(stack)));
+    /// Adds what objects of JavaScript keep of a piece. Returns how many bytes of it that are.
+    fn kept(&mut self, outside: &BTreeMap<u64, (u64, Use)>, piece: &Range<u64>, presence: &Presence) -> u64 {
+        let (mut sum, mut behind) = (0, piece.start);
+        for (&addr, &(length, of)) in outside.range(piece.clone()) {
+            let end = addr.saturating_add(length).min(piece.end);
+            let bytes = presence.within(&(addr.max(behind)..end));
+            self.add(of, bytes);
+            sum += bytes;
+            behind = behind.max(end);
+        }
+        sum
     }
 
-    fn files(&mut self, core: &CoreFile, presence: &Presence) {
+    /// Adds stacks: the mappings around stack pointers, which the kernel may have joined with others.
+    fn stacks(&mut self, core: &CoreFile, claims: &mut Claims, presence: &Presence) {
+        let memory: &dyn Memory = core;
+        for range in core.notes.threads.iter().filter_map(|thread| memory.range_at(thread.rsp())) {
+            self.add(Use::Stacks, present(claims, presence, range.start..range.end));
+        }
+    }
+
+    fn files(&mut self, core: &CoreFile, claims: &mut Claims, presence: &Presence) {
         for file in &core.notes.files {
-            let bytes = presence.within(&(file.start..file.end));
+            let bytes = present(claims, presence, file.start..file.end);
             self.add(Use::Files, bytes);
             *self.files.entry(file.path.clone()).or_insert(0) += bytes;
         }
     }
+}
+
+/// Takes what is left of a range. Returns how many bytes of that are in memory.
+fn present(claims: &mut Claims, presence: &Presence, range: Range<u64>) -> u64 {
+    claims.take(range).iter().map(|part| presence.within(part)).sum()
 }

@@ -5,13 +5,14 @@
 //! thread keeps at hand (tcache), and small ones that wait to be joined (fastbins), say that they are in use: they are taken from the lists that they are in.
 //! Large pieces have mappings of their own, and are known by the size at their start.
 //!
-//! Known for glibc 2.26 to 2.41. Of other mallocs (musl's, jemalloc's) nothing is found.
+//! Known for glibc 2.27 to 2.41. Of other mallocs (musl's, jemalloc's) nothing is found.
 
 use std::ops::Range;
 
 use rustc_hash::FxHashSet;
 
 use crate::core_file::CoreFile;
+use crate::maps::END_OF_MEMORY;
 use crate::memory::{Memory, MemoryRange};
 
 /// Whether somebody uses a piece of memory.
@@ -71,6 +72,8 @@ const LIST_COUNT: u64 = 127;
 const NEXT: u64 = 2160;
 const SYSTEM: u64 = 2184;
 const ARENA: u64 = 2200;
+/// glibc writes less than this, in words.
+const MOST_WORDS: usize = 1 << 20;
 /// No process has more arenas, and no list more pieces than are looked at.
 const MOST_ARENAS: usize = 4096;
 const MOST_LISTED: usize = 1 << 20;
@@ -89,21 +92,16 @@ impl Malloc {
     #[must_use]
     pub fn find(memory: &dyn Memory, libraries: &[Range<u64>]) -> Option<Self> {
         let first = libraries.iter().find_map(|library| main_arena(memory, library))?;
-        let mut arenas = vec![first];
-        while let Ok(next) = memory.word(arenas[arenas.len() - 1] + NEXT)
-            && next != first
-            && arenas.len() < MOST_ARENAS
-            && is_arena(memory, next)
-        {
-            arenas.push(next);
-        }
-        let mut found = Self { arenas: arenas.len(), ..Self::default() };
+        let (arenas, is_ring) = ring(memory, first);
+        let mut found = Self { arenas: arenas.len(), lost: usize::from(!is_ring), ..Self::default() };
+        let mut seen = FxHashSet::default();
         for (nth, &arena) in arenas.iter().enumerate() {
-            let walked = if nth == 0 { first_parts(memory, arena) } else { parts(memory, arena) };
-            let is_whole = walked.into_iter().all(|(part, top)| walk(memory, part, top, &mut found.pieces));
+            let walked = if nth == 0 { first_parts(memory, arena) } else { parts(memory, arena, &mut seen) };
+            let is_whole = !walked.is_empty() && walked.into_iter().all(|(part, top)| walk(memory, part, top, &mut found.pieces));
             found.lost += usize::from(!is_whole);
         }
         found.pieces.sort_unstable_by_key(|piece| piece.start);
+        found.pieces.dedup_by(|next, piece| next.start < piece.start + piece.size);
         found.mappings(memory);
         let free = listed(memory, &arenas, &found);
         for piece in found.pieces.iter_mut().filter(|piece| piece.state == State::Used) {
@@ -127,7 +125,14 @@ impl Malloc {
         let is_own = |range: &&MemoryRange| range.readable && range.writable && !range.executable;
         for range in memory.ranges().iter().filter(is_own) {
             let mut at = range.start;
-            while let Some(size) = mapped_size(memory, at).filter(|size| *size <= range.end - at && self.around(at).is_none()) {
+            let is_free = |at: u64, size: u64| {
+                size <= range.end - at
+                    && self
+                        .pieces
+                        .get(self.pieces.partition_point(|piece| piece.start + piece.size <= at))
+                        .is_none_or(|piece| at + size <= piece.start)
+            };
+            while let Some(size) = mapped_size(memory, at).filter(|&size| is_free(at, size)) {
                 large.push(Piece { start: at, size, state: State::Used });
                 at += size;
             }
@@ -144,15 +149,37 @@ fn mapped_size(memory: &dyn Memory, at: u64) -> Option<u64> {
     (before == 0 && word & BITS == MAPPED && size > 0 && size.is_multiple_of(4096)).then_some(size)
 }
 
-/// Finds the first arena in the data of glibc.
+/// Finds the first arena in what glibc's file has that is written. O(its bytes).
 fn main_arena(memory: &dyn Memory, library: &Range<u64>) -> Option<u64> {
-    (library.start.next_multiple_of(8)..library.end.saturating_sub(ARENA)).step_by(8).find(|&at| is_arena(memory, at))
+    let written = memory.ranges().iter().filter(|range| range.writable && range.start < library.end && library.start < range.end);
+    let parts = written.map(|range| range.start.max(library.start)..range.end.min(library.end));
+    let words = parts.flat_map(|part| (part.start..part.end.saturating_sub(ARENA)).step_by(8)).take(MOST_WORDS);
+    words.filter(|at| at.is_multiple_of(8)).find(|&at| is_arena(memory, at))
+}
+
+/// Follows the ring of arenas. Returns them, and whether it comes back to the first.
+fn ring(memory: &dyn Memory, first: u64) -> (Vec<u64>, bool) {
+    let (mut arenas, mut seen, mut last) = (vec![first], FxHashSet::default(), first);
+    seen.insert(first);
+    while let Ok(next) = memory.word(last + NEXT)
+        && next != first
+    {
+        if arenas.len() == MOST_ARENAS || !seen.insert(next) || !is_arena(memory, next) {
+            return (arenas, false);
+        }
+        arenas.push(next);
+        last = next;
+    }
+    (arenas, true)
 }
 
 /// Says whether an arena is at an address: its lists, most of which are empty, lead back to themselves, and it is in a ring.
 fn is_arena(memory: &dyn Memory, at: u64) -> bool {
     /// Lists that are being changed at this moment.
     const MOST_BROKEN: usize = 2;
+    if at >= END_OF_MEMORY {
+        return false;
+    }
     let word = |addr: u64| memory.word(addr).unwrap_or(0);
     let list = |nth: u64| at.wrapping_add(LISTS + 16 * nth - HEAD);
     // A list is a piece without memory, of which the two links are there.
@@ -174,32 +201,41 @@ fn is_arena(memory: &dyn Memory, at: u64) -> bool {
 fn first_parts(memory: &dyn Memory, arena: u64) -> Vec<(Range<u64>, u64)> {
     let part = || {
         let top = memory.word(arena + TOP).ok()?;
-        let end = top.checked_add(memory.word(top + 8).ok()? & !BITS)?;
+        let end = top.checked_add(memory.word(top.checked_add(8)?).ok()? & !BITS)?;
         let start = end.checked_sub(memory.word(arena + SYSTEM).ok()?)?;
-        (start <= top).then_some((start..end, top))
+        is_part(start, top, end).then_some((start..end, top))
     };
     part().into_iter().collect()
 }
 
 /// Returns the memory of another arena: its stretches, the newest with its end first.
-fn parts(memory: &dyn Memory, arena: u64) -> Vec<(Range<u64>, u64)> {
+fn parts(memory: &dyn Memory, arena: u64, seen: &mut FxHashSet<u64>) -> Vec<(Range<u64>, u64)> {
     let mut found = Vec::new();
     let Ok(top) = memory.word(arena + TOP) else { return found };
     let mut stretch = top & !(STRETCH - 1);
     let first = arena & !(STRETCH - 1);
     let head = arena - first;
-    while found.len() < MOST_ARENAS && memory.word(stretch) == Ok(arena) {
+    while memory.word(stretch) == Ok(arena) && seen.insert(stretch) {
         let Ok(size) = memory.word(stretch + 16) else { break };
         let start = if stretch == first { (arena + ARENA).next_multiple_of(16) } else { stretch + head };
         let end = stretch.saturating_add(size.min(STRETCH));
         // What comes before the newest stretch ends with two small pieces that are none.
-        found.push((start..end, if found.is_empty() { top } else { end }));
+        let top = if found.is_empty() { top } else { end };
+        if !is_part(start, top, end) {
+            break;
+        }
+        found.push((start..end, top));
         match memory.word(stretch + 8) {
             Ok(before) if stretch != first && before != 0 => stretch = before,
             _ => break,
         }
     }
     found
+}
+
+/// Says whether pieces may lie between two addresses, and the last may begin there.
+fn is_part(start: u64, top: u64, end: u64) -> bool {
+    start <= top && top <= end && end <= END_OF_MEMORY
 }
 
 /// Walks over memory up to `top`. Returns whether it came to its end.
@@ -217,9 +253,9 @@ fn walk(memory: &dyn Memory, part: Range<u64>, top: u64, pieces: &mut Vec<Piece>
         }
         // A stretch that is not the newest ends with a piece of no size.
         if size == 0 || size == HEAD && memory.word(at + HEAD + 8).is_ok_and(|word| word & !BITS == 0) {
-            return top == part.end;
+            return top == part.end && top - at <= 2 * HEAD;
         }
-        if !size.is_multiple_of(16) || size < 2 * HEAD && size != HEAD || size > part.end - at {
+        if !size.is_multiple_of(16) || size < 2 * HEAD && size != HEAD || size > top - at {
             return false;
         }
         pieces.push(Piece { start: at, size, state: State::Used });
@@ -246,7 +282,7 @@ fn listed(memory: &dyn Memory, arenas: &[u64], malloc: &Malloc) -> FxHashSet<u64
         }
     }
     for piece in &malloc.pieces {
-        // What a thread keeps at hand: how many of each size, then where the first is. glibc 2.30 counts in two bytes, 2.26 in one.
+        // What a thread keeps at hand: how many of each size, then where the first is. glibc 2.30 counts in two bytes, 2.27 in one.
         let (width, counts) = match piece.size {
             0x290 => (2, 128),
             0x250 => (1, 64),

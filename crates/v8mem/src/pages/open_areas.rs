@@ -25,37 +25,42 @@ pub type OpenArea = Range<u64>;
 const AROUND: u64 = 1024;
 /// Objects of C++ to which an isolate leads are looked into when they are not larger, in bytes.
 const LARGEST: u64 = 16 << 10;
-/// At most so many words are looked at.
+/// At most so many words are looked at for each isolate, and so many triples of them all.
 const MOST: u64 = 1 << 20;
+const MOST_TRIPLES: usize = 4096;
 
 /// Finds the areas of all isolates, by address, without overlaps. O(words of isolates and of what they lead to).
 pub(super) fn find(memory: &dyn Memory, pages: &Pages<'_>, layout: &V8Layout, isolates: &[Isolate]) -> Vec<OpenArea> {
     let maps = Maps::default();
     let walkers = [FreeUnit::Bytes, FreeUnit::Words].map(|unit| Walker { pages, layout, maps: &maps, unit, moving: false });
     let mut triples: Vec<[u64; 3]> = Vec::new();
-    let mut left = MOST;
-    for (window, is_own) in isolates.iter().flat_map(|isolate| windows(memory, pages, isolate)) {
-        left = left.saturating_sub((window.end - window.start) / 8);
-        let led_to = |addr: u64| is_own || memory.word(addr.wrapping_sub(8)) == Ok(addr);
-        let found = words(memory, &window).filter(|&(addr, triple)| left > 0 && is_plausible(pages, triple) && led_to(addr));
-        triples.extend(found.map(|(_, triple)| triple));
+    for isolate in isolates {
+        let mut left = MOST;
+        for (window, is_own) in windows(memory, pages, isolate) {
+            left = left.saturating_sub((window.end - window.start) / 8);
+            let led_to = |addr: u64| is_own || memory.word(addr.wrapping_sub(8)) == Ok(addr);
+            let found = words(memory, &window).filter(|&(addr, triple)| left > 0 && is_plausible(pages, triple) && led_to(addr));
+            triples.extend(found.map(|(_, triple)| triple));
+        }
     }
     triples.sort_unstable_by_key(|&[start, top, limit]| (limit - top, start, top));
     triples.dedup();
+    triples.truncate(MOST_TRIPLES);
     // A collection's threads take their areas out of larger ones: the smallest come first.
     let mut areas: Vec<OpenArea> = Vec::new();
     for [start, top, limit] in triples {
-        let is_new = areas.iter().all(|area| area.end <= top || limit <= area.start);
-        let Some(page) = pages.page(start).filter(|page| is_new && (top < limit || page.space.is_young())) else { continue };
-        let Some(walker) = walkers.iter().find(|walker| walker.leads(page, start, top, &areas)) else { continue };
+        let Some(page) = pages.page(start).filter(|page| !page.is_large() && (top < limit || page.space.is_young())) else { continue };
+        let of_page: Vec<OpenArea> = areas.iter().filter(|area| (page.area_start..page.area_end).contains(&area.start)).cloned().collect();
+        let Some(walker) = walkers.iter().find(|walker| walker.leads(page, start, top, &of_page)) else { continue };
         // V8 looks in from time to time: there an area seems to end. In the young generation it goes on to the end of the page.
-        match walker.begins(page, limit) {
-            true => areas.push(top..limit),
-            false if page.space.is_young() => {
-                let behind = areas.iter().map(|area| area.start).filter(|start| (limit..page.area_end).contains(start)).min();
-                areas.push(top..behind.unwrap_or(page.area_end));
-            }
-            false => {}
+        let behind = || of_page.iter().map(|area| area.start).filter(|&start| start >= limit).min().unwrap_or(page.area_end);
+        let end = match walker.begins(page, limit) {
+            true => limit,
+            false if page.space.is_young() => behind(),
+            false => continue,
+        };
+        if of_page.iter().all(|area| area.end <= top || end <= area.start) {
+            areas.push(top..end);
         }
     }
     areas.sort_unstable_by_key(|area| area.start);
@@ -72,7 +77,9 @@ fn windows(memory: &dyn Memory, pages: &Pages<'_>, isolate: &Isolate) -> Vec<(Ra
     let own = isolate.addr..isolate.addr.saturating_add(isolate.size);
     let windows: Vec<Range<u64>> = std::iter::once(own).chain(owners.into_iter().map(around)).collect();
     let pointers = windows.iter().flat_map(|window| words(memory, window)).map(|(_, [word, ..])| word);
-    let led_to: Vec<Range<u64>> = pointers.filter_map(|word| chunk(memory, pages, word)).collect();
+    let mut led_to: Vec<Range<u64>> = pointers.filter_map(|word| chunk(memory, pages, word)).collect();
+    led_to.sort_unstable_by_key(|window| window.start);
+    led_to.dedup();
     windows.into_iter().map(|window| (window, true)).chain(led_to.into_iter().map(|window| (window, false))).collect()
 }
 
@@ -111,9 +118,10 @@ pub(super) fn untouched(pages: &[PageHeader], areas: &[OpenArea], next: impl Fn(
             && page.space.is_young()
             && areas.iter().any(|area| (page.area_start..=page.area_end).contains(&area.start) && area.end <= page.area_end)
     };
-    let mut open: Vec<u64> = pages.iter().filter(is_open).map(|page| page.record).collect();
+    let open: FxHashSet<u64> = pages.iter().filter(is_open).map(|page| page.record).collect();
     let behind = |record: u64| std::iter::successors(next(record), |&record| next(record)).take(pages.len());
-    let last = open.iter().copied().find(|&record| !behind(record).any(|later| open.contains(&later)));
-    open.clear();
-    last.map(|record| behind(record).collect()).unwrap_or_default()
+    // From any of them on, the last one is the end.
+    let Some(&first) = open.iter().next() else { return FxHashSet::default() };
+    let last = behind(first).filter(|record| open.contains(record)).last().unwrap_or(first);
+    behind(last).collect()
 }
