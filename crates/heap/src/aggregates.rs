@@ -33,7 +33,7 @@ pub fn aggregates(analysis: &HeapAnalysis, accept: impl Fn(NodeIx) -> bool + Syn
     sum_up(analysis, &tree, &InnerSpans::of(&tree), accept)
 }
 
-/// As `aggregates`, with the tree and its spans at hand. On two threads.
+/// As `aggregates`, with the tree and its spans at hand. On up to three threads.
 pub(crate) fn sum_up(
     analysis: &HeapAnalysis,
     tree: &DominatorTree,
