@@ -92,6 +92,7 @@ pub(super) fn adds_up(workspace: &Workspace, line: u32) -> Result<String> {
 pub(super) fn leaks(workspace: &Workspace, line: u32) -> Result<String> {
     let lost = |mode: &str| -> Result<Vec<(u64, u64, String, String)>> {
         let report = Known::start(workspace, line, mode)?.ask(workspace, &["native", "leaks"])?;
+        ensure!(report["lost"]["arenas_lost"] == 0, "arenas: {}", report["lost"]);
         let rows = report["native_leaks"]["rows"].as_array().context("no rows")?;
         let number = |row: &Value, name: &str| row[name].as_u64().unwrap_or(0);
         let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();

@@ -77,6 +77,9 @@ const MOST_WORDS: usize = 1 << 20;
 /// No process has more arenas, and no list more pieces than are looked at.
 const MOST_ARENAS: usize = 4096;
 const MOST_LISTED: usize = 1 << 20;
+/// The first piece of a part is looked for in so many pages.
+const MOST_STARTS: usize = 1 << 21;
+const PAGE: u64 = 4096;
 
 impl Malloc {
     /// Finds it in the image of a process. O(pieces).
@@ -96,8 +99,14 @@ impl Malloc {
         let mut found = Self { arenas: arenas.len(), lost: usize::from(!is_ring), ..Self::default() };
         let mut seen = FxHashSet::default();
         for (nth, &arena) in arenas.iter().enumerate() {
-            let walked = if nth == 0 { first_parts(memory, arena) } else { parts(memory, arena, &mut seen) };
-            let is_whole = !walked.is_empty() && walked.into_iter().all(|(part, top)| walk(memory, part, top, &mut found.pieces));
+            let parts = if nth == 0 { one_part(memory, arena) } else { parts(memory, arena, &mut seen) };
+            let mut pieces = Vec::new();
+            let mut is_whole = !parts.is_empty() && parts.into_iter().all(|(part, top)| walk(memory, part, top, &mut pieces));
+            if nth == 0 && !is_whole {
+                pieces.clear();
+                is_whole = scattered(memory, arena, &mut pieces);
+            }
+            found.pieces.append(&mut pieces);
             found.lost += usize::from(!is_whole);
         }
         found.pieces.sort_unstable_by_key(|piece| piece.start);
@@ -146,7 +155,7 @@ impl Malloc {
 fn mapped_size(memory: &dyn Memory, at: u64) -> Option<u64> {
     let (before, word) = (memory.word(at).ok()?, memory.word(at.checked_add(8)?).ok()?);
     let size = word & !BITS;
-    (before == 0 && word & BITS == MAPPED && size > 0 && size.is_multiple_of(4096)).then_some(size)
+    (before == 0 && word & BITS == MAPPED && size > 0 && size.is_multiple_of(PAGE)).then_some(size)
 }
 
 /// Finds the first arena in what glibc's file has that is written. O(its bytes).
@@ -197,8 +206,8 @@ fn is_arena(memory: &dyn Memory, at: u64) -> bool {
         && (0..LIST_COUNT).any(is_empty)
 }
 
-/// Returns the memory of the first arena: all before its end, as much as it says it has.
-fn first_parts(memory: &dyn Memory, arena: u64) -> Vec<(Range<u64>, u64)> {
+/// Returns the memory of the first arena where that is one piece: all before its end, as much as it says it has.
+fn one_part(memory: &dyn Memory, arena: u64) -> Vec<(Range<u64>, u64)> {
     let part = || {
         let top = memory.word(arena + TOP).ok()?;
         let end = top.checked_add(memory.word(top.checked_add(8)?).ok()? & !BITS)?;
@@ -206,6 +215,55 @@ fn first_parts(memory: &dyn Memory, arena: u64) -> Vec<(Range<u64>, u64)> {
         is_part(start, top, end).then_some((start..end, top))
     };
     part().into_iter().collect()
+}
+
+/// Walks over the memory of the first arena where that lies in several places: where the program's own heap (`brk`) cannot grow, since something
+/// lies behind it, glibc takes mappings, one at a time, which the kernel joins with others. Returns whether all of it was found.
+fn scattered(memory: &dyn Memory, arena: u64, pieces: &mut Vec<Piece>) -> bool {
+    let (Ok(top), Ok(system)) = (memory.word(arena + TOP), memory.word(arena + SYSTEM)) else { return false };
+    let (mut sum, mut looked_at) = (0, 0);
+    for range in memory.ranges().iter().filter(|range| range.readable && range.writable && !range.executable) {
+        let mut at = range.start;
+        while at < range.end && looked_at < MOST_STARTS && sum < system {
+            looked_at += 1;
+            let first = pieces.len();
+            let end = if begins_used(memory, at) { walk_part(memory, at..range.end, top, pieces) } else { None };
+            match end {
+                Some(end) => {
+                    sum += end - at;
+                    at = end;
+                }
+                None => {
+                    pieces.truncate(first);
+                    at += PAGE;
+                }
+            }
+        }
+    }
+    sum == system
+}
+
+/// Walks over one part of an arena, from its start to its end: that of the arena, or where two pieces without memory stand before a page.
+fn walk_part(memory: &dyn Memory, part: Range<u64>, top: u64, pieces: &mut Vec<Piece>) -> Option<u64> {
+    let size = |at: u64| memory.word(at + 8).ok().map(|word| word & !BITS);
+    let mut at = part.start;
+    while at != top {
+        let here = size(at).filter(|&size| size.is_multiple_of(16) && size >= HEAD && size <= part.end - at)?;
+        at += here;
+        if here == HEAD && at.is_multiple_of(PAGE) && at - part.start > 2 * HEAD && size(at - 2 * HEAD) == Some(HEAD) {
+            return walk(memory, part.start..at, at, pieces).then_some(at);
+        }
+        if at >= part.end {
+            return None;
+        }
+    }
+    let end = top.checked_add(size(top)?).filter(|&end| end <= part.end)?;
+    walk(memory, part.start..end, top, pieces).then_some(end)
+}
+
+/// Says whether a piece may begin at an address before which there is none: then the one before is said to be in use.
+fn begins_used(memory: &dyn Memory, start: u64) -> bool {
+    memory.word(start.saturating_add(8)).is_ok_and(|word| word & BITS == BEFORE_IS_USED && word > BITS)
 }
 
 /// Returns the memory of another arena: its stretches, the newest with its end first.
