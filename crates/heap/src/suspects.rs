@@ -32,7 +32,7 @@ use std::cmp::Ordering;
 
 use crate::analysis::{Cancelled, HeapAnalysis};
 use crate::cut::Cutter;
-use crate::graph::NodeId;
+use crate::graph::{NodeId, NodeIx};
 use crate::kinds::NodeKind;
 use crate::progress::{Phase, Progress};
 use crate::source::{NoFiles, Owner, Place, SourceFiles, SourceLine};
@@ -342,7 +342,7 @@ fn judged(scene: &Scene<'_>, lineage: &Lineage, progress: &dyn Progress) -> Resu
             break;
         }
         let mut found = case::finding(scene, lineage, &cutter, case, &|_| None);
-        if !is_suspicious(&found, case, total) {
+        if !is_suspicious(scene, &found, case) {
             continue;
         }
         let most = if found.rule == large::RULE { large::MOST } else { MOST };
@@ -402,7 +402,8 @@ fn looks_bounded(count: u64) -> bool {
     count >= 64 && (count.is_power_of_two() || matches!(leading, 1 | 2 | 5 | 25))
 }
 
-fn is_suspicious(found: &Finding, case: &Case, total: u64) -> bool {
+fn is_suspicious(scene: &Scene<'_>, found: &Finding, case: &Case) -> bool {
+    let total = scene.analysis.total_size();
     if natives::is_rule(found.rule) {
         return true;
     }
@@ -410,11 +411,21 @@ fn is_suspicious(found: &Finding, case: &Case, total: u64) -> bool {
     let own = found.location.as_ref().is_some_and(case::is_own);
     match found.owner {
         Owner::Unknown if found.rule == large::RULE => true,
+        // A global variable has no place in any file, and plain objects have none either.
+        Owner::Unknown if is_in_global(scene, case.holder) => is_large(case, total),
         Owner::NodeCore | Owner::Unknown if !own => {
             is_pile && is_large(case, total) || found.rule == "native-handle" && is_large(case, total)
         }
         _ => is_large(case, total) || (is_pile && case.count >= NUMEROUS),
     }
+}
+
+/// Says whether a variable of the program's that is global leads to an object, by a few hops.
+fn is_in_global(scene: &Scene<'_>, holder: NodeIx) -> bool {
+    const HOPS: usize = 6;
+    let graph = scene.graph();
+    let is_global = |&node: &NodeIx| graph.kind(node) == NodeKind::OBJECT && graph.strings().starts_with(graph.name_ix(node), "global");
+    std::iter::successors(scene.paths.parent_node(holder), |&at| scene.paths.parent_node(at)).take(HOPS).any(|node| is_global(&node))
 }
 
 fn single_verdict(findings: &[Finding], total: u64) -> Verdict {
