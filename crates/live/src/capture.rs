@@ -13,6 +13,7 @@ mod fork;
 mod image;
 mod limits;
 mod notes;
+mod pagemap;
 mod places;
 pub(crate) mod proc;
 mod resident;
@@ -218,7 +219,7 @@ impl Subject {
         let mut earlier_pauses = Duration::ZERO;
         for attempt in 1.. {
             let mappings = proc::mappings(pid).map_err(failed("reading its mappings"))?;
-            let mut advice = Advice::of(&proc::mappings_with_flags(pid).map_err(failed("reading its mappings"))?);
+            let mut advice = Advice::of(&proc::mappings_described(pid).map_err(failed("reading its mappings"))?);
             let no_place = || CaptureError::NoFork { pid, why: "its C library has no call that can be borrowed".to_owned() };
             let places = places::find(&self.memory, &mappings).ok_or_else(no_place)?;
             let mut stopped = self.stopped(hook)?;
@@ -228,7 +229,7 @@ impl Subject {
             }
             if !advice.covers(&stopped.mappings) {
                 // It changes them all the time: then it has to wait while they are read.
-                advice = Advice::of(&proc::mappings_with_flags(pid).map_err(failed("reading its mappings"))?);
+                advice = Advice::of(&proc::mappings_described(pid).map_err(failed("reading its mappings"))?);
             }
             let copy = stopped.fork(self, &places, &advice, hook).inspect_err(|_| {
                 stopped.threads.release();

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::chain::{self, Call, Chain, Gadgets, State};
 use super::error::CaptureError;
-use super::proc::{self, Mapping};
+use super::proc::{self, Described, Mapping};
 use super::threads::{Threads, next_event};
 use super::trace::{self, Event, RegisterSet, Registers, Wish, reg};
 use super::{Hook, places::Places};
@@ -55,10 +55,10 @@ pub(super) struct Advice {
 
 impl Advice {
     /// Finds them in what the kernel says of each mapping.
-    pub(super) fn of(mappings: &[(Mapping, String)]) -> Self {
+    pub(super) fn of(mappings: &[Described]) -> Self {
         let mut advice = Self::default();
         let mut is_open = false;
-        for (mapping, flags) in mappings {
+        for Described { mapping, flags, .. } in mappings {
             let has = |flag: &str| flags.split_ascii_whitespace().any(|one| one == flag);
             let is_kept_out = mapping.is_anonymous() && has("dc") && !has("io") && !has("pf");
             if mapping.is_anonymous() {
@@ -446,11 +446,12 @@ fn reap(pid: i32, reaping: &Reaping) -> Result<(), CaptureError> {
 mod tests {
     use super::*;
 
-    fn mapping(start: u64, end: u64, flags: &str) -> (Mapping, String) {
+    fn mapping(start: u64, end: u64, flags: &str) -> Described {
         let file = flags.starts_with("file");
         let name = if file { "/usr/lib/libc.so.6" } else { "" };
         let rights = [true, true, false];
-        (Mapping { start, end, rights, private: true, offset: 0, has_file: file, name: name.to_owned() }, flags.to_owned())
+        let mapping = Mapping { start, end, rights, private: true, offset: 0, has_file: file, name: name.to_owned() };
+        Described { mapping, flags: flags.to_owned(), resident: 0, swapped: 0 }
     }
 
     #[test]
@@ -472,7 +473,7 @@ mod tests {
         assert_eq!(advice.runs, expect);
         let cases = [(0x3000, 0x4000, true), (0x9000, 0xa000, true), (0xa000, 0xb000, false), (high + 0x2000, high + 0x3000, false)];
         for (start, end, expect) in cases {
-            assert_eq!(advice.covers(&[mapping(start, end, "").0]), expect, "{start:#x}");
+            assert_eq!(advice.covers(&[mapping(start, end, "").mapping]), expect, "{start:#x}");
         }
     }
 

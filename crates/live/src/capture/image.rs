@@ -7,17 +7,17 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
 use super::error::CaptureError;
 use super::notes::{Facts, notes};
+use super::pagemap::{PageMap, is_own};
 use super::proc::{self, Mapping};
 
 const PAGE: u64 = 4096;
 /// How much is read at once.
 const BLOCK: usize = 1 << 20;
-/// How many pages are asked about at once.
-const PAGES: usize = 1 << 16;
 
 /// Memory to be written.
 pub(super) struct Source<'a> {
@@ -35,7 +35,7 @@ struct Part {
     /// How many bytes of it the file holds, from its start.
     held: u64,
     /// Stretches that are read; the rest is zeros.
-    stretches: Vec<(u64, u64)>,
+    stretches: Vec<Range<u64>>,
 }
 
 /// How much of the memory came into the file, in bytes.
@@ -54,21 +54,20 @@ pub(super) fn write(
     go_on: &mut dyn FnMut(u64, u64) -> Result<(), CaptureError>,
 ) -> Result<Amount, CaptureError> {
     let memory = File::open(proc::path(source.pid, "mem")).map_err(|source| CaptureError::Io { doing: "opening memory", source })?;
-    let pagemap =
-        File::open(proc::path(source.pid, "pagemap")).map_err(|source| CaptureError::Io { doing: "opening the map of pages", source })?;
-    let parts: Vec<Part> = source.mappings.iter().map(|mapping| part(mapping, &pagemap)).collect::<io::Result<_>>().map_err(reading)?;
+    let pages = PageMap::open(source.pid).map_err(|source| CaptureError::Io { doing: "opening the map of pages", source })?;
+    let parts: Vec<Part> = source.mappings.iter().map(|mapping| part(mapping, &pages)).collect::<io::Result<_>>().map_err(reading)?;
     let notes = notes(source.facts, source.mappings);
     let (head, offsets, end) = head(source.mappings, &parts, notes.len() as u64);
     let writing = |source| CaptureError::Write { source };
     out.set_len(end).map_err(writing)?;
     out.write_all_at(&head, 0).map_err(writing)?;
     out.write_all_at(&notes, head.len() as u64).map_err(writing)?;
-    let total: u64 = parts.iter().flat_map(|part| &part.stretches).map(|(start, end)| end - start).sum();
+    let total: u64 = parts.iter().flat_map(|part| &part.stretches).map(|stretch| stretch.end - stretch.start).sum();
     let (mut done, mut unreadable, mut block) = (0, 0, vec![0; BLOCK]);
     for ((mapping, part), offset) in source.mappings.iter().zip(&parts).zip(offsets) {
-        for &(start, end) in &part.stretches {
-            for at in (start..end).step_by(BLOCK) {
-                let length = (end - at).min(BLOCK as u64);
+        for stretch in &part.stretches {
+            for at in stretch.clone().step_by(BLOCK) {
+                let length = (stretch.end - at).min(BLOCK as u64);
                 let bytes = block.get_mut(..length as usize).unwrap_or_default();
                 go_on(done, total)?;
                 unreadable += read(|rest, at| memory.read_at(rest, at), bytes, at).map_err(reading)?;
@@ -108,59 +107,28 @@ fn reading(source: io::Error) -> CaptureError {
 }
 
 /// Decides what of a mapping is written.
-fn part(mapping: &Mapping, pagemap: &File) -> io::Result<Part> {
-    let whole = || Part { held: mapping.len(), stretches: vec![(mapping.start, mapping.end)] };
+fn part(mapping: &Mapping, pages: &PageMap) -> io::Result<Part> {
+    let own_pages = || pages.stretches(&(mapping.start..mapping.end), is_own);
+    let whole = || Part { held: mapping.len(), stretches: std::iter::once(mapping.start..mapping.end).collect() };
     let is_first = mapping.has_file && mapping.offset == 0 && mapping.rights[0];
     match mapping {
         Mapping { name, .. } if name == "[vdso]" => Ok(whole()),
         Mapping { name, .. } if name.starts_with("[v") => Ok(Part::default()),
         // What is shared goes on changing, and is somebody else's too.
         Mapping { private: false, .. } => Ok(Part::default()),
-        Mapping { has_file: true, .. } => match own_pages(mapping, pagemap)? {
+        Mapping { has_file: true, .. } => match own_pages()? {
             stretches if stretches.is_empty() && is_first => {
-                Ok(Part { held: PAGE, stretches: vec![(mapping.start, mapping.start + PAGE)] })
+                Ok(Part { held: PAGE, stretches: std::iter::once(mapping.start..mapping.start + PAGE).collect() })
             }
             stretches if stretches.is_empty() => Ok(Part::default()),
             _ => Ok(whole()),
         },
         _ => {
-            let stretches = own_pages(mapping, pagemap)?;
+            let stretches = own_pages()?;
             let is_used = !stretches.is_empty() || mapping.rights[1];
             Ok(Part { held: if is_used { mapping.len() } else { 0 }, stretches })
         }
     }
-}
-
-/// Returns the stretches of a mapping whose pages are the process's own, in memory or swapped out.
-fn own_pages(mapping: &Mapping, pagemap: &File) -> io::Result<Vec<(u64, u64)>> {
-    let mut stretches: Vec<(u64, u64)> = Vec::new();
-    let mut bytes = vec![0; 8 * PAGES];
-    for first in (mapping.start..mapping.end).step_by(PAGES * PAGE as usize) {
-        let count = ((mapping.end - first) / PAGE).min(PAGES as u64) as usize;
-        let entries = bytes.get_mut(..8 * count).unwrap_or_default();
-        pagemap.read_exact_at(entries, first / PAGE * 8)?;
-        for (nth, entry) in entries.as_chunks::<8>().0.iter().enumerate() {
-            if !is_own(u64::from_le_bytes(*entry)) {
-                continue;
-            }
-            let at = first + nth as u64 * PAGE;
-            match stretches.last_mut() {
-                Some((_, end)) if *end == at => *end += PAGE,
-                _ => stretches.push((at, at + PAGE)),
-            }
-        }
-    }
-    Ok(stretches)
-}
-
-/// Says of an entry of `pagemap` whether there is a page, and it is the process's own.
-fn is_own(entry: u64) -> bool {
-    const PRESENT: u64 = 1 << 63;
-    const SWAPPED: u64 = 1 << 62;
-    const OF_A_FILE: u64 = 1 << 61;
-    /// Of a guard region (MADV_GUARD_INSTALL), from Linux 6.15 on: it has the bit of what is swapped out too, and nothing in it.
-    const GUARDS: u64 = 1 << 58;
-    entry & (PRESENT | SWAPPED) != 0 && entry & (OF_A_FILE | GUARDS) == 0
 }
 
 /// Writes what is not zero.
@@ -265,14 +233,6 @@ mod tests {
         let mut back = vec![9; 5 * PAGE as usize];
         file.read_exact_at(&mut back, 4 * PAGE).unwrap();
         assert_eq!(back, bytes);
-    }
-
-    #[test]
-    fn pages_of_files_and_guards_are_not_its_own() {
-        let cases = [(&[][..], false), (&[63], true), (&[62], true), (&[63, 61], false), (&[62, 58], false), (&[63, 56, 55], true)];
-        for (bits, expect) in cases {
-            assert_eq!(is_own(bits.iter().fold(0, |entry, bit| entry | 1 << bit)), expect, "{bits:?}");
-        }
     }
 
     #[test]

@@ -103,8 +103,8 @@ fn parse_status(text: &str) -> Status {
         seccomp: u32::try_from(number("Seccomp")).unwrap_or(2),
         shadow_stack: field("x86_Thread_features").contains("shstk"),
         may_trace: u64::from_str_radix(field("CapEff"), 16).is_ok_and(|rights| rights & CAP_SYS_PTRACE != 0),
-        resident: number("VmRSS").saturating_mul(1024),
-        page_tables: number("VmPTE").saturating_mul(1024),
+        resident: kilobytes(field("VmRSS")),
+        page_tables: kilobytes(field("VmPTE")),
         name: field("Name").to_owned(),
     }
 }
@@ -162,45 +162,42 @@ pub(crate) fn mappings(pid: i32) -> io::Result<Vec<Mapping>> {
     Ok(String::from_utf8_lossy(&text).lines().filter_map(parse_mapping).collect())
 }
 
-/// Reads the mappings with what the kernel calls their flags: two letters each.
-pub(crate) fn mappings_with_flags(pid: i32) -> io::Result<Vec<(Mapping, String)>> {
+/// A mapping, with what the kernel tells of it at length.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Described {
+    /// The mapping.
+    pub(crate) mapping: Mapping,
+    /// What the kernel calls its flags: two letters each.
+    pub(crate) flags: String,
+    /// How much of it is in memory, in bytes.
+    pub(crate) resident: u64,
+    /// How much of it was swapped out, in bytes.
+    pub(crate) swapped: u64,
+}
+
+/// Reads the mappings with all that the kernel tells of them: it counts their pages for that.
+pub(crate) fn mappings_described(pid: i32) -> io::Result<Vec<Described>> {
     let text = fs::read(path(pid, "smaps"))?;
     let text = String::from_utf8_lossy(&text);
-    let mut found: Vec<(Mapping, String)> = Vec::new();
+    let mut found: Vec<Described> = Vec::new();
     for line in text.lines() {
-        if let Some(flags) = line.strip_prefix("VmFlags:") {
-            if let Some((_, last)) = found.last_mut() {
-                flags.trim().clone_into(last);
+        if let Some(mapping) = parse_mapping(line) {
+            found.push(Described { mapping, flags: String::new(), resident: 0, swapped: 0 });
+        } else if let (Some((name, rest)), Some(last)) = (line.split_once(':'), found.last_mut()) {
+            match name {
+                "Rss" => last.resident = kilobytes(rest),
+                "Swap" => last.swapped = kilobytes(rest),
+                "VmFlags" => rest.trim().clone_into(&mut last.flags),
+                _ => {}
             }
-        } else if line.starts_with(|letter: char| letter.is_ascii_digit() || letter.is_ascii_lowercase()) {
-            found.extend(parse_mapping(line).map(|mapping| (mapping, String::new())));
         }
     }
     Ok(found)
 }
 
-/// Reads the mappings, each with how much of it is in memory, and how much was swapped out, in bytes.
-pub(crate) fn mappings_with_sizes(pid: i32) -> io::Result<Vec<(Mapping, [u64; 2])>> {
-    let text = fs::read(path(pid, "smaps"))?;
-    let text = String::from_utf8_lossy(&text);
-    let mut found: Vec<(Mapping, [u64; 2])> = Vec::new();
-    for line in text.lines() {
-        if let Some(mapping) = parse_mapping(line) {
-            found.push((mapping, [0; 2]));
-            continue;
-        }
-        let Some((name, rest)) = line.split_once(':') else { continue };
-        let place = match name {
-            "Rss" => 0,
-            "Swap" => 1,
-            _ => continue,
-        };
-        let size = rest.split_ascii_whitespace().next().and_then(|word| word.parse::<u64>().ok()).unwrap_or(0).saturating_mul(1024);
-        if let Some(size_of_last) = found.last_mut().and_then(|(_, sizes)| sizes.get_mut(place)) {
-            *size_of_last = size;
-        }
-    }
-    Ok(found)
+/// Reads `12 kB` as bytes; what is no number is 0.
+fn kilobytes(text: &str) -> u64 {
+    text.split_ascii_whitespace().next().and_then(|word| word.parse::<u64>().ok()).unwrap_or(0).saturating_mul(1024)
 }
 
 fn parse_mapping(line: &str) -> Option<Mapping> {
@@ -229,11 +226,8 @@ fn parse_mapping(line: &str) -> Option<Mapping> {
 /// Returns how much of a process's memory is its own, in bytes: what was copied since it was cloned, or written.
 pub(crate) fn own_bytes(pid: i32) -> io::Result<u64> {
     let text = fs::read_to_string(path(pid, "smaps_rollup"))?;
-    let of = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
-        line.split_ascii_whitespace().next().and_then(|word| word.parse::<u64>().ok()).unwrap_or(0)
-    };
-    Ok((of("Private_Dirty:") + of("Private_Clean:")).saturating_mul(1024))
+    let of = |name: &str| kilobytes(text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default());
+    Ok(of("Private_Dirty:") + of("Private_Clean:"))
 }
 
 #[cfg(test)]
@@ -284,9 +278,9 @@ mod tests {
         let here = std::ptr::from_ref(&pid).addr() as u64;
         let mappings = mappings(pid).unwrap();
         assert!(mappings.iter().any(|mapping| (mapping.start..mapping.end).contains(&here) && mapping.is_anonymous()));
-        assert!(
-            mappings_with_flags(pid).unwrap().iter().all(|(_, flags)| flags.contains("rd") || flags.contains("mr") || flags.contains("ex"))
-        );
+        let described = mappings_described(pid).unwrap();
+        assert!(described.iter().all(|one| ["rd", "mr", "ex"].iter().any(|flag| one.flags.contains(flag))));
+        assert!(described.iter().any(|one| (one.mapping.start..one.mapping.end).contains(&here) && one.resident > 0));
         assert!(is_alive(pid, own_thread().unwrap()) && !is_alive(pid, i32::MAX));
         assert!(threads(pid).unwrap().contains(&pid) && status(pid).unwrap().resident > 1 << 20 && own_bytes(pid).unwrap() > 0);
     }
