@@ -222,7 +222,6 @@ impl Sources<'_, '_> {
 
     /// Reads the stacks and registers of all threads.
     fn stacks(self, roots: &mut Vec<Root>) {
-        const RED_ZONE: u64 = 128;
         for thread in self.threads {
             let mut add = |word: u64| {
                 if let Some(object) = self.object(word).or_else(|| self.running(word)) {
@@ -236,7 +235,7 @@ impl Sources<'_, '_> {
                 }
             };
             thread.registers.iter().for_each(|&word| add(word));
-            let from = thread.rsp().saturating_sub(RED_ZONE) & !7;
+            let from = thread.stack_in_use() & !7;
             let Some(range) = self.memory.range_at(from) else { continue };
             let mut at = from;
             while let Some((data, end)) = self.memory.next_data(at, range.end).filter(|&(data, end)| data < end) {

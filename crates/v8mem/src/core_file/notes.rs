@@ -35,6 +35,13 @@ impl Thread {
         self.registers[RSP]
     }
 
+    /// Returns the lowest address of the stack that may be in use: functions that call none use so many bytes below the stack pointer.
+    #[must_use]
+    pub fn stack_in_use(&self) -> u64 {
+        const RED_ZONE: u64 = 128;
+        self.rsp().saturating_sub(RED_ZONE)
+    }
+
     /// Returns the frame pointer.
     #[must_use]
     pub fn rbp(&self) -> u64 {

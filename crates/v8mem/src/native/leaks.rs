@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use heap::bitset::Bitset;
 
+use super::claims::Claims;
 use super::malloc::{Malloc, Piece, State};
 use crate::core_file::CoreFile;
 use crate::inventory::Inventory;
@@ -72,8 +73,6 @@ struct Search<'a> {
 }
 
 const WORD: u64 = 8;
-/// Functions that call none use so many bytes below the stack pointer.
-const RED_ZONE: u64 = 128;
 /// So much memory is looked at at once.
 const BLOCK: usize = 64 << 10;
 
@@ -149,24 +148,14 @@ impl<'a> Search<'a> {
     /// Takes all other memory that the process writes, but what is malloc's: globals, mappings, stacks as far as they are in use.
     fn elsewhere(&mut self, inventory: Inventory<'_, '_>) {
         let memory: &dyn Memory = self.core;
-        let mut left_out: Vec<Range<u64>> = self.malloc.pieces.iter().map(|piece| piece.start..piece.start + piece.size).collect();
-        left_out.extend(inventory.heap.pages.all().iter().map(|page| page.area_start..page.base + page.size));
-        let stacks = self
-            .core
-            .notes
-            .threads
-            .iter()
-            .filter_map(|thread| Some(memory.range_at(thread.rsp())?.start..thread.rsp().saturating_sub(RED_ZONE)));
-        left_out.extend(stacks);
-        left_out.sort_unstable_by_key(|range| range.start);
+        let pieces = self.malloc.pieces.iter().map(|piece| piece.start..piece.start + piece.size);
+        let areas = inventory.heap.pages.all().iter().map(|page| page.area_start..page.base.saturating_add(page.size));
+        let threads = self.core.notes.threads.iter();
+        let unused = threads.filter_map(|thread| Some(memory.range_at(thread.rsp())?.start..thread.stack_in_use()));
+        let mut claims = Claims::default();
+        pieces.chain(areas).chain(unused).for_each(|range| drop(claims.take(range)));
         for range in memory.ranges().iter().filter(|range| range.writable) {
-            let first = left_out.partition_point(|out| out.end <= range.start);
-            let mut at = range.start;
-            for out in left_out[first..].iter().take_while(|out| out.start < range.end) {
-                self.words(at..out.start.min(range.end));
-                at = at.max(out.end);
-            }
-            self.words(at..range.end);
+            claims.take(range.start..range.end).into_iter().for_each(|part| self.words(part));
         }
     }
 
@@ -201,7 +190,7 @@ impl<'a> Search<'a> {
         for (&at, &is_held) in lost {
             let piece = self.malloc.pieces[at as usize];
             let size = piece.size - WORD;
-            let class = vtables.class(memory, piece.data()).filter(|class| class.whole == piece.data()).map(|class| class.name);
+            let class = vtables.whole(memory, piece.data());
             let library = self.library(&piece);
             let new = || Leak { count: 0, bytes: 0, size, class: class.clone(), library: library.clone(), is_held, example: piece.data() };
             let group = groups.entry((size, class.clone(), library.clone(), is_held)).or_insert_with(new);

@@ -115,12 +115,12 @@ pub struct Ledger {
 #[must_use]
 pub fn ledger(core: &CoreFile, inventory: Inventory<'_, '_>, presence: &Presence) -> Ledger {
     let memory: &dyn Memory = core;
-    let mut ledger = Ledger { bytes: presence.bytes(), malloc: Malloc::of(core), ..Ledger::default() };
+    let malloc = Malloc::of(core);
+    let mut ledger = Ledger { bytes: presence.bytes(), ..Ledger::default() };
     let mut claims = Claims::default();
     ledger.heap(inventory, presence);
     inventory.heap.pages.all().iter().for_each(|page| drop(claims.take(page.base..page.base.saturating_add(page.size))));
     let outside = outside(inventory, memory);
-    let malloc = ledger.malloc.take();
     if let Some(malloc) = &malloc {
         malloc.pieces.iter().for_each(|piece| drop(claims.take(piece.start..piece.start + piece.size)));
         let vtables = core.binary().map(Vtables::of).unwrap_or_default();
@@ -205,10 +205,10 @@ impl Ledger {
                 State::Top => self.add(Use::MallocTop, present),
                 State::Used => {
                     let of_objects = self.kept(outside, &range, presence);
-                    let class = vtables.class(memory, piece.data()).filter(|class| of_objects == 0 && class.whole == piece.data());
+                    let class = if of_objects == 0 { vtables.whole(memory, piece.data()) } else { None };
                     self.add(if class.is_some() { Use::Cpp } else { Use::Malloc }, present.saturating_sub(of_objects));
                     if let Some(class) = class {
-                        let of_class = self.classes.entry(class.name).or_default();
+                        let of_class = self.classes.entry(class).or_default();
                         *of_class = (of_class.0 + 1, of_class.1 + present);
                     }
                 }

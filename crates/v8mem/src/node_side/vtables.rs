@@ -63,6 +63,12 @@ impl Vtables {
         let whole = object.wrapping_add(memory.word(functions - HEAD).ok()?);
         Some(Class { name: readable(&table.symbol), whole })
     }
+
+    /// Returns the name of the class of an object that begins at an address.
+    #[must_use]
+    pub fn whole(&self, memory: &dyn Memory, object: u64) -> Option<String> {
+        self.class(memory, object).filter(|class| class.whole == object).map(|class| class.name)
+    }
 }
 
 /// Takes namespaces and arguments of templates off a class's name: `node::ReqWrap<uv_fs_s>` becomes `ReqWrap`.
