@@ -48,13 +48,13 @@ pub(crate) fn find(memory: &dyn Memory, isolates: &[Isolate], headers: &PageTabl
         (maps.get(map).kind == Kind::Code && pages.word(code + layout.at.code_start) == Some(start)).then_some(())
     };
     let is_table = |table: &u64| {
-        let mut entries = (0..LOOKED_AT).map_while(|nth| table.checked_add(u64::from(nth) * layout.at.dispatch_entry));
+        let entries = (0..LOOKED_AT).map_while(|nth| table.checked_add(u64::from(nth) * layout.at.dispatch_entry));
         let mut found = 0;
         let leads = |entry: u64| {
             found += u32::from(leads_to_code(entry).is_some());
             found >= ENOUGH
         };
-        entries.by_ref().take_while(|&entry| memory.word(entry).is_ok()).any(leads)
+        entries.take_while(|&entry| memory.word(entry).is_ok()).any(leads)
     };
     let slots = isolates.iter().flat_map(Isolate::slots).filter_map(|slot| memory.word(slot).ok());
     let may_be = |table: &u64| *table != 0 && table.is_multiple_of(ALIGNMENT) && headers.header(*table).is_none();

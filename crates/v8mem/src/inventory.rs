@@ -50,8 +50,9 @@ enum Again {
     Anchor(Vec<u64>),
 }
 
-/// A heap is looked through at most so often for objects that the walk has missed: each time leads to more, as a rule to a few.
-const MOST_ANCHORINGS: u32 = 8;
+/// A heap is looked through at most so often for objects that the walk has missed, and so often for areas that hold some after all: each time
+/// leads to more, as a rule to a few.
+const MOST_TURNS: u32 = 8;
 
 /// Looks through the heaps of a core. A collection that was moving objects is brought to its end first: `anatomy` then has pages of its own.
 /// O(bytes of the heap).
@@ -75,7 +76,7 @@ pub fn inventory<R>(core: &CoreFile, anatomy: &mut Anatomy, question: impl FnOnc
             let (isolates, threads) = (&anatomy.isolates, &core.notes.threads);
             let roots = Sources { heap, memory, isolates, threads, names: &anatomy.root_names, builtins: &anatomy.builtins }.find();
             let liveness = Liveness::of(heap, memory, &roots);
-            let missed = if anchorings < MOST_ANCHORINGS { missed(anatomy, heap, &liveness) } else { Vec::new() };
+            let missed = if anchorings < MOST_TURNS { missed(anatomy, heap, &liveness) } else { Vec::new() };
             if liveness.strays.iter().any(|&stray| anatomy.pages.is_open(stray)) {
                 Again::Close(liveness.strays)
             } else if !moving && liveness.lost.moving > 0 {
@@ -89,7 +90,7 @@ pub fn inventory<R>(core: &CoreFile, anatomy: &mut Anatomy, question: impl FnOnc
         };
         match again {
             Again::Finish(unit) => anatomy.finish_collection(core, unit),
-            Again::Close(_) if closings == MOST_ANCHORINGS => anatomy.pages.close_all(),
+            Again::Close(_) if closings == MOST_TURNS => anatomy.pages.close_all(),
             Again::Close(strays) => {
                 anatomy.pages.close_areas(&strays);
                 closings += 1;

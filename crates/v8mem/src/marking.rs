@@ -14,7 +14,7 @@ use crate::memory::Memory;
 use crate::moved::is_moving;
 use crate::objects::ObjIx;
 use crate::pages::Page;
-use crate::relocation::embedded;
+use crate::relocation::{Embedded, embedded};
 use crate::sweep::Sweep;
 use crate::version::V8Version;
 use crate::view::HeapView;
@@ -147,11 +147,8 @@ impl<'a, 'm> Marker<'a, 'm> {
     #[inline]
     fn visit(&mut self, subject: Subject<'_, '_>) {
         self.push(subject.map_word());
-        if let Some(code) = dispatched(self.heap, subject) {
-            self.push(code | TAG);
-        }
-        for embedded in embedded(self.heap, subject.addr, subject.kind) {
-            if embedded.weak { self.note_weak(embedded.word) } else { self.push(embedded.word) }
+        for code in subject.code(self.heap) {
+            if code.weak { self.note_weak(code.word) } else { self.push(code.word) }
         }
         if subject.kind == Kind::EphemeronTable {
             subject.words(self.heap).map(|(_, word)| word).filter(|word| word & 1 == 1).for_each(|word| self.note_weak(word));
@@ -176,7 +173,7 @@ impl<'a, 'm> Marker<'a, 'm> {
     fn visit_all(&mut self, subject: Subject<'_, '_>) {
         self.push(subject.map_word());
         subject.words(self.heap).for_each(|(_, word)| self.push(word));
-        embedded(self.heap, subject.addr, subject.kind).into_iter().for_each(|embedded| self.push(embedded.word));
+        subject.code(self.heap).for_each(|code| self.push(code.word));
     }
 
     /// Visits the table of a WeakMap or WeakSet.
@@ -201,16 +198,18 @@ impl<'p> Subject<'p, '_> {
     /// Returns the words that may be references, each with its offset; the map is not among them.
     #[inline]
     fn words(&self, heap: HeapView<'_, '_>) -> impl Iterator<Item = (u64, u64)> + use<'p> {
-        let raw = raw_words(heap, self.kind);
-        let words = self.page.words(self.addr, tagged_words(heap, self.kind, self.instance_type, self.size));
-        words.filter(move |(offset, _)| !raw.contains(offset))
+        words(heap, self.page, self.addr, (self.kind, self.instance_type), self.size)
     }
-}
 
-/// Returns the address of the code of a function that leads to it by a number.
-#[inline]
-fn dispatched(heap: HeapView<'_, '_>, subject: Subject<'_, '_>) -> Option<u64> {
-    (subject.kind == Kind::JsFunction && heap.pages.dispatch().is_some()).then(|| heap.code_of(subject.addr))?
+    /// Returns what it refers to otherwise than by words of its own: the code of a function that leads to it by a number, and what instructions
+    /// refer to.
+    #[inline]
+    fn code(&self, heap: HeapView<'_, '_>) -> impl Iterator<Item = Embedded> + use<> {
+        let is_numbered = self.kind == Kind::JsFunction && heap.pages.dispatch().is_some();
+        let numbered = if is_numbered { heap.code_of(self.addr) } else { None };
+        let numbered = numbered.map(|code| Embedded { word: code | TAG, weak: false });
+        numbered.into_iter().chain(embedded(heap, self.addr, self.kind))
+    }
 }
 
 fn subject<'a, 'm>(heap: HeapView<'a, 'm>, object: ObjIx, addr: u64) -> Option<Subject<'a, 'm>> {
@@ -223,9 +222,7 @@ fn subject<'a, 'm>(heap: HeapView<'a, 'm>, object: ObjIx, addr: u64) -> Option<S
 pub fn references(heap: HeapView<'_, '_>, object: ObjIx, each: &mut impl FnMut(ObjIx)) {
     let Some(subject) = subject(heap, object, heap.objects.addr(object)) else { return };
     heap.object(subject.map_word()).into_iter().for_each(&mut *each);
-    dispatched(heap, subject).and_then(|code| heap.object(code | TAG)).into_iter().for_each(&mut *each);
-    let embedded = embedded(heap, subject.addr, subject.kind).into_iter().filter(|embedded| !embedded.weak);
-    embedded.filter_map(|embedded| heap.object(embedded.word)).for_each(&mut *each);
+    subject.code(heap).filter(|code| !code.weak).filter_map(|code| heap.object(code.word)).for_each(&mut *each);
     if subject.kind == Kind::EphemeronTable {
         return;
     }
@@ -237,9 +234,22 @@ pub fn references(heap: HeapView<'_, '_>, object: ObjIx, each: &mut impl FnMut(O
     }
 }
 
+/// Returns the words of an object that may be references, each with its offset; the map is not among them. Its kind and type are its map's.
+#[inline]
+pub(crate) fn words<'p>(
+    heap: HeapView<'_, '_>,
+    page: &'p Page<'_>,
+    addr: u64,
+    (kind, instance_type): (Kind, u16),
+    size: u64,
+) -> impl Iterator<Item = (u64, u64)> + use<'p> {
+    let raw = raw_words(heap, kind);
+    page.words(addr, tagged_words(heap, kind, instance_type, size)).filter(move |(offset, _)| !raw.contains(offset))
+}
+
 /// Returns the part of an object of that size in which words may be references, in bytes from its start. The map is not in it.
 #[must_use]
-pub fn tagged_words(heap: HeapView<'_, '_>, kind: Kind, instance_type: u16, size: u64) -> Range<u64> {
+fn tagged_words(heap: HeapView<'_, '_>, kind: Kind, instance_type: u16, size: u64) -> Range<u64> {
     let at = &heap.layout.at;
     let none = 8..8;
     match kind {
@@ -261,7 +271,7 @@ pub fn tagged_words(heap: HeapView<'_, '_>, kind: Kind, instance_type: u16, size
 /// Returns the part of the tagged words of an object in which addresses and numbers of C++ stand, whatever their tags say: V8 9 leaves in them
 /// what was there before when a buffer has no memory of its own.
 #[must_use]
-pub fn raw_words(heap: HeapView<'_, '_>, kind: Kind) -> Range<u64> {
+fn raw_words(heap: HeapView<'_, '_>, kind: Kind) -> Range<u64> {
     let at = &heap.layout.at;
     match kind {
         // Length and greatest length, the bytes' address, that of their owner.

@@ -4,14 +4,12 @@
 //! of the young generation that is otherwise idle holds what is not copied yet, and references lead there. Here every reference to an
 //! object that has a copy is led to the copy. A large object is not copied: its own address stands in it, and C++ keeps its map in a table.
 
-use std::ops::Range;
-
 use memchr::memmem;
 use rustc_hash::FxHashMap;
 
 use crate::layout::V8Layout;
 use crate::maps::{Maps, strong};
-use crate::marking::{raw_words, tagged_words};
+use crate::marking::words;
 use crate::memory::Memory;
 use crate::pages::{Page, Pages};
 use crate::view::HeapView;
@@ -35,25 +33,24 @@ pub(crate) fn finished(heap: HeapView<'_, '_>, place: usize, maps: &LostMaps) ->
         let at = (addr - page.base) as usize;
         new.get_or_insert_with(|| old.to_vec())[at..at + WORD].copy_from_slice(&word.to_le_bytes());
     };
-    let mut finish = |addr: u64, words: Range<u64>| {
-        for (offset, word) in page.words(addr, words).filter(|(_, word)| word & 1 == 1) {
-            if let Some(to) = heap.objects.moved().get(&(word & !3)) {
-                write(addr + offset, to | word & 3);
-            }
+    let mut finish = |addr: u64, word: u64| {
+        if word & 1 == 1
+            && let Some(to) = heap.objects.moved().get(&(word & !3))
+        {
+            write(addr, to | word & 3);
         }
     };
     let mut behind = page.area_start;
     for (object, addr) in heap.objects.of_page(place) {
-        finish(behind, 0..addr - behind);
+        page.words(behind, 0..addr - behind).for_each(|(offset, word)| finish(behind + offset, word));
         let (map, size) = (heap.maps.get(heap.objects.map(object)), heap.objects.size(object));
         // What a string or a number is made of, and what lies behind its end, may look like a reference.
-        let (tagged, raw) = (tagged_words(heap, map.kind, map.instance_type, size), raw_words(heap, map.kind));
-        finish(addr, 0..WORD as u64);
-        finish(addr, tagged.start..tagged.end.min(raw.start.max(tagged.start)));
-        finish(addr, raw.end.max(tagged.start)..tagged.end);
+        page.words(addr, 0..WORD as u64)
+            .chain(words(heap, page, addr, (map.kind, map.instance_type), size))
+            .for_each(|(offset, word)| finish(addr + offset, word));
         behind = addr + size;
     }
-    finish(behind, 0..page.area_end.saturating_sub(behind));
+    page.words(behind, 0..page.area_end.saturating_sub(behind)).for_each(|(offset, word)| finish(behind + offset, word));
     if let Some(&map) = maps.get(&page.area_start) {
         write(page.area_start, map);
     }

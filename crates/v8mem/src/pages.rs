@@ -266,7 +266,7 @@ impl PageTable {
     }
 
     /// Says whether `wake` was called.
-    pub fn is_awake(&self) -> bool {
+    pub(crate) fn is_awake(&self) -> bool {
         self.awake
     }
 

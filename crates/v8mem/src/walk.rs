@@ -23,7 +23,7 @@ pub struct WalkStats {
     pub object_bytes: u64,
     /// Bytes of free memory: free lists and fillers.
     pub free_bytes: u64,
-    /// Bytes of zeros behind the last object, and of areas in which objects are being made, from the last one on.
+    /// Bytes of zeros between objects, and behind the last one.
     pub unused_bytes: u64,
     /// How often the next object had to be looked for.
     pub resyncs: u64,
@@ -180,11 +180,6 @@ impl Walker<'_, '_> {
         addr == to && unmade <= most
     }
 
-    /// Says whether an object begins at an address of a page, or the page ends there.
-    pub(crate) fn begins(&self, page: &Page<'_>, addr: u64) -> bool {
-        self.starts_object(page, addr)
-    }
-
     /// Finds out what begins at an address.
     fn step(&self, page: &Page<'_>, addr: u64, stats: &mut WalkStats) -> Step {
         let word = page.word(addr).unwrap_or(0);
@@ -228,7 +223,8 @@ impl Walker<'_, '_> {
         }
     }
 
-    fn starts_object(&self, page: &Page<'_>, addr: u64) -> bool {
+    /// Says whether an object begins at an address of a page, or the page ends there.
+    pub(crate) fn starts_object(&self, page: &Page<'_>, addr: u64) -> bool {
         let begins = |word| self.maps.of_word(self.pages, self.layout, word).is_some() || self.copy(word).is_some();
         addr == page.area_end || page.word(addr).is_some_and(begins)
     }

@@ -16,7 +16,7 @@ use super::tags::Tag;
 use super::words::Words;
 use crate::kind::Kind;
 use crate::maps::{Map, strong};
-use crate::marking::{raw_words, tagged_words, weak_fields};
+use crate::marking::{weak_fields, words};
 use crate::names::{NAME_LIMIT, Names};
 use crate::objects::ObjIx;
 use crate::relocation::embedded;
@@ -191,10 +191,10 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
     fn others(&mut self, addr: u64, map: &Map, size: u64) {
         let heap = self.heap;
         let Some(page) = heap.pages.page(addr) else { return };
-        let (weak, raw) = (weak_fields(heap, map.kind, size), raw_words(heap, map.kind));
+        let weak = weak_fields(heap, map.kind, size);
         let mut index = 0;
-        for (offset, word) in page.words(addr, tagged_words(heap, map.kind, map.instance_type, size)) {
-            if word & 1 == 0 || raw.contains(&offset) || self.is_visited(offset) {
+        for (offset, word) in words(heap, page, addr, (map.kind, map.instance_type), size) {
+            if word & 1 == 0 || self.is_visited(offset) {
                 continue;
             }
             let Some(object) = heap.object(word) else { continue };

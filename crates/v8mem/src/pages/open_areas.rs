@@ -54,7 +54,7 @@ pub(super) fn find(memory: &dyn Memory, pages: &Pages<'_>, layout: &V8Layout, is
         let Some(walker) = walkers.iter().find(|walker| walker.leads(page, start, top, &of_page)) else { continue };
         // V8 looks in from time to time: there an area seems to end. In the young generation it goes on to the end of the page.
         let behind = || of_page.iter().map(|area| area.start).filter(|&start| start >= limit).min().unwrap_or(page.area_end);
-        let end = match walker.begins(page, limit) {
+        let end = match walker.starts_object(page, limit) {
             true => limit,
             false if page.space.is_young() => behind(),
             false => continue,
