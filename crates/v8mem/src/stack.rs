@@ -184,9 +184,7 @@ impl Walk<'_, '_> {
             // A caller goes on behind its call, which may be the last instruction of its function.
             let pc = if stack.frames.is_empty() { here.pc } else { here.pc.wrapping_sub(1) };
             let step = self.images.step(&here, pc, end);
-            let frame = self.frame(&here, pc, &step);
-            stack.frames.extend(self.inlined(&frame, pc));
-            stack.frames.push(frame);
+            stack.frames.extend(self.frames(&here, pc, &step));
             registers = match step {
                 Step::Out(next) | Step::ByPointer(next) => Some(next),
                 Step::Outermost => {
@@ -202,30 +200,24 @@ impl Walk<'_, '_> {
         stack
     }
 
-    /// Tells what runs in a frame. Only V8's code is left by the frame pointer, and there it points to V8's frame.
-    fn frame(&self, here: &Registers, pc: u64, step: &Step) -> Frame {
-        let code = match step {
+    /// Tells what runs in a frame, the innermost function first. Only V8's code is left by the frame pointer, and there it points to V8's frame.
+    fn frames(&self, here: &Registers, pc: u64, step: &Step) -> Vec<Frame> {
+        let codes = match step {
             Step::ByPointer(_) => self.by_pointer(here, pc),
-            _ => self.images.native(pc),
+            _ => vec![self.images.native(pc)],
         };
-        Frame { pc: Some(here.pc), at: here.sp, code, sure: Sure::Exact }
+        codes.into_iter().map(|code| Frame { pc: Some(here.pc), at: here.sp, code, sure: Sure::Exact }).collect()
     }
 
-    /// Returns what runs in a frame besides: functions that were compiled into the one that it is of.
-    fn inlined(&self, frame: &Frame, pc: u64) -> Vec<Frame> {
-        let Code::JavaScript(outer) = &frame.code else { return vec![] };
-        self.reader.inlined(outer, pc).into_iter().map(|inner| Frame { code: Code::JavaScript(inner), ..frame.clone() }).collect()
-    }
-
-    fn by_pointer(&self, here: &Registers, pc: u64) -> Code {
+    fn by_pointer(&self, here: &Registers, pc: u64) -> Vec<Code> {
         let builtin = self.images.builtin(pc);
-        if let Some(frame) = here.rbp().and_then(|fp| self.reader.frame(fp, Some(pc), builtin.as_deref())) {
-            return Code::JavaScript(frame);
+        if let Some(frames) = here.rbp().and_then(|fp| self.reader.frames(fp, Some(pc), builtin.as_deref())) {
+            return frames.into_iter().map(Code::JavaScript).collect();
         }
         match self.images.native(pc) {
-            Code::Native { function: None, file: None, .. } => Code::Between { builtin },
-            _ if builtin.is_some() => Code::Between { builtin },
-            native => native,
+            Code::Native { function: None, file: None, .. } => vec![Code::Between { builtin }],
+            _ if builtin.is_some() => vec![Code::Between { builtin }],
+            native => vec![native],
         }
     }
 
@@ -235,8 +227,8 @@ impl Walk<'_, '_> {
             let leads_on = self.images.by_pointer(fp, end).is_some();
             leads_on && self.reader.is_frame(fp)
         })?;
-        let frame = self.reader.frame(fp, None, None)?;
-        frames.push(Frame { pc: None, at: fp, code: Code::JavaScript(frame), sure: Sure::Found });
+        let found = self.reader.frames(fp, None, None)?;
+        frames.extend(found.into_iter().map(|frame| Frame { pc: None, at: fp, code: Code::JavaScript(frame), sure: Sure::Found }));
         self.images.by_pointer(fp, end)
     }
 }

@@ -99,67 +99,65 @@ impl Reader<'_, '_> {
         matches!(kind(at.frame_context), Some(Kind::Context | Kind::NativeContext)) && kind(at.frame_function) == Some(Kind::JsFunction)
     }
 
-    /// Reads the frame at a frame pointer, if it is one of JavaScript. `pc` is where it goes on, as far as that is known.
-    pub(super) fn frame(&self, fp: u64, pc: Option<u64>, builtin: Option<&str>) -> Option<JsFrame> {
+    /// Reads the frame at a frame pointer, if it is one of JavaScript: the functions that were compiled into the one that it is of and run in it,
+    /// the innermost first, and that one. `pc` is where it goes on, as far as that is known.
+    pub(super) fn frames(&self, fp: u64, pc: Option<u64>, builtin: Option<&str>) -> Option<Vec<JsFrame>> {
         if !self.is_frame(fp) {
             return None;
         }
+        let function = strong(self.below(fp, self.heap.layout.at.frame_function)?)?;
+        let shared = self.heap.target(function, self.heap.layout.at.function_shared)?;
+        let code = pc.and_then(|pc| Some((MachineCode::around(self.heap, pc)?, pc))).filter(|(code, _)| code.tier != Tier::Builtin);
+        let origins = code.map(|(code, pc)| code.origins(self.heap, pc)).unwrap_or_default();
+        let (tier, of_bytecode) = self.progress(fp, pc, code, builtin.is_some() || self.scripts.script(shared).is_none());
+        let running = origins.last().map(|own| own.position).or(of_bytecode);
+        let inlined = origins.into_iter().filter_map(|origin| Some(self.inlined(origin.shared?, origin.position, tier)));
+        let own = JsFrame {
+            function: Some(function),
+            name: self.names.debug_name(shared),
+            place: self.place(shared, running),
+            tier,
+            receiver: self.memory.word(fp + self.heap.layout.at.frame_receiver).unwrap_or(0),
+            arguments: self.arguments(fp),
+        };
+        Some(inlined.chain([own]).collect())
+    }
+
+    /// Returns who made what runs in a frame, and where in the source its bytecode has come to. `is_own` says whether it can be nothing but V8's.
+    fn progress(&self, fp: u64, pc: Option<u64>, code: Option<(MachineCode, u64)>, is_own: bool) -> (Tier, Option<u32>) {
         let at = &self.heap.layout.at;
-        let function = strong(self.below(fp, at.frame_function)?)?;
-        let shared = self.heap.target(function, at.function_shared)?;
         let bytecode = self.below(fp, at.frame_bytecode).and_then(strong).filter(|&code| self.heap.kind(code) == Some(Kind::BytecodeArray));
         // A loop that was compiled while it ran goes on in the interpreter's frame, which still says where the loop was entered.
         let is_compiled = pc.and_then(|pc| self.heap.pages.page(pc)).is_some_and(|page| page.executable);
-        let code = pc.and_then(|pc| MachineCode::around(self.heap, pc)).filter(|code| code.tier != Tier::Builtin);
-        let slot = self.below(fp, at.frame_offset);
-        let offset = slot.and_then(smi).filter(|_| !is_compiled);
-        let script = self.scripts.script(shared);
-        let origins = code.zip(pc).map(|(code, pc)| code.origins(self.heap, pc)).unwrap_or_default();
+        let slot = self.below(fp, at.frame_offset).and_then(smi);
+        let offset = slot.filter(|_| !is_compiled);
         let tier = match (bytecode, offset) {
-            _ if code.is_some() => code.map_or(Tier::Optimized, |code| code.tier),
+            _ if code.is_some() => code.map_or(Tier::Optimized, |(code, _)| code.tier),
             (Some(_), Some(_)) => Tier::Interpreted,
-            (Some(_), None) if slot.and_then(smi).is_some() => Tier::Optimized,
+            (Some(_), None) if slot.is_some() => Tier::Optimized,
             (Some(_), None) => Tier::Baseline,
-            (None, _) if builtin.is_some() || script.is_none() => Tier::Builtin,
+            (None, _) if is_own => Tier::Builtin,
             (None, _) => Tier::Optimized,
         };
         let of_bytecode = bytecode.and_then(|bytecode| {
             // The offset in a frame is counted from the tagged pointer to the bytecode.
             let place = match code {
-                Some(code) => code.bytecode(self.heap, self.sizes?, bytecode, pc?)? + (at.bytecode_start as i64 - 1),
+                Some((code, pc)) => code.bytecode(self.heap, self.sizes?, bytecode, pc)? + (at.bytecode_start as i64 - 1),
                 None => offset?,
             };
             in_source(self.heap, bytecode, place)
         });
-        let running = origins.last().map(|own| own.position).or(of_bytecode);
-        Some(JsFrame {
-            function: Some(function),
-            name: self.names.debug_name(shared),
-            place: script.and_then(|script| self.place(script, shared, running)),
-            tier,
-            receiver: self.memory.word(fp + at.frame_receiver).unwrap_or(0),
-            arguments: self.arguments(fp),
-        })
+        (tier, of_bytecode)
     }
 
-    /// Returns the functions that were compiled into the one whose frame this is and run in it, the innermost first.
-    pub(super) fn inlined(&self, frame: &JsFrame, pc: u64) -> Vec<JsFrame> {
-        let origins = MachineCode::around(self.heap, pc).map(|code| code.origins(self.heap, pc)).unwrap_or_default();
-        let inlined = origins.into_iter().filter_map(|origin| {
-            let shared = origin.shared?;
-            Some(JsFrame {
-                function: None,
-                name: self.names.debug_name(shared),
-                place: self.scripts.script(shared).and_then(|script| self.place(script, shared, Some(origin.position))),
-                tier: frame.tier,
-                receiver: 0,
-                arguments: vec![],
-            })
-        });
-        inlined.collect()
+    /// Describes a function that was compiled into another: its receiver and arguments stand nowhere.
+    fn inlined(&self, shared: u64, position: u32, tier: Tier) -> JsFrame {
+        let (name, place) = (self.names.debug_name(shared), self.place(shared, Some(position)));
+        JsFrame { function: None, name, place, tier, receiver: 0, arguments: vec![] }
     }
 
-    fn place(&self, script: u64, shared: u64, running: Option<u32>) -> Option<Place> {
+    fn place(&self, shared: u64, running: Option<u32>) -> Option<Place> {
+        let script = self.scripts.script(shared)?;
         let position = running.or_else(|| self.scripts.start(shared));
         let at = position.and_then(|position| self.scripts.line_column(script, position));
         Some(Place { script: self.scripts.name(script)?, at, is_exact: running.is_some() })

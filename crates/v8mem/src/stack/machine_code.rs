@@ -106,8 +106,7 @@ impl MachineCode {
             _ => return None,
         };
         let inside = pc.checked_sub(start)? < u64::from(heap.half(code, at.code_size)?);
-        let number = (u64::from(heap.half(code, at.code_flags)?) & at.code_kind_mask) >> at.code_kind_shift;
-        inside.then(|| Self { addr: code, start, tier: tier(heap.layout.version, number, at.code_baseline) })
+        inside.then(|| Self { addr: code, start, tier: tier(heap.layout.version, heap.compiler(code)) })
     }
 
     /// Returns the place among its bytecodes of the instruction at `pc`; only of code by Sparkplug.
@@ -180,9 +179,9 @@ fn replaced_call(heap: HeapView<'_, '_>, data: u64, nth: usize) -> Option<Replac
     Some(ReplacedCall { origin: Origin::of_word(u64::from_le_bytes(*origin)), literal: u64::from(u32::from_le_bytes(*literal)) })
 }
 
-/// Returns the tier of a kind of code: V8 numbers Sparkplug's, then Maglev's (from V8 10 on), then Turbofan's.
-fn tier(version: V8Version, kind: u64, baseline: u64) -> Tier {
-    match kind.checked_sub(baseline) {
+/// Returns the tier of a compiler's code: V8 numbers Sparkplug, then Maglev (from V8 10 on), then Turbofan.
+fn tier(version: V8Version, compiler: Option<u64>) -> Tier {
+    match compiler {
         Some(0) => Tier::Baseline,
         Some(1) if version >= V8Version::new(10, 0) => Tier::Maglev,
         Some(2) => Tier::Turbofan,
