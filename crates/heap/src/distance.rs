@@ -8,6 +8,7 @@ use rustc_hash::FxHashSet;
 use crate::bitset::Bitset;
 use crate::buffer::Buffer;
 use crate::facts::EdgeFacts;
+use crate::fetch::{TOGETHER, fetch};
 use crate::graph::{Edge, HeapGraph, NodeIx, Walk};
 use crate::kinds::{EdgeKind, NodeKind};
 
@@ -99,9 +100,6 @@ pub(crate) fn distances(graph: &HeapGraph, facts: &EdgeFacts) -> (Distances, Bit
     (Distances { stored: stored.into(), wide }, page)
 }
 
-/// So many nodes are fetched from memory at once.
-const TOGETHER: usize = 16;
-
 struct Search<'a> {
     graph: &'a HeapGraph,
     walk: Walk<'a>,
@@ -161,7 +159,7 @@ impl<'a> Search<'a> {
             let form = stored(distance);
             for some in level.chunks(TOGETHER) {
                 // Nodes of a level lie anywhere in memory: fetched for several at once their edges are waited for once.
-                std::hint::black_box(some.iter().fold(0, |mixed, &node| mixed ^ self.walk.glance(node)));
+                fetch(some.iter().map(|&node| self.walk.glance(node)));
                 for &node in some {
                     self.stored[node as usize] = form;
                     if form == WIDE {

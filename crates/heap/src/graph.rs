@@ -82,6 +82,14 @@ pub enum EdgeName {
     Text(StrIx),
 }
 
+impl EdgeName {
+    /// Reads the number that stands for the name of an edge of a kind.
+    #[inline]
+    pub(crate) fn of(kind: EdgeKind, name: u32) -> Self {
+        if kind.has_index() { Self::Index(name) } else { Self::Text(StrIx(name)) }
+    }
+}
+
 /// One edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Edge {
@@ -403,7 +411,7 @@ impl HeapGraph {
             Some(names) => names[edge.ix.0 as usize],
             None => self.name_around(edge.ix.0),
         };
-        if edge.kind.has_index() { EdgeName::Index(name) } else { EdgeName::Text(StrIx(name)) }
+        EdgeName::of(edge.kind, name)
     }
 
     /// Returns an edge's name as text: the index in decimal, or the string.

@@ -37,6 +37,7 @@ mod dominators;
 pub mod duplicates;
 mod edge_sources;
 mod facts;
+mod fetch;
 pub mod filters;
 pub mod gc_log;
 pub mod graph;

@@ -15,6 +15,7 @@ mod retaining;
 mod roots;
 
 use crate::analysis::HeapAnalysis;
+use crate::fetch::{TOGETHER, fetch};
 use crate::graph::{Edge, EdgeIx, HeapGraph, NodeIx, Walk};
 use crate::source::Scripts;
 
@@ -115,9 +116,6 @@ impl PathTree {
 /// One more than the greatest cost of an edge.
 const BUCKETS: usize = 256;
 
-/// So many nodes are fetched from memory at once.
-const TOGETHER: usize = 16;
-
 struct Search {
     distances: Vec<u32>,
     parent_edges: Vec<u32>,
@@ -153,7 +151,7 @@ impl Search {
                 let first = order.len();
                 order.extend(some.iter().copied().filter(|&node| self.distances[node as usize] == distance));
                 // Nodes of one bucket lie anywhere: what each needs is fetched for several at once before any is worked on.
-                std::hint::black_box(order[first..].iter().fold(0, |mixed, &node| mixed ^ coster.glance(walk, node)));
+                fetch(order[first..].iter().map(|&node| coster.glance(walk, node)));
                 for &node in &order[first..] {
                     self.expand(walk, &coster, NodeIx(node), distance);
                 }

@@ -423,9 +423,7 @@ fn is_suspicious(scene: &Scene<'_>, found: &Finding, case: &Case) -> bool {
 /// Says whether a variable of the program's that is global leads to an object, by a few hops.
 fn is_in_global(scene: &Scene<'_>, holder: NodeIx) -> bool {
     const HOPS: usize = 6;
-    let graph = scene.graph();
-    let is_global = |&node: &NodeIx| graph.kind(node) == NodeKind::OBJECT && graph.strings().starts_with(graph.name_ix(node), "global");
-    std::iter::successors(scene.paths.parent_node(holder), |&at| scene.paths.parent_node(at)).take(HOPS).any(|node| is_global(&node))
+    std::iter::successors(scene.paths.parent_node(holder), |&at| scene.paths.parent_node(at)).take(HOPS).any(|node| scene.is_global(node))
 }
 
 fn single_verdict(findings: &[Finding], total: u64) -> Verdict {

@@ -3,6 +3,7 @@
 use crate::buffer::Buffer;
 use crate::dominators::UNREACHED;
 use crate::dominators::lists::Lists;
+use crate::fetch::{TOGETHER, fetch};
 
 /// Returns the immediate dominator of every number. `parents` are those of the search, `order` the node of each number; the root has
 /// number 0.
@@ -35,7 +36,7 @@ fn semidominators(parents: &[u32], order: &[u32], lists: &mut Lists) {
             *rank = lists.rank(node);
         }
         // Lists lie anywhere in memory: fetched for several numbers at once they are waited for once.
-        std::hint::black_box(ranks.iter().flatten().fold(0, |mixed, &rank| mixed ^ lists.semidominator(rank)));
+        fetch(ranks.iter().flatten().map(|&rank| lists.semidominator(rank)));
         for w in (start..end).rev() {
             let parent = parents[w];
             let mut semi = parent;
@@ -50,9 +51,6 @@ fn semidominators(parents: &[u32], order: &[u32], lists: &mut Lists) {
         end = start;
     }
 }
-
-/// For so many numbers what they need is fetched from memory at once.
-const TOGETHER: usize = 16;
 
 /// What the forest knows of a number: together, for one is never read without the other.
 #[derive(Clone, Copy)]

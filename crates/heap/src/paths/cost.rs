@@ -5,7 +5,6 @@ use crate::graph::{Edge, EdgeName, HeapGraph, NodeIx, Walk};
 use crate::kinds::{EdgeKind, NodeKind};
 use crate::paths::KnownNames;
 use crate::story::is_stack;
-use crate::strings::StrIx;
 
 /// A reference that people wrote: a property, a variable, an element.
 const NAMED: u32 = 2;
@@ -125,8 +124,7 @@ impl<'a> Coster<'a> {
 
     #[inline]
     fn edge_name(&self, edge: Edge) -> EdgeName {
-        let name = self.edge_names[edge.ix.0 as usize];
-        if edge.kind.has_index() { EdgeName::Index(name) } else { EdgeName::Text(StrIx(name)) }
+        EdgeName::of(edge.kind, self.edge_names[edge.ix.0 as usize])
     }
 
     #[inline]

@@ -80,6 +80,13 @@ impl<'a> Setting<'a> {
         }
     }
 
+    /// Says whether a node is the global object: `global`, with the page's address behind it or, by Node 26, `(global*)`.
+    #[inline]
+    #[must_use]
+    pub fn is_global(&self, node: NodeIx) -> bool {
+        self.graph().kind(node) == NodeKind::OBJECT && self.graph().strings().starts_with(self.graph().name_ix(node), "global")
+    }
+
     /// Returns the script that a function, context or object's class was written in.
     #[must_use]
     pub fn script(&self, node: NodeIx) -> Option<NodeIx> {

@@ -55,7 +55,7 @@ pub(super) fn candidates(scene: &Scene<'_>, lineage: &Lineage, least: u64) -> Ve
             continue;
         }
         let retained = analysis.retained_size(node);
-        let is_root = scene.paths.roots.at(node).is_some() || graph.strings().starts_with(graph.name_ix(node), "global");
+        let is_root = scene.paths.roots.at(node).is_some() || scene.is_global(node);
         if is_root || lineage.is_link(node) || !scene.paths.is_reached(node) {
             continue;
         }

@@ -20,8 +20,7 @@ pub(super) fn describe(exhibit: &Exhibit<'_, '_>) -> Option<Described> {
     let what = match (graph.kind(holder), &*name) {
         (NodeKind::OBJECT, "Map" | "Set" | "Array" | "SafeMap" | "SafeSet") => format!("{size} {name}"),
         (NodeKind::OBJECT, "WeakMap") => "WeakMap whose keys stay alive".to_owned(),
-        // Node 26 calls the global object "global (global*)".
-        (NodeKind::OBJECT, name) if name.starts_with("global") => "Ever more globals".to_owned(),
+        _ if scene.is_global(holder) => "Ever more globals".to_owned(),
         (NodeKind::OBJECT, "Object") => "Object used as a dictionary".to_owned(),
         (NodeKind::OBJECT, _) if through_index(exhibit) => format!("{size} {name}"),
         _ => return None,

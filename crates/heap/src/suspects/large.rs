@@ -46,7 +46,7 @@ pub(crate) fn candidates(scene: &Scene<'_>, least: u64) -> Vec<NodeIx> {
 fn is_told(scene: &Scene<'_>, node: NodeIx) -> bool {
     let graph = scene.graph();
     let is_data = |node: NodeIx| graph.kind(node) == NodeKind::OBJECT || graph.kind(node).is_string();
-    if !is_data(node) || graph.kind(node) == NodeKind::OBJECT && graph.strings().starts_with(graph.name_ix(node), "global") {
+    if !is_data(node) || scene.is_global(node) {
         return false;
     }
     let above = std::iter::successors(scene.paths.parent_node(node), |&at| scene.paths.parent_node(at));
