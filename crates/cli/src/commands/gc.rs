@@ -5,7 +5,7 @@ use std::io::{self, BufReader};
 use std::path::PathBuf;
 
 use clap::Args;
-use heap::gc_log::{GcLog, Judgement, Trend};
+use heap::gc_log::{Collection, GcLog, Judgement, Trend};
 use heap::view::{Cell, ColumnKind, Table};
 use serde_json::{Value, json};
 
@@ -46,11 +46,7 @@ pub(crate) fn run(args: &GcArgs, session: &Session) -> Result<Answer, CommandErr
     let lines = judged.iter().flat_map(|(isolate, judgement)| lines(isolate, judgement, judged.len() > 1, limit)).collect();
     let json: Vec<Value> = judged.iter().map(|(isolate, judgement)| in_json(isolate, judgement, limit)).collect();
     let answer = Answer::default().section(Section::Value { name: "gc", json: json.into(), lines });
-    let mut table = full(&log);
-    let rows = session.limit(false);
-    // The last ones tell most.
-    let first = table.rows.len().saturating_sub(rows.max(1));
-    table.rows.drain(..first);
+    let table = last_full(&log, session.limit(false).max(1));
     Ok(answer.section(Section::Table { title: "Last full collections".to_owned(), table, only_json: &[] }))
 }
 
@@ -69,41 +65,41 @@ fn seconds_left(judgement: &Judgement, limit: Option<u64>) -> Option<f64> {
 }
 
 fn lines(isolate: &str, judgement: &Judgement, has_others: bool, limit: Option<u64>) -> Vec<Line> {
+    let plain = |text: String| vec![Piece::Plain(format!("  {text}"))];
+    [head(isolate, judgement, has_others)].into_iter().chain(facts(judgement, limit).into_iter().map(plain)).collect()
+}
+
+fn head(isolate: &str, judgement: &Judgement, has_others: bool) -> Line {
     let word = judgement.trend.name().replace('-', " ").to_uppercase();
     let of = if has_others { format!("   isolate {isolate}") } else { String::new() };
     let thrashing = if judgement.is_thrashing { "   THRASHING: it does little else than to collect" } else { "" };
-    let head = match judgement.trend {
+    let word = match judgement.trend {
         Trend::Growing => Piece::Alarm(word),
         _ => Piece::Strong(word),
     };
-    let mut lines = vec![vec![head, Piece::Plain(of), Piece::Alarm(thrashing.to_owned())]];
+    vec![word, Piece::Plain(of), Piece::Alarm(thrashing.to_owned())]
+}
+
+fn facts(judgement: &Judgement, limit: Option<u64>) -> Vec<String> {
     let seconds = |seconds: f64| number::time(std::time::Duration::try_from_secs_f64(seconds).unwrap_or(std::time::Duration::MAX));
-    let mut plain = |text: String| lines.push(vec![Piece::Plain(format!("  {text}"))]);
-    match judgement.floor {
-        Some([first, middle, last]) => {
-            plain(format!("floor   {} → {} → {} after full collections", number::bytes(first), number::bytes(middle), number::bytes(last)));
-        }
-        None => plain("floor   unknown: fewer than six full collections".to_owned()),
-    }
+    let mut facts = vec![match judgement.floor.map(|floor| floor.map(number::bytes)) {
+        Some([first, middle, last]) => format!("floor   {first} → {middle} → {last} after full collections"),
+        None => "floor   unknown: fewer than six full collections".to_owned(),
+    }];
     if let Some((slope, rising)) = judgement.slope.zip(judgement.rising).filter(|_| judgement.trend == Trend::Growing) {
-        let pairs = number::share(f64::midpoint(1.0, rising));
-        plain(format!(
-            "slope   {} an hour; of any two full collections the later leaves more in {pairs}",
-            number::bytes((slope * 3600.0) as u64)
-        ));
+        let (pairs, slope) = (number::share(f64::midpoint(1.0, rising)), number::bytes((slope * 3600.0) as u64));
+        facts.push(format!("slope   {slope} an hour; of any two full collections the later leaves more in {pairs}"));
     }
-    if let Some(left) = seconds_left(judgement, limit) {
-        plain(format!("limit   reached in about {}", seconds(left)));
-    }
-    plain(format!("peak    {} before a collection", number::bytes(judgement.peak)));
-    plain(format!(
+    facts.extend(seconds_left(judgement, limit).map(|left| format!("limit   reached in about {}", seconds(left))));
+    facts.push(format!("peak    {} before a collection", number::bytes(judgement.peak)));
+    facts.push(format!(
         "time    {} in {} full and {} young collections; it stood still for {} of it",
         seconds(judgement.seconds),
         number::count(judgement.full as u64),
         number::count(judgement.young as u64),
         number::share(judgement.paused)
     ));
-    lines
+    facts
 }
 
 fn in_json(isolate: &str, judgement: &Judgement, limit: Option<u64>) -> Value {
@@ -123,7 +119,8 @@ fn in_json(isolate: &str, judgement: &Judgement, limit: Option<u64>) -> Value {
     })
 }
 
-fn full(log: &GcLog) -> Table {
+/// Lists the last full collections, which tell most, `most` of them.
+fn last_full(log: &GcLog, most: usize) -> Table {
     let columns = [
         ("isolate", "isolate", ColumnKind::Text),
         ("seconds", "at", ColumnKind::Text),
@@ -133,7 +130,8 @@ fn full(log: &GcLog) -> Table {
         ("pause_ms", "pause", ColumnKind::Text),
     ];
     let mut table = Table::new("collections", &columns);
-    for collection in log.collections.iter().filter(|collection| collection.is_full) {
+    let full: Vec<&Collection> = log.collections.iter().filter(|collection| collection.is_full).collect();
+    for collection in &full[full.len().saturating_sub(most)..] {
         table.push(vec![
             collection.isolate.as_str().into(),
             Cell::from(format!("{:.3}", collection.at)),
@@ -143,5 +141,6 @@ fn full(log: &GcLog) -> Table {
             Cell::from(format!("{:.1}", collection.pause * 1000.0)),
         ]);
     }
+    table.total_rows = full.len() as u64;
     table
 }
