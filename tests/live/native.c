@@ -18,29 +18,28 @@ static void *block(size_t size) {
   return bytes;
 }
 
-static uint32_t number(napi_env env, napi_value value) {
-  uint32_t found = 0;
-  napi_get_value_uint32(env, value, &found);
-  return found;
+// Reads the arguments of a call, which are numbers; those that are not given are 0.
+static void numbers(napi_env env, napi_callback_info info, size_t count, uint32_t *found) {
+  napi_value args[2];
+  size_t given = 2;
+  napi_get_cb_info(env, info, &given, args, NULL, NULL);
+  for (size_t nth = 0; nth < count; nth++) napi_get_value_uint32(env, args[nth], &found[nth]);
 }
 
 // lose(count, size): blocks that are forgotten.
 static napi_value lose(napi_env env, napi_callback_info info) {
-  size_t count = 2;
-  napi_value args[2];
-  napi_get_cb_info(env, info, &count, args, NULL, NULL);
-  uint32_t size = number(env, args[1]);
-  for (uint32_t nth = number(env, args[0]); nth > 0; nth--) last = block(size);
+  uint32_t of[2] = {0};
+  numbers(env, info, 2, of);
+  for (uint32_t nth = of[0]; nth > 0; nth--) last = block(of[1]);
   last = NULL;
   return NULL;
 }
 
 // losePairs(count): structures of 48 bytes that hold a text of 150 each.
 static napi_value lose_pairs(napi_env env, napi_callback_info info) {
-  size_t count = 1;
-  napi_value args[1];
-  napi_get_cb_info(env, info, &count, args, NULL, NULL);
-  for (uint32_t nth = number(env, args[0]); nth > 0; nth--) {
+  uint32_t count = 0;
+  numbers(env, info, 1, &count);
+  for (uint32_t nth = count; nth > 0; nth--) {
     struct pair *pair = block(sizeof *pair);
     pair->who = nobody;
     pair->text = block(150);
@@ -52,11 +51,9 @@ static napi_value lose_pairs(napi_env env, napi_callback_info info) {
 
 // keep(count, size): blocks in a table of the addon.
 static napi_value keep(napi_env env, napi_callback_info info) {
-  size_t count = 2;
-  napi_value args[2];
-  napi_get_cb_info(env, info, &count, args, NULL, NULL);
-  uint32_t size = number(env, args[1]);
-  for (uint32_t nth = number(env, args[0]); nth > 0 && kept_count < 4096; nth--) kept[kept_count++] = block(size);
+  uint32_t of[2] = {0};
+  numbers(env, info, 2, of);
+  for (uint32_t nth = of[0]; nth > 0 && kept_count < 4096; nth--) kept[kept_count++] = block(of[1]);
   return NULL;
 }
 
@@ -68,10 +65,10 @@ static void finalize(napi_env env, void *data, void *hint) {
 
 // own(size): an object of JavaScript that owns a block.
 static napi_value own(napi_env env, napi_callback_info info) {
-  size_t count = 1;
-  napi_value args[1], result;
-  napi_get_cb_info(env, info, &count, args, NULL, NULL);
-  napi_create_external(env, block(number(env, args[0])), finalize, NULL, &result);
+  uint32_t size = 0;
+  napi_value result;
+  numbers(env, info, 1, &size);
+  napi_create_external(env, block(size), finalize, NULL, &result);
   return result;
 }
 

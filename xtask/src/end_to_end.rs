@@ -180,7 +180,7 @@ impl Case {
 }
 
 /// Reads an answer, which must be as `schema/report-1.json` says.
-fn checked(text: &[u8]) -> Result<Value> {
+pub(crate) fn checked(text: &[u8]) -> Result<Value> {
     let value = serde_json::from_slice(text).context("the answer is not JSON")?;
     let faults = schema::faults(&value);
     ensure!(faults.is_empty(), "the answer does not fit the schema: {}", faults.join("; "));

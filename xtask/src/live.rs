@@ -44,16 +44,17 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
         }
         tally.add(result.is_ok());
     };
+    let newest = NODE_LINES.into_iter().max().context("no Node.js")?;
+    let addon = native::addon(workspace, newest)?;
     for line in NODE_LINES {
-        add("ledger", line, native::adds_up(workspace, line));
-        add("native leaks", line, native::leaks(workspace, line));
+        add("ledger", line, native::adds_up(workspace, line, &addon));
+        add("native leaks", line, native::leaks(workspace, line, &addon));
         add("collecting", line, collecting::check(workspace, line));
         add("truth", line, cores::captured(workspace, line));
         add("under load", line, under_load(workspace, line));
         add("heapwhy killed", line, dying::captures(workspace, line));
         add("process killed", line, dying::targets(workspace, line));
     }
-    let newest = NODE_LINES.into_iter().max().context("no Node.js")?;
     add("another user", newest, another_user(workspace, newest));
     add("no process more", newest, no_process_more(workspace, newest));
     Ok(tally)

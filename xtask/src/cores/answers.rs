@@ -254,7 +254,6 @@ fn isolates(analysis: &HeapAnalysis) -> Result<()> {
 
 /// Every space is as large as V8 said just before; read-only memory, which isolates share from Node.js 18 on, V8 counts nowhere. The young
 /// generation is left out: with a worker beside it, it was seen to differ by some pages on Node.js 24 and 26, which `spaces.rs` does not show.
-/// A large page that V8 has given up may still be mapped, on Node.js 26; it is told as of an unknown space, and V8 counts it nowhere.
 fn space_sizes(file: &CoreFile, anatomy: &Anatomy, truth: &[Value; 2]) -> Result<()> {
     let found = inventory(file, &mut anatomy.clone(), spaces)?;
     for (nth, truth) in truth.iter().enumerate() {

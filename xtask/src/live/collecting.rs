@@ -1,7 +1,6 @@
 //! A process that collects garbage most of the time is captured again where it was found inside a collection.
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -10,6 +9,7 @@ use v8mem::collection::Collection;
 use v8mem::stack::stacks;
 use v8mem::{Anatomy, CoreFile};
 
+use crate::end_to_end::checked;
 use crate::workspace::{Profile, Workspace};
 
 /// How many captures are made.
@@ -40,7 +40,7 @@ fn captures(workspace: &Workspace, pid: u32, folder: &Path) -> Result<String> {
         let mut command = Command::new(workspace.heapwhy(Profile::Debug)?);
         let output = command.args(["capture", &pid.to_string(), "--json", "--force", "-o"]).arg(&goal).output()?;
         ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let told: Value = serde_json::from_slice(&output.stdout)?;
+        let told = checked(&output.stdout)?;
         let attempts = told["target"]["capture"]["attempts"].as_u64().context("no attempts")?;
         let mut core = CoreFile::open(&goal)?;
         let binary = core.find_binary().context("the core leads to no program")?;

@@ -6,10 +6,11 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use crate::end_to_end::checked;
 use crate::workspace::{Profile, Workspace, run};
 
 /// Compiles the addon once for all lines: what it uses is the same in all of them.
-fn addon(workspace: &Workspace, line: u32) -> Result<PathBuf> {
+pub(super) fn addon(workspace: &Workspace, line: u32) -> Result<PathBuf> {
     let addon = workspace.scratch.join("native.node");
     let headers = workspace.node(line).parent().and_then(Path::parent).context("no folder around Node.js")?.join("include/node");
     let source = workspace.root.join("tests/live/native.c");
@@ -24,10 +25,10 @@ struct Known {
 }
 
 impl Known {
-    fn start(workspace: &Workspace, line: u32, mode: &str) -> Result<Self> {
+    fn start(workspace: &Workspace, line: u32, addon: &Path, mode: &str) -> Result<Self> {
         let program = workspace.root.join("tests/live/native.js");
         let mut command = Command::new(workspace.node(line));
-        command.arg(program).arg(addon(workspace, line)?).arg(mode).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.arg(program).arg(addon).arg(mode).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().context("cannot start the program")?;
         let output = child.stdout.take();
         let mut known = Self { child, told: Value::Null };
@@ -49,7 +50,7 @@ impl Known {
         command.args(question).arg(self.child.id().to_string()).args(["--json", "--limit", "0"]);
         let output = command.output()?;
         ensure!(output.status.success(), "{question:?}: {}", String::from_utf8_lossy(&output.stderr));
-        Ok(serde_json::from_slice(&output.stdout)?)
+        checked(&output.stdout)
     }
 }
 
@@ -61,8 +62,8 @@ impl Drop for Known {
 }
 
 /// All memory is explained, and Buffers are as large as the process says.
-pub(super) fn adds_up(workspace: &Workspace, line: u32) -> Result<String> {
-    let known = Known::start(workspace, line, "kept")?;
+pub(super) fn adds_up(workspace: &Workspace, line: u32, addon: &Path) -> Result<String> {
+    let known = Known::start(workspace, line, addon, "kept")?;
     let before = known.resident()?;
     let report = known.ask(workspace, &["ledger"])?;
     let number = |value: &Value| value.as_u64().context("no number");
@@ -89,9 +90,9 @@ pub(super) fn adds_up(workspace: &Workspace, line: u32) -> Result<String> {
 }
 
 /// What the addon has lost is found, nearly all of it, and nothing that it has not lost.
-pub(super) fn leaks(workspace: &Workspace, line: u32) -> Result<String> {
+pub(super) fn leaks(workspace: &Workspace, line: u32, addon: &Path) -> Result<String> {
     let lost = |mode: &str| -> Result<Vec<(u64, u64, String, String)>> {
-        let report = Known::start(workspace, line, mode)?.ask(workspace, &["native", "leaks"])?;
+        let report = Known::start(workspace, line, addon, mode)?.ask(workspace, &["native", "leaks"])?;
         ensure!(report["lost"]["arenas_lost"] == 0, "arenas: {}", report["lost"]);
         let rows = report["native_leaks"]["rows"].as_array().context("no rows")?;
         let number = |row: &Value, name: &str| row[name].as_u64().unwrap_or(0);
@@ -109,11 +110,12 @@ pub(super) fn leaks(workspace: &Workspace, line: u32) -> Result<String> {
         *size == 56 && *count > 900 && library.ends_with("/native.node") && held == "nothing"
     };
     ensure!(found.iter().any(is_of_addon), "no structures of the addon: {found:?}");
-    for rows in [&found, &lost("kept")?] {
+    let kept = lost("kept")?;
+    for rows in [&found, &kept] {
         let wrong = [3001, 5003].map(|size| of(rows, size));
         ensure!(wrong == [0, 0], "{wrong:?} blocks that are not lost are listed");
     }
-    let innocent = of(&lost("kept")?, 1303);
+    let innocent = of(&kept, 1303);
     ensure!(innocent == 0, "{innocent} blocks are lost that were never made");
     Ok(format!("of 1,000 each {counts:?} are found"))
 }
