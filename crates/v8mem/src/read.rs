@@ -29,7 +29,7 @@ pub enum HeapError {
         version: String,
     },
     /// Pages, but no isolate that they belong to.
-    #[error("pages of V8 {version}, but no isolate that they belong to: the layout of this V8 is not known")]
+    #[error("pages of V8 {version}, but no isolate that they belong to: it is not in the dump, or the layout of this V8 is not known")]
     NoIsolate {
         /// V8's version.
         version: String,
