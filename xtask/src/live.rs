@@ -5,6 +5,7 @@
 
 mod collecting;
 mod dying;
+mod growing;
 mod native;
 mod server;
 
@@ -49,6 +50,7 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
     for line in NODE_LINES {
         add("ledger", line, native::adds_up(workspace, line, &addon));
         add("native leaks", line, native::leaks(workspace, line, &addon));
+        add("growing", line, growing::check(workspace, line));
         add("collecting", line, collecting::check(workspace, line));
         add("truth", line, cores::captured(workspace, line));
         add("under load", line, under_load(workspace, line));

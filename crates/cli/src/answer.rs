@@ -213,6 +213,12 @@ impl Answer {
         self
     }
 
+    /// Adds sections.
+    pub(crate) fn sections(mut self, sections: impl IntoIterator<Item = Section>) -> Self {
+        self.sections.extend(sections);
+        self
+    }
+
     /// Adds a command to try next.
     pub(crate) fn next(mut self, command: impl Into<String>) -> Self {
         self.next.push(command.into());

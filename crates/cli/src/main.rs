@@ -25,6 +25,7 @@ mod process;
 mod progress;
 mod render;
 mod running;
+mod series;
 mod session;
 mod sources;
 mod typed;

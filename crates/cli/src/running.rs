@@ -110,6 +110,16 @@ pub(crate) fn residence(pid: i32) -> Result<Residence, CommandError> {
     system::residence(pid)
 }
 
+/// Returns what tells a process from any later one of its number; `None` where there is none.
+pub(crate) fn identity(pid: i32) -> Option<u64> {
+    system::identity(pid)
+}
+
+/// Returns how much memory a process has, in bytes: RSS.
+pub(crate) fn resident_bytes(pid: i32) -> Option<u64> {
+    system::resident_bytes(pid)
+}
+
 /// Captures a process into a file without a name.
 pub(crate) fn captured(pid: i32, session: &Session) -> Result<(File, Running), CommandError> {
     system::captured(pid, session)
@@ -164,6 +174,14 @@ mod system {
         let group = Subject::of(pid)?.checkup.group;
         let Resident { stretches, bytes, swapped } = resident(pid).map_err(|error| super::failed(pid, &error))?;
         Ok(Residence { stretches, bytes, swapped, group })
+    }
+
+    pub(super) fn identity(pid: i32) -> Option<u64> {
+        live::capture::started(pid)
+    }
+
+    pub(super) fn resident_bytes(pid: i32) -> Option<u64> {
+        live::capture::known(pid).ok().map(|known| known.resident)
     }
 
     pub(super) fn examined(pid: i32) -> Result<Section, CommandError> {
@@ -280,6 +298,14 @@ mod system {
 
     pub(super) fn residence(pid: i32) -> Result<Residence, CommandError> {
         Err(unsupported(pid))
+    }
+
+    pub(super) fn identity(_: i32) -> Option<u64> {
+        None
+    }
+
+    pub(super) fn resident_bytes(_: i32) -> Option<u64> {
+        None
     }
 
     pub(super) fn examined(pid: i32) -> Result<Section, CommandError> {

@@ -44,6 +44,9 @@ pub(crate) fn looks_like_snapshot(path: &Path) -> bool {
 
 /// Returns the command that compares a snapshot with a later one: of the same folder where there is one, else the one that tells how.
 pub(crate) fn compare(path: &Path) -> String {
+    if let Some(pid) = crate::running::pid(path) {
+        return format!("heapwhy diff {pid} --after 5m   # captures it again then, and shows what grew");
+    }
     match next_snapshot(path) {
         Some(later) => format!("heapwhy {} {}", shell_path(path), shell_path(&later)),
         None => "heapwhy help diff   # how to take a second snapshot later, which shows what grows".to_owned(),

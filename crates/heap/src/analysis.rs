@@ -70,6 +70,11 @@ impl HeapAnalysis {
         Self { graph: self.graph.with_holder(holder), ..self }
     }
 
+    /// Gives back who tells what objects hold besides other objects, and the memory that this keeps.
+    pub fn let_go_of_holder(&mut self) {
+        self.graph.let_go_of_holder();
+    }
+
     /// Computes distances, self sizes, dominators, retained sizes and classes, on two threads.
     ///
     /// # Errors

@@ -96,7 +96,7 @@ pub fn diff(base: &HeapAnalysis, current: &HeapAnalysis, wanted: Match) -> Diff 
     let matching = match (wanted, same_process(base.graph(), current.graph())) {
         (Match::Ids, share) => Matching::Ids(share),
         (Match::Numbers, share) => Matching::Numbers(share),
-        (Match::Auto, share) if share >= SAME_PROCESS => Matching::Ids(share),
+        (Match::Auto, share) if share >= least_share(current.graph()) => Matching::Ids(share),
         (Match::Auto, share) => Matching::Numbers(share),
     };
     let older_classes = base.classes_with(Some(current.classes().interfaces()));
@@ -229,11 +229,17 @@ fn by_numbers(key: String, name: String, [older, newer]: [Side<'_>; 2]) -> Optio
 
 /// From this share of agreeing ids on, two snapshots count as one process's.
 const SAME_PROCESS: f64 = 0.98;
+/// The same of addresses: those of objects that were moved are given to others, and no two processes have their heaps at the same ones.
+const SAME_PROCESS_BY_ADDRESS: f64 = 0.5;
+
+fn least_share(graph: &HeapGraph) -> f64 {
+    if graph.ids_are_addresses() { SAME_PROCESS_BY_ADDRESS } else { SAME_PROCESS }
+}
 
 /// Says whether ids of two snapshots mean the same objects. O(nodes).
 #[must_use]
 pub fn is_same_process(base: &HeapGraph, current: &HeapGraph) -> bool {
-    same_process(base, current) >= SAME_PROCESS
+    same_process(base, current) >= least_share(current)
 }
 
 /// One id in so many is sampled.
@@ -245,7 +251,12 @@ const SAMPLED: u64 = 16;
 #[must_use]
 pub fn same_process(base: &HeapGraph, current: &HeapGraph) -> f64 {
     // Objects of JavaScript have odd ids. Those from V8's start-up image have low ones, and agree between any two runs of one version.
-    let sampled = |graph: &HeapGraph, node: NodeIx| (graph.id(node).0 / 2).is_multiple_of(SAMPLED) && graph.id(node).0 % 2 == 1;
+    // Of addresses, every sixteenth word of the heap is looked at, and none of the numbers that groups of roots have.
+    let is_address = base.ids_are_addresses();
+    let sampled = |graph: &HeapGraph, node: NodeIx| match graph.id(node).0 {
+        id if is_address => (id / 8).is_multiple_of(SAMPLED) && id > u64::from(u32::MAX),
+        id => (id / 2).is_multiple_of(SAMPLED) && id % 2 == 1,
+    };
     let known: FxHashMap<u64, NodeIx> = base.nodes().filter(|&node| sampled(base, node)).map(|node| (base.id(node).0, node)).collect();
     let (mut shared, mut agreeing) = (0_u64, 0_u64);
     for node in current.nodes().filter(|&node| sampled(current, node)) {

@@ -488,6 +488,20 @@ impl HeapGraph {
         self
     }
 
+    /// Says whether identities are addresses, as in images of a process: an object that V8 moves has another one afterwards, and its old
+    /// one may be that of something else. V8's own numbers have 32 bits. O(1) as a rule: the first function tells (of Node's own
+    /// objects snapshots have addresses, too).
+    #[must_use]
+    pub fn ids_are_addresses(&self) -> bool {
+        let function = self.nodes().find(|&node| self.kind(node) == NodeKind::CLOSURE);
+        function.is_some_and(|node| self.id(node).0 > u64::from(u32::MAX))
+    }
+
+    /// Gives back who tells what objects hold besides other objects, and the memory that this keeps.
+    pub(crate) fn let_go_of_holder(&mut self) {
+        self.extras.holder = None;
+    }
+
     /// Returns what an object holds that is no node, elements up to the first `most` only; `None` where the source does not tell, as V8's
     /// snapshots do not. Reads the source.
     #[must_use]

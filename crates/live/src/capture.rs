@@ -135,6 +135,14 @@ pub fn known(pid: i32) -> Result<Known, CaptureError> {
     Ok(Known { program, arguments, folder: link("cwd").unwrap_or_default(), up: up_time(pid), resident: status.resident })
 }
 
+/// Returns when a process was started, in ticks of the kernel's: with its number that tells it from any later one. `None` where there is none,
+/// or where it has ended and waits for its parent to look.
+#[must_use]
+pub fn started(pid: i32) -> Option<u64> {
+    let stat = proc::stat(pid, "stat").ok()?;
+    (!matches!(stat.state, 'Z' | 'X')).then_some(stat.started)
+}
+
 fn up_time(pid: i32) -> Option<Duration> {
     /// Linux counts in hundredths of a second here, whatever its own clock.
     const TICKS: f64 = 100.0;

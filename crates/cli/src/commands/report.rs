@@ -8,7 +8,7 @@ use clap::Args;
 use heap::questions::Selector;
 use heap::source::SourceFiles;
 use heap::suspects::{Finding, Options, Report, VerdictKind};
-use heap::{Cancelled, HeapAnalysis};
+use heap::{Cancelled, HeapAnalysis, Progress};
 use v8mem::graph::Scope;
 
 use crate::answer::{Answer, Section, Status, Warning};
@@ -131,8 +131,7 @@ pub(crate) fn growth(paths: &[PathBuf], judge: &Judge, session: &Session) -> Res
     if prepared.is_err() {
         return Ok(stopped(&opened, session));
     }
-    let Ok(mut report) = compared(&files, judge, session) else { return Ok(stopped(&opened, session)) };
-    doubt(&mut report, &opened);
+    let Ok(report) = compared(&files, judge, &session.progress) else { return Ok(stopped(&opened, session)) };
     let Some(last) = files.last() else { return Ok(open::about(&opened, session)) };
     let classes = findings::growth_section(&report.verdict, &report.classes);
     let answer = open::about(&opened, session).headed().section(memory::section(&last.analysis));
@@ -202,9 +201,11 @@ fn two_at_a_time<T: Send>(paths: &[PathBuf], open: impl Fn(&Path) -> Result<T, C
 }
 
 /// Judges what grew.
-pub(crate) fn compared(files: &[Opened], judge: &Judge, session: &Session) -> Result<Report, Cancelled> {
+pub(crate) fn compared(files: &[Opened], judge: &Judge, progress: &dyn Progress) -> Result<Report, Cancelled> {
     let analyses: Vec<&HeapAnalysis> = files.iter().map(|file| &*file.analysis).collect();
-    searched(judge, |options| heap::growth::compare(&analyses, options, &session.progress))
+    let mut report = searched(judge, |options| heap::growth::compare(&analyses, options, progress))?;
+    doubt(&mut report, &files.iter().collect::<Vec<_>>());
+    Ok(report)
 }
 
 fn searched<T>(judge: &Judge, search: impl FnOnce(&Options<'_>) -> T) -> T {

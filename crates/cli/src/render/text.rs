@@ -12,7 +12,11 @@ use crate::running::Running;
 /// Writes an answer.
 pub(super) fn answer(out: &mut dyn Write, answer: &Answer, style: &Style) -> io::Result<()> {
     if answer.headed {
-        for target in &answer.targets {
+        // One process that was captured several times is told of once, as it was last.
+        let pid = |target: &Target| target.running.as_ref().map(|running| running.pid);
+        let comes_again = |target: &Target, later: &[Target]| pid(target).is_some() && later.iter().any(|later| pid(later) == pid(target));
+        let told = (0..answer.targets.len()).filter(|&nth| !comes_again(&answer.targets[nth], &answer.targets[nth + 1..]));
+        for target in told.map(|nth| &answer.targets[nth]) {
             header(out, target, answer.status, style)?;
         }
     }

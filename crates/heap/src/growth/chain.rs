@@ -33,7 +33,7 @@ fn links(last: &Scene<'_>, ids: &[IdSet], members: &[NodeIx]) -> Growth {
     let mut growth = Growth { counts: vec![0; ids.len()], bytes: vec![0; ids.len()], matched: Matched::ById };
     for (at, &node) in members.iter().enumerate() {
         for (nth, ids) in ids.iter().enumerate() {
-            let is_there = ids.contains(last.graph().id(node).0);
+            let is_there = ids.has(last.graph(), node);
             growth.counts[nth] += u64::from(is_there);
             growth.bytes[nth] += if is_there { own(at) } else { 0 };
         }

@@ -25,8 +25,7 @@ pub(super) fn stand_for_entries(findings: &mut Vec<Finding>) {
 }
 
 fn grown(last: &Scene<'_>, ids: &[IdSet], mut case: Case) -> Option<Case> {
-    let there =
-        |ids: &IdSet| -> Vec<NodeIx> { case.members.iter().copied().filter(|&node| ids.contains(last.graph().id(node).0)).collect() };
+    let there = |ids: &IdSet| -> Vec<NodeIx> { case.members.iter().copied().filter(|&node| ids.has(last.graph(), node)).collect() };
     let each: Vec<Vec<NodeIx>> = ids.iter().map(there).collect();
     let size = |nodes: &Vec<NodeIx>| nodes.iter().map(|&node| last.analysis.retained_size(node)).fold(0, u64::saturating_add);
     let counts: Vec<u64> = each.iter().map(|nodes| nodes.len() as u64).collect();

@@ -14,6 +14,8 @@ use crate::suspects::case::Case;
 use crate::suspects::large;
 use crate::suspects::{Growth, Matched};
 
+use super::ids::is_same;
+
 /// What is smaller in the last snapshot, in bytes, is no matter, nor what is a smaller part of the heap.
 const LEAST_BYTES: u64 = 64 << 10;
 const LEAST_SHARE: f64 = 0.01;
@@ -72,13 +74,13 @@ fn sizes_before(last: &Scene<'_>, large: &[NodeIx], before: &HeapAnalysis) -> Ve
         above.iter().flatten().map(|step| step.from).chain(large.iter().copied()).map(|node| now.id(node).0).collect();
     let places: FxHashMap<u64, NodeIx> =
         then.nodes().filter(|&node| wanted.contains(&then.id(node).0)).map(|node| (then.id(node).0, node)).collect();
+    let place = |node: NodeIx| places.get(&now.id(node).0).copied().filter(|&there| is_same(now, node, then, there));
     let find = |&node: &NodeIx, above: &[Step]| {
-        if let Some(&there) = places.get(&now.id(node).0) {
-            return Some(there);
-        }
-        // The nearest holder that was there leads down to what stood in the object's place.
-        let at = above.iter().position(|step| places.contains_key(&now.id(step.from).0))?;
-        above[..=at].iter().rev().try_fold(places[&now.id(above[at].from).0], |there, step| followed(now, *step, then, there))
+        place(node).or_else(|| {
+            // The nearest holder that was there leads down to what stood in the object's place.
+            let (at, there) = above.iter().enumerate().find_map(|(at, step)| Some((at, place(step.from)?)))?;
+            above[..=at].iter().rev().try_fold(there, |there, step| followed(now, *step, then, there))
+        })
     };
     large.iter().zip(&above).map(|(node, above)| Some(large::own_size(before, find(node, above)?))).collect()
 }

@@ -42,7 +42,9 @@ impl Trend {
             return false;
         }
         let before = self.counts.iter().rev().nth(1).copied().unwrap_or(0);
-        let stayed = matched == Matched::ByPath || self.counts.len() < 3 || self.cluster.survived as f64 >= before as f64 * 0.6;
+        let stayed = matched == Matched::ByPath
+            || self.counts.len() < 3
+            || self.cluster.survived.is_none_or(|survived| survived as f64 >= before as f64 * 0.6);
         steady && stayed
     }
 
@@ -59,7 +61,7 @@ impl Trend {
         sum(&mut self.bytes, &other.bytes);
         self.cluster.count += other.cluster.count;
         self.cluster.bytes = self.cluster.bytes.saturating_add(other.cluster.bytes);
-        self.cluster.survived += other.cluster.survived;
+        self.cluster.survived = self.cluster.survived.zip(other.cluster.survived).map(|(own, other)| own + other);
         self.holders.extend(&other.holders);
     }
 }

@@ -32,8 +32,8 @@ pub(super) struct Cluster {
     pub(super) count: u64,
     /// Their size with all that is new below them.
     pub(super) bytes: u64,
-    /// How many of them were there one snapshot before.
-    pub(super) survived: u64,
+    /// How many of them were there one snapshot before; `None` where nobody can tell.
+    pub(super) survived: Option<u64>,
 }
 
 /// What a holder has of one class that all snapshots share.
@@ -58,12 +58,11 @@ pub(super) fn old_content(scene: &Scene<'_>, lineage: &Lineage, ids: &[IdSet], t
     let mut of_node = vec![NONE; graph.node_count()];
     for node in scene.paths.order() {
         let inherited = scene.paths.parent_node(node).map_or(NONE, |parent| of_node[parent.at()]);
-        let id = graph.id(node).0;
         let holder = lineage.holder(scene, node).filter(|holder| holders.contains(holder) && is_payload(scene, node));
         let own = holder.and_then(|holder| places.get(&(holder, class_key(scene, node)))).copied();
-        let own = own.filter(|_| ids.iter().all(|ids| ids.contains(id)));
+        let own = own.filter(|_| ids.iter().all(|ids| ids.has(graph, node)));
         of_node[node.at()] = own.unwrap_or(inherited);
-        if own.is_none() && inherited == NONE || !ids.iter().all(|ids| ids.contains(id)) {
+        if own.is_none() && inherited == NONE || !ids.iter().all(|ids| ids.has(graph, node)) {
             continue;
         }
         for at in own.into_iter().chain(Some(inherited).filter(|&inherited| own != Some(inherited))) {
@@ -91,12 +90,17 @@ pub(super) fn volumes(
     let graph = scene.graph();
     let nodes = graph.node_count();
     let mut siblings = Siblings::of(scene, lineage);
-    let mut holder_key = |holder| if matched == Matched::ById { graph.id(holder).0 } else { siblings.shape(holder) };
+    // A holder that was moved in between is known again by its path only.
+    let may_move = graph.ids_are_addresses();
+    let is_known = |holder| !may_move || ids.iter().all(|ids| ids.has(graph, holder));
+    let mut holder_key = |holder| match matched {
+        Matched::ById if is_known(holder) => graph.id(holder).0,
+        _ => siblings.shape(holder),
+    };
     let mut gathered =
         Gathered { places: FxHashMap::default(), clusters: Vec::new(), of_node: vec![NONE; nodes], members: Bitset::new(nodes) };
     for node in scene.paths.order() {
-        let id = graph.id(node).0;
-        if matched == Matched::ById && ids.iter().all(|ids| ids.contains(id)) {
+        if matched == Matched::ById && ids.iter().all(|ids| ids.has(graph, node)) {
             continue;
         }
         let inherited = scene.paths.parent_node(node).map_or(NONE, |parent| gathered.of_node[parent.at()]);
@@ -107,7 +111,7 @@ pub(super) fn volumes(
             Matched::ById => inherited == NONE || (above_is_member && lineage.is_link(node)),
             Matched::ByPath => is_entry(scene, node),
         };
-        let survived = before.is_some_and(|before| before.contains(id));
+        let survived = before.map(|before| before.has(graph, node));
         if is_payload(scene, node) {
             let mut holder = || lineage.holder(scene, node).map(|holder| (holder, holder_key(holder)));
             // Content of what is new itself: an array that is copied to add to it (`a = [...a, x]`) is new in every snapshot.
@@ -134,15 +138,15 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn add(&mut self, key: Key, holder: NodeIx, node: NodeIx, survived: bool) {
+    fn add(&mut self, key: Key, holder: NodeIx, node: NodeIx, survived: Option<bool>) {
         let clusters = &mut self.clusters;
         let at = *self.places.entry(key).or_insert_with(|| {
-            clusters.push((key, Cluster { holder, example: node, count: 0, bytes: 0, survived: 0 }));
+            clusters.push((key, Cluster { holder, example: node, count: 0, bytes: 0, survived: survived.map(|_| 0) }));
             clusters.len() as u32 - 1
         });
         let cluster = &mut self.clusters[at as usize].1;
         cluster.count += 1;
-        cluster.survived += u64::from(survived);
+        cluster.survived = cluster.survived.zip(survived).map(|(count, survived)| count + u64::from(survived));
         self.of_node[node.at()] = at;
     }
 
