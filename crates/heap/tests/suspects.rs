@@ -19,6 +19,8 @@ mod lists;
 mod log;
 #[path = "suspects/modules.rs"]
 mod modules;
+#[path = "suspects/moved.rs"]
+mod moved;
 #[path = "suspects/natives.rs"]
 mod natives;
 #[path = "suspects/waits.rs"]
@@ -53,7 +55,12 @@ const SOURCE: &str = "class Session {}\nconst cache = new Map();\nmodule.exports
 
 impl App {
     fn new() -> Self {
-        let mut app = Self { builder: GraphBuilder::new(), table: NodeIx(0), next_id: 1 };
+        Self::new_at(1)
+    }
+
+    /// With identities from this one on.
+    fn new_at(next_id: u64) -> Self {
+        let mut app = Self { builder: GraphBuilder::new(), table: NodeIx(0), next_id };
         let root = app.node(NodeKind::SYNTHETIC, "", 0);
         let roots = app.node(NodeKind::SYNTHETIC, "(GC roots)", 0);
         app.builder.edge(root, EdgeKind::ELEMENT, NewName::Index(1), Target::Node(roots));
