@@ -6,15 +6,17 @@ use std::sync::Arc;
 use heap::{HeapAnalysis, Problems};
 use v8mem::core_file::{CoreError, Image, Missing};
 use v8mem::graph::Scope;
+use v8mem::inventory::Inventory;
 use v8mem::liveness::{Sum, Sums};
 use v8mem::node_binary::{BinaryError, LoadedAt};
-use v8mem::read::{HeapError, read_anatomy};
+use v8mem::read::{HeapError, read_and_ask};
 use v8mem::{Anatomy, CoreFile, NodeBinary, Versions};
 
 use crate::answer::{Piece, Section};
 use crate::codes;
 use crate::core_notes::{Asked, CoreNotes};
 use crate::error::{CommandError, shown};
+use crate::footprint::Footprint;
 use crate::kept::Kept;
 use crate::open::{self, Opened, Source, opened};
 use crate::render::number;
@@ -23,8 +25,13 @@ use crate::session::Session;
 use crate::typed::shell_path;
 
 /// Reads a core's heap. `path` is what the user named. An index is worth while for `indexable` ones.
-pub(crate) fn read(path: &Path, source: Source, (wanted, indexable): (Wanted, bool), session: &Session) -> Result<Opened, CommandError> {
-    let (bytes, running) = (source.input.bytes(), source.running.clone());
+pub(crate) fn read(
+    path: &Path,
+    mut source: Source,
+    (wanted, indexable): (Wanted, bool),
+    session: &Session,
+) -> Result<Opened, CommandError> {
+    let (bytes, running, residence) = (source.input.bytes(), source.running.clone(), source.residence.take());
     let asked = Asked::of(session);
     let (core, mut problems) = file(path, source, session.global.node.as_deref())?;
     let failed = |error: HeapError| no_heap(path, &core, &error);
@@ -34,12 +41,14 @@ pub(crate) fn read(path: &Path, source: Source, (wanted, indexable): (Wanted, bo
         anatomy.keep_isolate(number - 1);
     }
     // An index of what is alive without those of what is not would be of no use to the histogram.
-    let (graph, unreached, damage, found) = if asked.scope == Scope::Live && (wanted == Wanted::Unreached || indexable) {
-        let ([live, weak, dead], damage, found) = read_anatomy(&core, anatomy, [Scope::Live, Scope::Weak, Scope::Dead]).map_err(failed)?;
-        (live, Some([weak, dead].map(|graph| Arc::new(HeapAnalysis::new(graph)))), damage, found)
+    let footprint = |inventory: Inventory<'_, '_>| residence.map(|residence| Footprint::of(&core, inventory, Some(residence)));
+    let (graph, unreached, footprint, damage, found) = if asked.scope == Scope::Live && (wanted == Wanted::Unreached || indexable) {
+        let scopes = [Scope::Live, Scope::Weak, Scope::Dead];
+        let (footprint, [live, weak, dead], damage, found) = read_and_ask(&core, anatomy, scopes, footprint).map_err(failed)?;
+        (live, Some([weak, dead].map(|graph| Arc::new(HeapAnalysis::new(graph)))), footprint, damage, found)
     } else {
-        let ([graph], damage, found) = read_anatomy(&core, anatomy, [asked.scope]).map_err(failed)?;
-        (graph, None, damage, found)
+        let (footprint, [graph], damage, found) = read_and_ask(&core, anatomy, [asked.scope], footprint).map_err(failed)?;
+        (graph, None, footprint, damage, found)
     };
     problems.append(damage);
     let notes = CoreNotes::of(asked, &core, found.basis, found.sums);
@@ -47,6 +56,7 @@ pub(crate) fn read(path: &Path, source: Source, (wanted, indexable): (Wanted, bo
     let analysis = HeapAnalysis::new(graph.with_holder(kept.holder()));
     let mut opened = opened("core", path, bytes, analysis, problems, indexable).of_core(kept, unreached);
     running.into_iter().for_each(|running| opened.target.is_of(running));
+    opened.footprint = footprint;
     Ok(opened)
 }
 
@@ -101,6 +111,8 @@ pub(crate) enum Wanted {
     Nothing,
     /// What is not alive, next to what is.
     Unreached,
+    /// Of a running process: how all of its memory adds up.
+    Footprint,
 }
 
 /// Opens the program that the core came from: the one that was named, which must be the right one, or one that the core names, if it is

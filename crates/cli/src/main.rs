@@ -16,6 +16,7 @@ mod dissected;
 mod error;
 mod exit;
 mod findings;
+mod footprint;
 mod index_file;
 mod kept;
 mod memory;

@@ -14,6 +14,15 @@ const SHOWN: usize = 8;
 
 /// Returns the memory of a snapshot as a section. Needs no dominators: also for an analysis that was stopped.
 pub(crate) fn section(analysis: &HeapAnalysis) -> Section {
+    titled(analysis, "MEMORY", "in the snapshot")
+}
+
+/// As `section`, of a process of which the rest is told, too.
+pub(crate) fn of_what_is_alive(analysis: &HeapAnalysis) -> Section {
+    titled(analysis, "ALIVE ", "of objects")
+}
+
+fn titled(analysis: &HeapAnalysis, title: &str, of: &str) -> Section {
     let statistics = statistics(analysis);
     let mut parts: Vec<(&str, u64)> =
         statistics.parts.iter().map(|part| (part.part.title(), part.size)).filter(|part| part.1 > 0).collect();
@@ -25,14 +34,17 @@ pub(crate) fn section(analysis: &HeapAnalysis) -> Section {
     let largest = parts.iter().map(|&(_, size)| size).max().unwrap_or(0);
     let outside =
         if statistics.native > 0 { format!(", {} of it outside V8's heap", number::bytes(statistics.native)) } else { String::new() };
-    let title: Line =
-        vec![Piece::Strong("MEMORY".to_owned()), Piece::Plain(format!("   {} in the snapshot{outside}", number::bytes(statistics.total)))];
+    let title: Line = vec![Piece::Strong(title.to_owned()), Piece::Plain(format!("   {} {of}{outside}", number::bytes(statistics.total)))];
     let lines = parts.iter().map(|&(name, size)| line(name, size, statistics.total, largest));
     Section::Value { name: "memory", json: in_json(&statistics), lines: std::iter::once(title).chain(lines).collect() }
 }
 
 fn line(name: &str, size: u64, total: u64, largest: u64) -> Line {
-    let share = if total == 0 { 0.0 } else { size as f64 / total as f64 };
+    part(name, size, if total == 0 { 0.0 } else { size as f64 / total as f64 }, largest)
+}
+
+/// Returns a part of memory with its share, and a bar of which the largest part's is the whole.
+pub(crate) fn part(name: &str, size: u64, share: f64, largest: u64) -> Line {
     let front = format!("  {name:<22}{:>9}  {:>4}  ", number::bytes(size), number::share(share));
     vec![Piece::Plain(front), Piece::Faint(bar(size, largest))]
 }

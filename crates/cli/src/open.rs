@@ -18,10 +18,11 @@ use crate::core::{self, Wanted};
 use crate::core_notes::{Asked, CoreNotes};
 use crate::error::{CommandError, shown};
 use crate::exit::Exit;
+use crate::footprint::Footprint;
 use crate::index_file::{self, Unindexed};
 use crate::kept::{Again, Kept};
 use crate::render::number;
-use crate::running::{self, Running};
+use crate::running::{self, Residence, Running};
 use crate::session::Session;
 use crate::typed::{looks_like_snapshot, shell_path};
 
@@ -37,6 +38,8 @@ pub(crate) struct Opened {
     pub(crate) core: Option<Kept>,
     /// Of a core, what only weak references lead to, and garbage, where that was wanted.
     pub(crate) unreached: Option<[Arc<HeapAnalysis>; 2]>,
+    /// Of a running process, how all of its memory adds up, where that was wanted.
+    pub(crate) footprint: Option<Footprint>,
     /// Whether an index would make the next look quicker.
     wants_index: bool,
     /// What the file was when it was opened, where an index may stand beside it.
@@ -160,7 +163,9 @@ fn fit_for(opened: Opened, path: &Path, session: &Session) -> Result<Opened, Com
 
 fn read_any(path: &Path, wanted: Wanted, session: &Session) -> Result<Opened, CommandError> {
     if is_stdin(path) || running::pid(path).is_some() {
-        return read_input(path, any_input(path, session)?, (false, wanted), session);
+        let pid = running::pid(path).filter(|_| wanted == Wanted::Footprint);
+        let residence = pid.map(running::residence).transpose()?;
+        return read_input(path, Source { residence, ..any_input(path, session)? }, (false, wanted), session);
     }
     let bytes = check(path)?;
     if is_index(path) {
@@ -179,11 +184,13 @@ pub(crate) struct Source {
     pub(crate) input: Input,
     /// The process of which it is the image, where it was captured for this.
     pub(crate) running: Option<Running>,
+    /// What of that process was in memory just before, where that was asked for.
+    pub(crate) residence: Option<Residence>,
 }
 
 impl Source {
     pub(crate) fn of(input: Input) -> Self {
-        Self { input, running: None }
+        Self { input, running: None, residence: None }
     }
 }
 
@@ -191,7 +198,7 @@ impl Source {
 fn process(path: &Path, pid: i32, session: &Session) -> Result<Source, CommandError> {
     let (file, running) = running::captured(pid, session)?;
     let input = Input::of(path, file, &session.progress).map_err(|error| unreadable(path, error))?;
-    Ok(Source { input, running: Some(running) })
+    Ok(Source { input, running: Some(running), residence: None })
 }
 
 /// Returns what a process that was captured is.
@@ -318,7 +325,8 @@ pub(crate) fn opened(kind: &'static str, path: &Path, bytes: u64, analysis: Heap
         layout: None,
         running: None,
     };
-    Opened { analysis: Arc::new(analysis), problems, target, core: None, unreached: None, wants_index, key: None }
+    let (core, unreached, footprint) = (None, None, None);
+    Opened { analysis: Arc::new(analysis), problems, target, core, unreached, footprint, wants_index, key: None }
 }
 
 /// Says whether a file is an index by its name: a snapshot's contents tell.

@@ -63,7 +63,8 @@ impl Liveness {
     /// Finds out. O(bytes of objects).
     #[must_use]
     pub fn of<'m>(heap: HeapView<'_, 'm>, memory: &'m dyn Memory, roots: &[Root]) -> Self {
-        let mut marker = Marker::new(heap, memory);
+        let caches = roots.iter().filter(|root| root.is_cache()).map(|root| root.object).collect();
+        let mut marker = Marker::new(heap, memory, caches);
         // A stack may hold what was left there: only what all other roots lead to tells whether references are lost.
         let (stacks, exact): (Vec<&Root>, Vec<&Root>) =
             roots.iter().filter(|root| root.strong).partition(|root| matches!(root.group, Group::Stack(_)));

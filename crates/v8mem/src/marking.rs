@@ -37,6 +37,8 @@ pub struct Marker<'a, 'm> {
     waiting: FxHashMap<ObjIx, Vec<u64>>,
     /// What is alive leads weakly to these.
     weak: Bitset,
+    /// Objects that keep nothing alive: a few.
+    caches: Vec<ObjIx>,
     /// Strong references to no object.
     lost: Lost,
     /// Where some of them lead.
@@ -58,12 +60,12 @@ struct Subject<'p, 'm> {
 }
 
 impl<'a, 'm> Marker<'a, 'm> {
-    /// Starts with nothing alive.
+    /// Starts with nothing alive. What `caches` refer to is not kept by them.
     #[must_use]
-    pub fn new(heap: HeapView<'a, 'm>, memory: &'m dyn Memory) -> Self {
+    pub fn new(heap: HeapView<'a, 'm>, memory: &'m dyn Memory, caches: Vec<ObjIx>) -> Self {
         let weak = Bitset::new(heap.objects.len());
         let (maps, sweep) = (heap.maps.all(), Sweep::new(heap, memory));
-        Self { heap, maps, sweep, waiting: FxHashMap::default(), weak, lost: Lost::default(), strays: Vec::new() }
+        Self { heap, maps, sweep, waiting: FxHashMap::default(), weak, caches, lost: Lost::default(), strays: Vec::new() }
     }
 
     /// Marks objects and all that they keep alive. O(what they reach).
@@ -155,9 +157,10 @@ impl<'a, 'm> Marker<'a, 'm> {
             self.ephemerons(subject.addr);
         } else {
             let weak = weak_fields(self.heap, subject.kind, subject.size);
+            let keeps = !self.caches.contains(&subject.object);
             for (offset, word) in subject.words(self.heap) {
                 match word & 3 {
-                    1 if !weak.contains(&offset) => self.push(word),
+                    1 if keeps && !weak.contains(&offset) => self.push(word),
                     1 | 3 => self.note_weak(word),
                     _ => {}
                 }

@@ -82,13 +82,28 @@ pub fn read_scopes<const N: usize>(core: &CoreFile, scopes: [Scope; N]) -> Resul
 /// When there are more objects than a graph can hold.
 pub fn read_anatomy<const N: usize>(
     core: &CoreFile,
-    mut anatomy: Anatomy,
+    anatomy: Anatomy,
     scopes: [Scope; N],
 ) -> Result<([HeapGraph; N], Problems, Found), HeapError> {
+    let ((), graphs, problems, found) = read_and_ask(core, anatomy, scopes, |_| ())?;
+    Ok((graphs, problems, found))
+}
+
+/// As `read_anatomy`, with the answer to a question besides that needs the heap looked through.
+///
+/// # Errors
+/// As `read_anatomy`.
+pub fn read_and_ask<R, const N: usize>(
+    core: &CoreFile,
+    mut anatomy: Anatomy,
+    scopes: [Scope; N],
+    question: impl FnOnce(Inventory<'_, '_>) -> R,
+) -> Result<(R, [HeapGraph; N], Problems, Found), HeapError> {
     let mut problems = Problems::default();
-    let (graphs, basis, sums) = inventory(core, &mut anatomy, |found| {
+    let (answer, graphs, basis, sums) = inventory(core, &mut anatomy, |found| {
         let memory: &dyn Memory = core;
         let Inventory { heap, strings, roots, liveness, .. } = found;
+        let answer = question(found);
         let survey = Survey::of(heap, roots);
         let node = node_objects(NodeSide::of(memory, found.anatomy, core.binary()).with(heap));
         // The search for classes of C++ has looked at all symbols.
@@ -99,10 +114,10 @@ pub fn read_anatomy<const N: usize>(
             graph
         });
         core.forget_all();
-        (graphs, found.basis(), liveness.sums)
+        (answer, graphs, found.basis(), liveness.sums)
     })?;
     problems.append(damage(core, &basis));
-    Ok((graphs, problems, Found { anatomy, basis, sums }))
+    Ok((answer, graphs, problems, Found { anatomy, basis, sums }))
 }
 
 /// Returns what is wrong with a core: what it lacks, and where its memory does not agree with the layout.

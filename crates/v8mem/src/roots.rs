@@ -69,6 +69,25 @@ pub struct Root {
     pub strong: bool,
 }
 
+/// Roots that every full collection of V8 empties, before snapshots too: what only they refer to is as good as gone.
+const CACHES: [&str; 6] = [
+    "number_string_cache",
+    // V8 14 has two in its place.
+    "smi_string_cache",
+    "double_string_cache",
+    "string_split_cache",
+    "regexp_multiple_cache",
+    "regexp_match_global_atom_cache",
+];
+
+impl Root {
+    /// Says whether the object is a cache that keeps nothing alive, though it is alive itself.
+    #[must_use]
+    pub fn is_cache(&self) -> bool {
+        self.group == Group::StrongRootList && CACHES.contains(&self.name.as_str())
+    }
+}
+
 /// Everything that roots are read from.
 #[derive(Clone, Copy)]
 pub struct Sources<'a, 'm> {

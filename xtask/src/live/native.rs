@@ -69,6 +69,11 @@ pub(super) fn adds_up(workspace: &Workspace, line: u32, addon: &Path) -> Result<
     let number = |value: &Value| value.as_u64().context("no number");
     let (bytes, explained) = (number(&report["footprint"]["bytes"])?, number(&report["footprint"]["explained"])?);
     let after = known.resident()?;
+    // The report tells the same, of a moment later.
+    let brief = known.ask(workspace, &[])?;
+    let (in_report, told) = (number(&brief["footprint"]["bytes"])?, number(&brief["footprint"]["explained"])?);
+    ensure!(in_report.abs_diff(bytes) * 20 < bytes, "{bytes} bytes by ledger, {in_report} by the report");
+    ensure!(told * 100 >= in_report * 97 && told * 100 <= in_report * 101, "the report explains {told} of {in_report} bytes");
     // It goes on meanwhile: a collection may give pages back.
     let (least, most) = (before.min(after) / 100 * 98, before.max(after) / 100 * 102);
     ensure!((least..=most).contains(&bytes), "{bytes} bytes are resident, the kernel said {before} before, {after} after");

@@ -13,6 +13,7 @@ use v8mem::graph::Scope;
 
 use crate::answer::{Answer, Section, Status, Warning};
 use crate::args::SourceArgs;
+use crate::core::Wanted;
 use crate::error::{CommandError, shown};
 use crate::exit::Exit;
 use crate::open::{self, Opened};
@@ -87,7 +88,7 @@ pub(crate) fn run(args: &ReportArgs, session: &Session) -> Result<Answer, Comman
 }
 
 fn single(path: &Path, judge: &Judge, session: &Session) -> Result<Answer, CommandError> {
-    let file = open::read(path, session)?;
+    let file = open::read_with(path, Wanted::Footprint, session)?;
     if file.prepare(session).is_err() {
         return Ok(stopped(&[&file], session));
     }
@@ -120,7 +121,10 @@ fn about_memory(file: &Opened, session: &Session) -> Result<Answer, CommandError
         let process = kept.process()?;
         answer = answer.section(process::section(process.core(), process.anatomy(), &kept.notes.basis, fate));
     }
-    answer = answer.section(memory::section(&file.analysis));
+    answer = match &file.footprint {
+        Some(footprint) => answer.section(footprint.brief()).section(memory::of_what_is_alive(&file.analysis)),
+        None => answer.section(memory::section(&file.analysis)),
+    };
     Ok(file.core.iter().fold(answer, |answer, kept| answer.section(core::liveness(&kept.notes.sums))))
 }
 

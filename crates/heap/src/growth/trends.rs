@@ -37,8 +37,7 @@ impl Trend {
         let steps = self.steps();
         let largest = steps.iter().max().copied().unwrap_or(0);
         let steady = steps.iter().all(|&step| step >= LEAST_STEP && step as f64 >= largest as f64 * STEADY);
-        // Of another process, what is not there at all may only have another path.
-        if matched == Matched::ByPath && self.counts.contains(&0) {
+        if self.key.by_path && self.counts.contains(&0) {
             return false;
         }
         let before = self.counts.iter().rev().nth(1).copied().unwrap_or(0);
@@ -128,7 +127,7 @@ pub(super) fn find_holders(scene: &Scene<'_>, lineage: &Lineage, trends: &mut [T
         if !shapes.contains(&shape) {
             continue;
         }
-        let key = Key { holder: shape, class: super::volumes::class_key(scene, node) };
+        let key = Key { holder: shape, by_path: true, class: super::volumes::class_key(scene, node) };
         if let Some(&at) = places.get(&key)
             && known.insert((at, holder))
         {

@@ -19,6 +19,8 @@ use crate::suspects::siblings::Siblings;
 pub(super) struct Key {
     /// The holder's identity, or the shape of its path.
     pub(super) holder: u64,
+    /// Whether it is the shape: what is not there in a snapshot may only have another path in it.
+    pub(super) by_path: bool,
     /// Kind and name of what it holds.
     pub(super) class: u64,
 }
@@ -94,8 +96,8 @@ pub(super) fn volumes(
     let may_move = graph.ids_are_addresses();
     let is_known = |holder| !may_move || ids.iter().all(|ids| ids.has(graph, holder));
     let mut holder_key = |holder| match matched {
-        Matched::ById if is_known(holder) => graph.id(holder).0,
-        _ => siblings.shape(holder),
+        Matched::ById if is_known(holder) => (graph.id(holder).0, false),
+        _ => (siblings.shape(holder), true),
     };
     let mut gathered =
         Gathered { places: FxHashMap::default(), clusters: Vec::new(), of_node: vec![NONE; nodes], members: Bitset::new(nodes) };
@@ -116,11 +118,11 @@ pub(super) fn volumes(
             let mut holder = || lineage.holder(scene, node).map(|holder| (holder, holder_key(holder)));
             // Content of what is new itself: an array that is copied to add to it (`a = [...a, x]`) is new in every snapshot.
             let within = || above.filter(|_| above_is_member).map(|above| (above, gathered.replaced(above)));
-            if new && let Some((holder, holder_key)) = holder() {
-                gathered.add(Key { holder: holder_key, class: class_key(scene, node) }, holder, node, survived);
+            if new && let Some((holder, (holder_key, by_path))) = holder() {
+                gathered.add(Key { holder: holder_key, by_path, class: class_key(scene, node) }, holder, node, survived);
                 gathered.members.set(node.0);
-            } else if let Some((holder, Some(holder_key))) = within() {
-                gathered.add(Key { holder: holder_key, class: class_key(scene, node) }, holder, node, survived);
+            } else if let Some((holder, Some((holder_key, by_path)))) = within() {
+                gathered.add(Key { holder: holder_key, by_path, class: class_key(scene, node) }, holder, node, survived);
             }
         }
         gathered.weigh(node, inherited, scene.analysis.self_size(node));
@@ -152,9 +154,9 @@ impl Gathered {
 
     /// Returns the key by which the content of a new object goes: that of its cluster, so that it compares with the object's
     /// predecessor. `None` where its cluster has several objects.
-    fn replaced(&self, object: NodeIx) -> Option<u64> {
+    fn replaced(&self, object: NodeIx) -> Option<(u64, bool)> {
         let (key, cluster) = self.clusters.get(self.of_node[object.at()] as usize)?;
-        (cluster.count == 1 && cluster.example == object).then(|| key.holder.rotate_left(21) ^ key.class)
+        (cluster.count == 1 && cluster.example == object).then(|| (key.holder.rotate_left(21) ^ key.class, key.by_path))
     }
 
     /// Adds a node's size to its cluster and to the one that this is within.

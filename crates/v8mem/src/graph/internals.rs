@@ -209,10 +209,11 @@ impl Emitter<'_, '_, '_> {
     pub(super) fn fixed_array(&mut self, addr: u64) {
         let heap = self.heap;
         let length = heap.length(addr).unwrap_or(0);
+        let is_cache = self.survey.caches.contains(&addr);
         for (nth, word) in heap.elements(addr, length).enumerate() {
             if word & 3 == 1 {
-                let name = self.index_name(nth);
-                self.internal(name, word, Some(16 + 8 * nth as u64));
+                let (name, offset) = (self.index_name(nth), Some(16 + 8 * nth as u64));
+                if is_cache { self.weak(name, word, offset) } else { self.internal(name, word, offset) }
             }
         }
     }

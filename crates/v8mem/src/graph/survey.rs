@@ -18,6 +18,8 @@ pub struct Survey {
     pub(super) globals: Vec<ObjIx>,
     /// Tables of WeakMaps and WeakSets, with their addresses.
     pub(super) tables: Vec<(ObjIx, u64)>,
+    /// The addresses of caches, which keep nothing alive.
+    pub(super) caches: Vec<u64>,
     /// What closures share, where it was compiled: its address, and that of its code.
     pub(super) compiled: Vec<(u64, u64)>,
 }
@@ -44,6 +46,7 @@ impl Survey {
         let (mut sources, mut globals, mut tables, mut compiled) = (FxHashSet::default(), Vec::new(), Vec::new(), Vec::new());
         let mut everywhere = Bitset::new(heap.objects.len());
         roots.iter().filter(|root| EVERYWHERE.contains(&root.name.as_str())).for_each(|root| everywhere.set(root.object.0));
+        let caches = roots.iter().filter(|root| root.is_cache()).map(|root| heap.objects.addr(root.object)).collect();
         for (object, addr) in heap.objects.iter() {
             match heap.maps.get(heap.objects.map(object)).kind {
                 Kind::Oddball | Kind::Hole => everywhere.set(object.0),
@@ -54,6 +57,6 @@ impl Survey {
                 _ => {}
             }
         }
-        Self { everywhere, sources, globals, tables, compiled }
+        Self { everywhere, sources, globals, tables, caches, compiled }
     }
 }

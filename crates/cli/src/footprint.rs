@@ -1,0 +1,161 @@
+//! How the memory of a process adds up, as `ledger` and the report of a running process tell it.
+//!
+//! The sums are `v8mem::native::ledger`'s; here they are compared with what the kernel counts, and put into words.
+
+use heap::view::{Cell, ColumnKind, Table};
+use serde_json::{Value, json};
+use v8mem::native::ledger::{Ledger, Use, ledger};
+use v8mem::native::presence::Presence;
+use v8mem::{CoreFile, inventory::Inventory};
+
+use crate::answer::{Line, Piece, Section};
+use crate::memory::part;
+use crate::render::number;
+use crate::running::Residence;
+
+/// The memory of a process, by use.
+pub(crate) struct Footprint {
+    /// What the kernel said just before a running process was captured; `None` of a core dump.
+    residence: Option<Residence>,
+    /// The sums.
+    pub(crate) ledger: Ledger,
+}
+
+/// Uses that a report tells together, in its order.
+const TOGETHER: [(&str, &[Use]); 8] = [
+    ("V8's heap: alive", &[Use::Objects, Use::Strings, Use::Weak, Use::Code]),
+    ("V8's heap: garbage", &[Use::Garbage]),
+    ("V8's heap: free", &[Use::HeapFree]),
+    ("buffers, ext. strings", &[Use::Buffers, Use::ExternalStrings]),
+    ("C and C++: in use", &[Use::Cpp, Use::Malloc]),
+    ("C and C++: kept free", &[Use::MallocFree, Use::MallocTop]),
+    ("files, stacks", &[Use::Files, Use::Stacks]),
+    ("not explained", &[Use::Unknown]),
+];
+
+impl Footprint {
+    /// Adds it up.
+    pub(crate) fn of(core: &CoreFile, inventory: Inventory<'_, '_>, residence: Option<Residence>) -> Self {
+        let presence = match &residence {
+            Some(residence) => Presence::of(residence.stretches.clone()),
+            None => Presence::of_image(core),
+        };
+        Self { ledger: ledger(core, inventory, &presence), residence }
+    }
+
+    /// Returns all bytes that are counted: RSS of a running process.
+    fn total(&self) -> u64 {
+        self.residence.as_ref().map_or(self.ledger.bytes, |residence| residence.bytes)
+    }
+
+    fn explained(&self) -> u64 {
+        Use::ALL.iter().filter(|&&of| of != Use::Unknown).filter_map(|of| self.ledger.uses.get(of)).sum()
+    }
+
+    fn bytes(&self, of: Use) -> u64 {
+        match of {
+            Use::Unknown => self.total().saturating_sub(self.explained()),
+            _ => self.ledger.uses.get(&of).copied().unwrap_or(0),
+        }
+    }
+
+    fn share(&self, bytes: u64) -> f64 {
+        let total = self.total();
+        if total == 0 { 0.0 } else { bytes.min(total) as f64 / total as f64 }
+    }
+
+    /// Tells all of it in a few words.
+    pub(crate) fn summary(&self) -> Section {
+        Section::Value { name: "footprint", json: self.json(), lines: self.heading() }
+    }
+
+    /// Tells it in a few lines, as a report does.
+    pub(crate) fn brief(&self) -> Section {
+        let sums = TOGETHER.map(|(name, uses)| (name, uses.iter().map(|&of| self.bytes(of)).sum::<u64>()));
+        let largest = sums.iter().map(|&(_, bytes)| bytes).max().unwrap_or(0);
+        let shown = sums.into_iter().filter(|&(_, bytes)| bytes > 0);
+        let lines = shown.map(|(name, bytes)| part(name, bytes, self.share(bytes), largest));
+        Section::Value { name: "footprint", json: self.json(), lines: self.heading().into_iter().chain(lines).collect() }
+    }
+
+    fn heading(&self) -> Vec<Line> {
+        let counted = if self.residence.is_some() { "in memory (RSS)" } else { "in the core" };
+        // Cut, not rounded: what is not all must not look like it.
+        let explained = (self.share(self.explained()) * 1000.0).floor() / 10.0;
+        let mut text = format!("   {} {counted}, {explained:.1}% explained", number::bytes(self.total()));
+        if let Some(residence) = self.residence.as_ref().filter(|residence| residence.swapped > 0) {
+            text.push_str(&format!("; {} more were swapped out", number::bytes(residence.swapped)));
+        }
+        let mut lines = vec![vec![Piece::Strong("MEMORY".to_owned()), Piece::Plain(text)]];
+        if let Some((limit, left)) = self.residence.as_ref().and_then(|residence| residence.group) {
+            let text = format!("    {} left of {} in its control group", number::bytes(left), number::bytes(limit));
+            lines.push(vec![Piece::Strong("LIMIT".to_owned()), Piece::Plain(text)]);
+        }
+        match self.ledger.malloc.as_ref().map(|malloc| malloc.lost) {
+            None => {
+                lines.push(vec![Piece::Plain(
+                    "the heap of C and C++ is not glibc's, or was not found: it counts as not explained".to_owned(),
+                )]);
+            }
+            Some(lost @ 1..) => lines.push(vec![Piece::Alarm(format!("{lost} of malloc's arenas could not be walked to their ends"))]),
+            Some(0) => {}
+        }
+        lines
+    }
+
+    fn json(&self) -> Value {
+        let residence = self.residence.as_ref();
+        let uses: serde_json::Map<String, Value> = Use::ALL.iter().map(|&of| (of.name().to_owned(), json!(self.bytes(of)))).collect();
+        json!({
+            "counted": if residence.is_some() { "resident" } else { "image" },
+            "bytes": self.total(),
+            "explained": self.explained(),
+            "uses": uses,
+            "swapped": residence.map(|residence| residence.swapped),
+            "group": residence.and_then(|residence| residence.group).map(|(limit, left)| json!({ "limit": limit, "left": left })),
+            "arenas": self.ledger.malloc.as_ref().map(|malloc| malloc.arenas),
+            "arenas_lost": self.ledger.malloc.as_ref().map(|malloc| malloc.lost),
+        })
+    }
+
+    /// Lists every use with how it is known.
+    pub(crate) fn uses(&self) -> Table {
+        let columns = [
+            ("use", "use", ColumnKind::Text),
+            ("memory", "memory", ColumnKind::Text),
+            ("bytes", "bytes", ColumnKind::Bytes),
+            ("share", "share", ColumnKind::Share),
+            ("how", "known from", ColumnKind::Text),
+        ];
+        let mut table = Table::new("ledger", &columns);
+        for of in Use::ALL {
+            let bytes = self.bytes(of);
+            if bytes > 0 || of == Use::Unknown {
+                let (memory, how) = words(of);
+                table.push(vec![of.name().into(), memory.into(), bytes.into(), Cell::Share(self.share(bytes)), how.into()]);
+            }
+        }
+        table
+    }
+}
+
+/// Says what a use is, and how it is known.
+fn words(of: Use) -> (&'static str, &'static str) {
+    match of {
+        Use::Objects => ("V8's heap: objects", "V8's pages"),
+        Use::Strings => ("V8's heap: strings", "V8's pages"),
+        Use::Weak => ("V8's heap: weakly reachable", "V8's pages"),
+        Use::Garbage => ("V8's heap: garbage", "V8's pages"),
+        Use::Code => ("V8's heap: machine code", "V8's pages"),
+        Use::HeapFree => ("V8's heap: free, headers", "V8's pages"),
+        Use::Buffers => ("ArrayBuffers and Buffers", "objects of JavaScript"),
+        Use::ExternalStrings => ("strings outside the heap", "objects of JavaScript"),
+        Use::Cpp => ("C++ objects of known class", "malloc, virtual functions"),
+        Use::Malloc => ("C and C++: in use", "malloc's pieces"),
+        Use::MallocFree => ("C and C++: free, but kept", "malloc's lists"),
+        Use::MallocTop => ("C and C++: ends of arenas", "malloc_trim may free it"),
+        Use::Stacks => ("stacks of threads", "stack pointers"),
+        Use::Files => ("programs and files", "mapped files"),
+        Use::Unknown => ("not explained", "what is left"),
+    }
+}
