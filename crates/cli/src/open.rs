@@ -493,6 +493,10 @@ fn foreign(path: &Path, found: &Found) -> CommandError {
         Found::Index => CommandError::new(&codes::INDEX_FILE, format!("{name} is an index that heapwhy wrote, not a snapshot"))
             .why("an index is known by its name, which ends in .hwy")
             .hint("give heapwhy what it is the index of; it finds the index by itself"),
+        Found::Text if crate::commands::gc::is_log(path) => {
+            CommandError::new(&codes::NOT_A_SNAPSHOT, format!("{name} is a log of garbage collections, not a heap snapshot"))
+                .hint(format!("heapwhy gc {}", shell_path(path)))
+        }
         Found::Text => CommandError::new(&codes::NOT_A_SNAPSHOT, format!("{name} is text, not a heap snapshot")).hint(snapshot_hint),
         _ => CommandError::new(&codes::NOT_A_SNAPSHOT, format!("{name} is not a heap snapshot")).why(found.to_string()).hint(snapshot_hint),
     }

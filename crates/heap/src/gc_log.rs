@@ -32,6 +32,8 @@ pub struct GcLog {
     pub collections: Vec<Collection>,
     /// How many lines are none.
     pub others: u64,
+    /// How many collections came before those, and were not kept.
+    pub left_out: u64,
 }
 
 /// A line longer than this is passed over.
@@ -47,7 +49,17 @@ impl GcLog {
     ///
     /// # Errors
     /// When the source cannot be read.
-    pub fn read(mut source: impl BufRead) -> io::Result<Self> {
+    pub fn read(source: impl BufRead) -> io::Result<Self> {
+        Self::read_keeping(source, MOST)
+    }
+
+    /// Says whether a text, of which this is the beginning, is a log: whether there is a collection in it.
+    #[must_use]
+    pub fn is_log(beginning: &[u8]) -> bool {
+        beginning.split(|&byte| byte == b'\n').any(|line| line.len() < LONGEST && collection(&String::from_utf8_lossy(line)).is_some())
+    }
+
+    fn read_keeping(mut source: impl BufRead, most: usize) -> io::Result<Self> {
         let mut log = Self::default();
         let mut line = Vec::new();
         loop {
@@ -61,15 +73,16 @@ impl GcLog {
                 skip_line(&mut source)?;
             }
             match collection(&String::from_utf8_lossy(&line)).filter(|_| !is_cut) {
-                Some(collection) => log.add(collection),
+                Some(collection) => log.add(collection, most),
                 None => log.others += 1,
             }
         }
     }
 
-    fn add(&mut self, collection: Collection) {
-        if self.collections.len() == MOST {
-            self.collections.drain(..MOST / 2);
+    fn add(&mut self, collection: Collection, most: usize) {
+        if self.collections.len() == most {
+            self.collections.drain(..most / 2);
+            self.left_out += (most / 2) as u64;
         }
         self.collections.push(collection);
     }
@@ -375,7 +388,7 @@ mod tests {
             committed: Some(peak << 20),
             pause,
         });
-        let log = GcLog { collections: collections.collect(), others: 0 };
+        let log = GcLog { collections: collections.collect(), ..GcLog::default() };
         log.judge().into_iter().next().map(|(_, judgement)| judgement)
     }
 
@@ -413,6 +426,32 @@ mod tests {
         let mut text = vec![b'x'; 3 * LONGEST];
         text.extend(b"\n[1:0x2] 12 ms: Scavenge 4.7 (5.0) -> 4.1 (6.0) MB, 2.8 / 2.1 ms\n\xff\xfe\nlast");
         let log = GcLog::read(&text[..]).unwrap();
-        assert_eq!((log.collections.len(), log.others), (1, 3));
+        assert_eq!((log.collections.len(), log.others, log.left_out), (1, 3, 0));
+    }
+
+    #[test]
+    fn what_is_left_out_is_counted() {
+        let line = |nth: usize| format!("[1:0x2] {nth} ms: Scavenge 4.7 (5.0) -> 4.1 (6.0) MB, 2.8 / 2.1 ms\n");
+        for (count, expect) in [(10, 0), (11, 5), (15, 5), (16, 10)] {
+            let text: String = (0..count).map(line).collect();
+            let log = GcLog::read_keeping(text.as_bytes(), 10).unwrap();
+            assert_eq!((log.left_out, log.collections.len() + log.left_out as usize), (expect, count), "{count}");
+            assert_eq!(log.collections.last().map(|last| last.at), Some((count - 1) as f64 / 1000.0));
+        }
+    }
+
+    #[test]
+    fn a_log_is_known_by_one_line() {
+        let line = "[1:0x2] 12 ms: Scavenge 4.7 (5.0) -> 4.1 (6.0) MB, 2.8 / 2.1 ms";
+        let cases = [
+            (line.to_owned(), true),
+            (format!("listening on 8080\napp | {line}\n"), true),
+            ("listening on 8080\n".to_owned(), false),
+            (String::new(), false),
+            (format!("{}{line}", "x".repeat(LONGEST)), false),
+        ];
+        for (text, expect) in cases {
+            assert_eq!(GcLog::is_log(text.as_bytes()), expect, "{text:.60}");
+        }
     }
 }

@@ -31,6 +31,10 @@ fn judged(case: &Case, form: &str, mode: &str) -> Result<Value> {
     let log = case.scratch.join(format!("gc-{}.log", case.line));
     std::fs::write(&log, text)?;
     let answer = case.ask(&["gc".as_ref(), log.as_os_str()])?;
+    if mode == MODES[0].0 {
+        // Nobody has to say that it is one.
+        ensure!(case.ask(&[&log])?["gc"] == answer["gc"], "{mode} by {form}: another answer without `gc`");
+    }
     std::fs::remove_file(log)?;
     answer["gc"].get(0).cloned().context("no isolate")
 }

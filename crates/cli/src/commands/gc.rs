@@ -1,15 +1,15 @@
 //! `heapwhy gc`: what V8's own log of garbage collections says.
 
 use std::fs::File;
-use std::io::{self, BufReader};
-use std::path::PathBuf;
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use heap::gc_log::{Collection, GcLog, Judgement, Trend};
 use heap::view::{Cell, ColumnKind, Table};
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, Line, Piece, Section};
+use crate::answer::{Answer, Line, Piece, Section, Warning};
 use crate::codes;
 use crate::error::{CommandError, shown};
 use crate::open;
@@ -34,28 +34,61 @@ pub(crate) struct GcArgs {
 
 /// Judges a log.
 pub(crate) fn run(args: &GcArgs, session: &Session) -> Result<Answer, CommandError> {
-    let log = read(args)?;
+    judged(&args.log, args.heap_limit, session)
+}
+
+/// Says whether a file is a log of collections, by its beginning. What is no text is none.
+pub(crate) fn is_log(path: &Path) -> bool {
+    /// A program may say something else before its first collection.
+    const BEGINNING: u64 = 256 << 10;
+    let mut bytes = Vec::new();
+    let read = || File::open(path)?.take(BEGINNING).read_to_end(&mut bytes);
+    let is_file = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    let is_text = |bytes: &[u8]| !bytes.contains(&0) && !bytes.trim_ascii_start().starts_with(b"{");
+    is_file && { read }().is_ok() && is_text(&bytes) && GcLog::is_log(&bytes)
+}
+
+/// Judges the log at a path.
+pub(crate) fn judged(path: &Path, heap_limit: Option<u64>, session: &Session) -> Result<Answer, CommandError> {
+    let log = read(path)?;
     if log.collections.is_empty() {
-        let what = format!("{} holds no line of a garbage collection", shown(&args.log));
+        let what = format!("{} holds no line of a garbage collection", shown(path));
         return Err(CommandError::new(&codes::NOT_A_GC_LOG, what)
             .why(format!("{} lines are none that --trace-gc or --trace-gc-nvp of Node.js 16 to 26 writes", number::count(log.others)))
             .hint("node --trace-gc server.js > gc.log"));
     }
     let judged: Vec<(&str, Judgement)> = log.judge();
-    let limit = args.heap_limit.map(|megabytes| megabytes.saturating_mul(1 << 20));
-    let lines = judged.iter().flat_map(|(isolate, judgement)| lines(isolate, judgement, judged.len() > 1, limit)).collect();
-    let json: Vec<Value> = judged.iter().map(|(isolate, judgement)| in_json(isolate, judgement, limit)).collect();
-    let answer = Answer::default().section(Section::Value { name: "gc", json: json.into(), lines });
+    let shown = judged.get(..session.limit(false)).unwrap_or(&judged);
+    let limit = heap_limit.map(|megabytes| megabytes.saturating_mul(1 << 20));
+    let mut lines: Vec<Line> = shown.iter().flat_map(|(isolate, judgement)| lines(isolate, judgement, judged.len() > 1, limit)).collect();
+    lines.extend(left_out(judged.len() - shown.len()));
+    let json: Vec<Value> = shown.iter().map(|(isolate, judgement)| in_json(isolate, judgement, limit)).collect();
+    let mut answer = Answer::default().section(Section::Value { name: "gc", json: json.into(), lines });
+    answer.warnings.extend(forgotten(&log));
     let table = last_full(&log, session.limit(false).max(1));
     Ok(answer.section(Section::Table { title: "Last full collections".to_owned(), table, only_json: &[] }))
 }
 
-fn read(args: &GcArgs) -> Result<GcLog, CommandError> {
-    let failed = |error: io::Error| open::io_error(&args.log, &error);
-    if args.log.as_os_str() == "-" {
+/// Says that isolates are not shown.
+fn left_out(count: usize) -> Option<Line> {
+    let text = format!("… {} more isolates, with fewer collections (--limit 0 shows all)", number::count(count as u64));
+    (count > 0).then(|| vec![Piece::Plain(text)])
+}
+
+/// Says that the first collections of a long log do not count.
+fn forgotten(log: &GcLog) -> Option<Warning> {
+    let all = log.left_out + log.collections.len() as u64;
+    let (first, all) = (number::count(log.left_out), number::count(all));
+    let message = format!("the first {first} of {all} collections are left out: what follows is about those that came after them");
+    (log.left_out > 0).then_some(Warning { kind: "left-out", count: log.left_out, offset: None, message })
+}
+
+fn read(path: &Path) -> Result<GcLog, CommandError> {
+    let failed = |error: io::Error| open::io_error(path, &error);
+    if open::is_stdin(path) {
         return GcLog::read(io::stdin().lock()).map_err(failed);
     }
-    GcLog::read(BufReader::new(File::open(&args.log).map_err(failed)?)).map_err(failed)
+    GcLog::read(BufReader::new(File::open(path).map_err(failed)?)).map_err(failed)
 }
 
 /// Bytes that are left until the limit, by how fast the floor rises.

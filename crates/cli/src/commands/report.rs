@@ -13,6 +13,7 @@ use v8mem::graph::Scope;
 
 use crate::answer::{Answer, Section, Status, Warning};
 use crate::args::SourceArgs;
+use crate::commands::gc;
 use crate::core::Wanted;
 use crate::error::{CommandError, shown};
 use crate::exit::Exit;
@@ -82,6 +83,7 @@ pub(crate) fn run(args: &ReportArgs, session: &Session) -> Result<Answer, Comman
         }
     }
     match args.files.as_slice() {
+        [file] if gc::is_log(file) => gc::judged(file, None, session),
         [file] => single(file, &args.judge, session),
         files => growth(files, &args.judge, session),
     }

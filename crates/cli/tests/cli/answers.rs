@@ -401,3 +401,27 @@ fn a_path_of_many_hops_ends_well() {
     let ids = fixture.run(&["path", "list.heapsnapshot", "@299999", "--no-index", "-q"]);
     assert_eq!(ids.out.lines().count(), 149_999);
 }
+
+#[test]
+fn a_log_of_collections_is_known_as_such() {
+    let fixture = Fixture::new();
+    let line = |isolate: usize, nth: usize| {
+        format!("[1:0x{isolate}] {} ms: Mark-Compact 4{nth}.7 (60.0) -> 4{nth}.1 (60.0) MB, 2.8 / 2.1 ms\n", 100 * nth)
+    };
+    let log: String = (1..=3).flat_map(|isolate| (0..6 + isolate).map(move |nth| line(isolate, nth))).collect();
+    fixture.file("server.log", format!("listening on 8080\n{log}").as_bytes());
+    let named = fixture.run(&["gc", "server.log"]);
+    let bare = fixture.run(&["server.log"]);
+    assert_eq!((bare.code, &bare.out, bare.err.as_str()), (0, &named.out, ""));
+    assert!(named.out.contains("isolate 1:0x1") && named.out.contains("isolate 1:0x3"), "{}", named.out);
+    let refused = fixture.run(&["classes", "server.log"]);
+    assert!(refused.code == 3 && refused.err.contains("heapwhy gc server.log"), "{}", refused.err);
+    // Those with most collections come first.
+    let limited = fixture.run(&["server.log", "--limit", "1"]);
+    assert!(limited.out.contains("isolate 1:0x3") && !limited.out.contains("isolate 1:0x1\n"), "{}", limited.out);
+    assert!(limited.out.contains("2 more isolates, with fewer collections (--limit 0 shows all)"), "{}", limited.out);
+    let json: serde_json::Value = serde_json::from_str(&fixture.run(&["server.log", "--json", "--limit", "2"]).out).unwrap();
+    assert_eq!(json["gc"].as_array().map(Vec::len), Some(2));
+    fixture.file("other.log", b"listening on 8080\n");
+    assert!(fixture.run(&["other.log"]).err.contains("is text, not a heap snapshot"));
+}
