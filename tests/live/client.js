@@ -4,10 +4,16 @@
 const http = require('http'), crypto = require('crypto');
 const port = +process.argv[2];
 const agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
+function sum(n) {
+  let x = 0.1 + n / 1e6, y = 0;
+  for (let i = 0; i < 20000; i++) { x = 3.99 * x * (1 - x); y += Math.sqrt(x) / (i + 1.5); }
+  return y;
+}
 const right = {
   object: (n) => [n, 'object-' + n, n * 2, n / 2].join(),
   timer: String,
   worker: (n) => String(n * 2),
+  chaos: (n) => [sum(n), sum(n)].join(),
   spawn: (n) => 'child ' + n,
   file: (n) => 'text ' + n,
   name: () => '127.0.0.1',

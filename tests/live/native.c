@@ -2,6 +2,7 @@
 #include <node_api.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct pair { void (*who)(void); char *text; char filler[32]; };
 
@@ -57,6 +58,14 @@ static napi_value keep(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+// become(): another program, which sleeps. Returns only where that fails.
+static napi_value become(napi_env env, napi_callback_info info) {
+  (void)env;
+  (void)info;
+  execl("/bin/sleep", "sleep", "600", (char *)NULL);
+  return NULL;
+}
+
 static void finalize(napi_env env, void *data, void *hint) {
   (void)env;
   (void)hint;
@@ -73,7 +82,7 @@ static napi_value own(napi_env env, napi_callback_info info) {
 }
 
 NAPI_MODULE_INIT() {
-  const struct { const char *name; napi_callback call; } all[] = {{"lose", lose}, {"losePairs", lose_pairs}, {"keep", keep}, {"own", own}};
+  const struct { const char *name; napi_callback call; } all[] = {{"lose", lose}, {"losePairs", lose_pairs}, {"keep", keep}, {"own", own}, {"become", become}};
   for (size_t nth = 0; nth < sizeof all / sizeof *all; nth++) {
     napi_value function;
     napi_create_function(env, all[nth].name, NAPI_AUTO_LENGTH, all[nth].call, NULL, &function);

@@ -4,10 +4,18 @@ const http = require('http'), fs = require('fs'), os = require('os'), path = req
 const crypto = require('crypto'), zlib = require('zlib'), { execFile } = require('child_process');
 const { Worker, isMainThread, parentPort } = require('worker_threads');
 
+// Some thousand computations, of which the least change of any number changes the last: as `client.js` has it.
+function sum(n) {
+  let x = 0.1 + n / 1e6, y = 0;
+  for (let i = 0; i < 20000; i++) { x = 3.99 * x * (1 - x); y += Math.sqrt(x) / (i + 1.5); }
+  return y;
+}
+
 if (!isMainThread) {
   // Answers messages, and waits in between in a way that a stop interrupts.
   const cell = new Int32Array(new SharedArrayBuffer(4));
-  parentPort.on('message', ({ id, value }) => {
+  parentPort.on('message', ({ id, value, chaos }) => {
+    if (chaos) return parentPort.postMessage({ id, value: sum(value) });
     const waited = Atomics.wait(cell, 0, 0, 3);
     parentPort.postMessage({ id, value: waited === 'timed-out' ? value * 2 : waited });
   });
@@ -33,13 +41,15 @@ const worker = new Worker(__filename);
 const waiting = new Map();
 let last = 0;
 worker.on('message', ({ id, value }) => { waiting.get(id)(value); waiting.delete(id); });
-const ask = (value) => new Promise((answer) => { waiting.set(++last, answer); worker.postMessage({ id: last, value }); });
+const ask = (value, chaos = false) => new Promise((answer) => { waiting.set(++last, answer); worker.postMessage({ id: last, value, chaos }); });
 const call = (f, ...words) => new Promise((answer, fail) => f(...words, (error, value) => (error ? fail(error) : answer(value))));
 
 const work = {
   object: async (n) => { const o = objects[n % objects.length]; return [o.id, o.name, o.tags[1], o.half].join(); },
   timer: async (n) => { const since = process.hrtime.bigint(); await call((done) => setTimeout(done, 5)); return Number(process.hrtime.bigint() - since) > 4e6 ? n : 'early'; },
   worker: async (n) => ask(n),
+  // In both threads at once.
+  chaos: async (n) => { const other = ask(n, true); return [sum(n), await other].join(); },
   spawn: async (n) => { spawned++; return (await call(execFile, '/bin/echo', ['child', String(n)])).trim(); },
   file: async (n) => { const file = path.join(os.tmpdir(), `heapwhy-live-${process.pid}-${n}`); await call(fs.writeFile, file, 'text ' + n); const text = await call(fs.readFile, file, 'utf8'); await call(fs.unlink, file); return text; },
   name: async () => (await call((done) => dns.lookup('localhost', { family: 4 }, done))),

@@ -3,22 +3,29 @@
 //! The image must hold what the process's own snapshot does. A server under load must answer everything right through many captures. The
 //! capture is killed at each of its steps, and so is the process; what is left must be as it was.
 
+mod changing;
 mod collecting;
 mod dying;
+mod filtered;
 mod growing;
+mod hanging;
+mod limited;
 mod native;
 mod server;
 
 use anyhow::{Context, Result, ensure};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use live::capture::{Captured, Method, Request, capture, nameless};
+use live::capture::{CaptureError, Captured, Method, Request, capture, nameless};
 
 use crate::cores;
+use crate::lanes;
 use crate::say::say;
 use crate::setup;
 use crate::stages::Tally;
@@ -31,42 +38,87 @@ pub(crate) use server::Server;
 const CAPTURES: u32 = 30;
 const CAPTURES_VARIABLE: &str = "XTASK_LIVE_CAPTURES";
 
+/// How long a server may stand still while it is read.
+const LONGEST_STOP: Duration = Duration::from_secs(30);
+
+/// Names of checks, with commas between them: only those are made. Not set, all are.
+const ONLY_VARIABLE: &str = "XTASK_LIVE_ONLY";
+
 /// A user without rights.
 const NOBODY: u32 = 65_534;
 
 /// `cargo xtask test --only live`.
 pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
     setup::tests(workspace)?;
-    let mut tally = Tally::default();
-    let mut add = |name: &str, line: u32, result: Result<String>| {
-        match &result {
-            Ok(what) => say!("ok      node {line} {name}: {what}"),
-            Err(error) => say!("FAILED  node {line} {name}: {error:#}"),
-        }
-        tally.add(result.is_ok());
-    };
     let newest = NODE_LINES.into_iter().max().context("no Node.js")?;
     let addon = native::addon(workspace, newest)?;
-    for line in NODE_LINES {
-        add("ledger", line, native::adds_up(workspace, line, &addon));
-        add("native leaks", line, native::leaks(workspace, line, &addon));
-        add("growing", line, growing::check(workspace, line));
-        add("collecting", line, collecting::check(workspace, line));
-        add("truth", line, cores::captured(workspace, line));
-        add("under load", line, under_load(workspace, line));
-        add("heapwhy killed", line, dying::captures(workspace, line));
-        add("process killed", line, dying::targets(workspace, line));
+    let filter = compiled(workspace, "filtered")?;
+    // Each has a process of its own, and none is asked how long that stood still.
+    let apart: [(&str, &Check<'_>); 11] = [
+        ("process killed", &|line| dying::targets(workspace, line)),
+        ("heapwhy killed", &|line| dying::captures(workspace, line)),
+        ("growing", &|line| growing::check(workspace, line)),
+        ("collecting", &|line| collecting::check(workspace, line)),
+        ("ledger", &|line| native::adds_up(workspace, line, &addon)),
+        ("native leaks", &|line| native::leaks(workspace, line, &addon)),
+        ("truth", &|line| cores::captured(workspace, line)),
+        ("another program", &|line| changing::becomes(workspace, line, &addon)),
+        ("stopped meanwhile", &|line| changing::stops(workspace, line)),
+        ("two at once", &|line| changing::twice(workspace, line)),
+        ("filtered", &|line| filtered::check(workspace, line, &filter)),
+    ];
+    let jobs = apart.into_iter().flat_map(|(name, check)| NODE_LINES.map(|line| (name, line, check)));
+    let mut tally = lanes::check_all(jobs.filter(|(name, ..)| is_wanted(name)), |(name, line, check)| [tell(name, line, &check(line))]);
+    // These have the machine for themselves.
+    let alone: [(&str, &Check<'_>); 6] = [
+        ("under load", &|line| under_load(workspace, line)),
+        ("registers", &|_| registers(workspace)),
+        ("disk that hangs", &|line| hanging::check(workspace, line)),
+        ("limits", &|line| limited::check(workspace, line)),
+        ("another user", &|line| another_user(workspace, line)),
+        ("no process more", &|line| no_process_more(workspace, line)),
+    ];
+    for (nth, (name, check)) in alone.into_iter().enumerate().filter(|(_, (name, _))| is_wanted(name)) {
+        // What does not hang on V8 is checked on one line.
+        let lines = if nth == 0 { &NODE_LINES[..] } else { &[newest] };
+        lines.iter().for_each(|&line| tally.add(tell(name, line, &check(line))));
     }
-    add("another user", newest, another_user(workspace, newest));
-    add("no process more", newest, no_process_more(workspace, newest));
     Ok(tally)
+}
+
+fn is_wanted(name: &str) -> bool {
+    std::env::var(ONLY_VARIABLE).map_or(true, |names| names.split(',').any(|one| one == name))
+}
+
+/// A check of one line of Node.js.
+type Check<'a> = dyn Fn(u32) -> Result<String> + Sync + 'a;
+
+/// Compiles a program of `tests/live`.
+fn compiled(workspace: &Workspace, name: &str) -> Result<PathBuf> {
+    let (source, program) = (workspace.root.join("tests/live").join(name).with_extension("c"), workspace.scratch.join(name));
+    crate::workspace::run(Command::new("cc").args(["-O1", "-Wall", "-o"]).arg(&program).arg(source))?;
+    Ok(program)
+}
+
+/// Says how a check went. Returns whether it passed.
+fn tell(name: &str, line: u32, result: &Result<String>) -> bool {
+    match result {
+        Ok(what) => say!("ok      node {line} {name}: {what}"),
+        Err(error) => say!("FAILED  node {line} {name}: {error:#}"),
+    }
+    result.is_ok()
 }
 
 /// Captures a process into a file without a name.
 pub(crate) fn captured(pid: u32, method: Method, hook: Option<&dyn Fn(&'static str)>) -> Result<Captured> {
     let out = nameless(1 << 30)?;
-    let request = Request { pid: i32::try_from(pid)?, method, progress: &|_, _| {}, hook, cancel: &AtomicBool::new(false) };
-    Ok(capture(&request, &out)?)
+    Ok(captured_into(&out, pid, method, hook)?)
+}
+
+/// Captures a process into a file.
+pub(crate) fn captured_into(out: &File, pid: u32, method: Method, hook: Option<&dyn Fn(&'static str)>) -> Result<Captured, CaptureError> {
+    let pid = i32::try_from(pid).unwrap_or(0);
+    capture(&Request { pid, method, longest_stop: LONGEST_STOP, progress: &|_, _| {}, hook, cancel: &AtomicBool::new(false) }, out)
 }
 
 /// A server answers everything right while it is captured again and again, and is as it was afterwards.
@@ -108,6 +160,35 @@ fn strays(state: &serde_json::Value) -> Result<()> {
         ensure!(number(count) <= most, "{count} of {name}, {most} at most were sent");
     }
     Ok(())
+}
+
+/// The only thread of a program, which is the one that is borrowed, has what it had in all registers of floating point and below its stack.
+fn registers(workspace: &Workspace) -> Result<String> {
+    let mut command = Command::new(compiled(workspace, "registers")?);
+    let mut child = Killed(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("cannot start the program")?);
+    let mut output = BufReader::new(child.0.stdout.take().context("no output")?);
+    let mut text = String::new();
+    output.read_line(&mut text)?;
+    ensure!(text == "ready\n", "it says {text:?}");
+    for nth in 0..CAPTURES {
+        captured(child.0.id(), Method::Fork, None).with_context(|| format!("capture {nth}"))?;
+    }
+    drop(child.0.stdin.take());
+    text.clear();
+    output.read_line(&mut text)?;
+    let status = child.0.wait()?;
+    ensure!(status.success(), "{status}: {text}");
+    Ok(format!("{CAPTURES} captures in {}", text.trim()))
+}
+
+/// A process that is killed when this is dropped.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// As another user, heapwhy is told no, and says why.

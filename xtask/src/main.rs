@@ -9,6 +9,7 @@ mod csv;
 mod end_to_end;
 mod fixtures;
 mod fuzz;
+mod lanes;
 mod layouts;
 mod live;
 mod oracle;

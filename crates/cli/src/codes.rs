@@ -108,7 +108,7 @@ names (/tmp), where some room is always left.";
     NO_MEMORY "HW1204" Unreadable "not enough memory"
         "heapwhy needs about 0.8 times the size of a snapshot file.";
     OUTPUT_EXISTS "HW1205" Refused "the output exists"
-        "convert and redact replace no file that is there already, unless --force is given. -o - writes to standard output.";
+        "convert, redact and capture replace no file that is there already, unless --force is given. -o - writes to standard output.";
     TARGET_FAILED "HW1301" Target "the Node.js process failed"
         "The process that heapwhy started ended early or did not answer in time. Its own last words are shown above.";
     NO_NODE "HW1302" Target "Node.js was not found"
@@ -136,7 +136,11 @@ It goes on as before. `heapwhy capture PID --method stop` reads it while it is s
         "It is stopped (kill -CONT lets it go on), or has ended and waits for its parent to look.";
     DANGEROUS "HW1408" Refused "a capture that could harm the process"
         "`heapwhy doctor PID` tells what speaks against each method: too little memory left for what the process writes meanwhile, a filter on its system calls, \
-or a pause longer than health checks wait. --force of `heapwhy capture` does it all the same.";
+or a pause longer than health checks wait. `heapwhy capture PID --accept-danger` does it all the same.";
+    HELD_TOO_LONG "HW1409" Target "the process stood still for as long as it may"
+        "A process that is read while it is stopped waits for the disk that its image is written to. When it has stood still for 10 seconds, or three times as long as \
+`heapwhy doctor` predicts where that is longer, or as long as --max-pause of `heapwhy capture` says, all its threads are let go, and what was written is removed: also where \
+the disk hangs. Nothing was changed in it.";
     STOPPED "HW1900" Stopped "stopped by Ctrl-C"
         "The work was stopped before it had an answer. A second Ctrl-C ends heapwhy at once.";
     BUG "HW1999" Bug "a bug in heapwhy"

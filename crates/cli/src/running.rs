@@ -84,12 +84,24 @@ fn names_node(name: &str) -> bool {
 }
 
 /// How dangers are met that a checkup sees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Dangers {
     /// The capture is refused.
+    #[default]
     Refused,
     /// It is tried.
     Accepted,
+}
+
+/// What somebody says of how a process is to be captured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Manner {
+    /// The method.
+    pub(crate) wish: Wish,
+    /// What is done about dangers.
+    pub(crate) dangers: Dangers,
+    /// How long it may stand still while it is read; `None` for what follows from its size.
+    pub(crate) longest_stop: Option<Duration>,
 }
 
 /// Which memory of a process is there.
@@ -126,8 +138,8 @@ pub(crate) fn captured(pid: i32, session: &Session) -> Result<(File, Running), C
 }
 
 /// Captures a process into a file.
-pub(crate) fn capture_into(pid: i32, wish: Wish, dangers: Dangers, out: &File, session: &Session) -> Result<Running, CommandError> {
-    system::capture_into(pid, wish, dangers, out, session)
+pub(crate) fn capture_into(pid: i32, manner: Manner, out: &File, session: &Session) -> Result<Running, CommandError> {
+    system::capture_into(pid, manner, out, session)
 }
 
 /// Examines a process without touching it.
@@ -150,7 +162,7 @@ mod system {
     use v8mem::stack::stacks;
     use v8mem::{Anatomy, CoreFile, NodeBinary};
 
-    use super::{CommandError, Dangers, Duration, File, Path, PathBuf, Residence, Running, Section, Session, Wish, checkup, codes};
+    use super::{CommandError, Duration, File, Manner, Path, PathBuf, Residence, Running, Section, Session, Wish, checkup, codes};
     use crate::progress::cancel_flag;
 
     /// A process is captured at most so often for a moment outside of garbage collections: each attempt makes it stand still.
@@ -162,12 +174,12 @@ mod system {
         let subject = Subject::of(pid)?;
         let failed = |error| CommandError::new(&codes::WRITE_FAILED, format!("no room for an image of pid {pid}: {error}"));
         let out = nameless(subject.checkup.known.resident).map_err(failed)?;
-        let running = subject.capture(Wish::Auto, Dangers::Refused, &out, session)?;
+        let running = subject.capture(Manner::default(), &out, session)?;
         Ok((out, running))
     }
 
-    pub(super) fn capture_into(pid: i32, wish: Wish, dangers: Dangers, out: &File, session: &Session) -> Result<Running, CommandError> {
-        Subject::of(pid)?.capture(wish, dangers, out, session)
+    pub(super) fn capture_into(pid: i32, manner: Manner, out: &File, session: &Session) -> Result<Running, CommandError> {
+        Subject::of(pid)?.capture(manner, out, session)
     }
 
     pub(super) fn residence(pid: i32) -> Result<Residence, CommandError> {
@@ -208,11 +220,13 @@ mod system {
             Ok(Self { pid, script: script(&known.arguments, &known.folder), checkup })
         }
 
-        fn capture(&self, wish: Wish, dangers: Dangers, out: &File, session: &Session) -> Result<Running, CommandError> {
-            let pid = self.pid;
-            let (method, because) = checkup::choose(pid, &self.checkup, wish, dangers == Dangers::Accepted)?;
+        fn capture(&self, manner: Manner, out: &File, session: &Session) -> Result<Running, CommandError> {
+            let (pid, wish) = (self.pid, manner.wish);
+            let (method, because) = checkup::choose(pid, &self.checkup, wish, manner.dangers)?;
+            let longest_stop = manner.longest_stop.unwrap_or_else(|| self.checkup.longest_stop());
             let progress = |done, total| session.progress.work("reading the process", done, total);
-            let with = |method| capture(&Request { pid, method, progress: &progress, hook: None, cancel: cancel_flag() }, out);
+            let with =
+                |method| capture(&Request { pid, method, longest_stop, progress: &progress, hook: None, cancel: cancel_flag() }, out);
             // A copy may be refused all the same: then it is read while it is stopped, if that does not take too long.
             let may_stop = wish == Wish::Auto && self.checkup.prediction(Method::Stop).dangers.is_empty();
             let (began, mut earlier, mut attempts) = (Instant::now(), Duration::ZERO, 1);
@@ -286,13 +300,13 @@ mod system {
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 mod system {
-    use super::{CommandError, Dangers, File, Residence, Running, Section, Session, Wish, codes};
+    use super::{CommandError, File, Manner, Residence, Running, Section, Session, codes};
 
     pub(super) fn captured(pid: i32, _: &Session) -> Result<(File, Running), CommandError> {
         Err(unsupported(pid))
     }
 
-    pub(super) fn capture_into(pid: i32, _: Wish, _: Dangers, _: &File, _: &Session) -> Result<Running, CommandError> {
+    pub(super) fn capture_into(pid: i32, _: Manner, _: &File, _: &Session) -> Result<Running, CommandError> {
         Err(unsupported(pid))
     }
 
@@ -336,6 +350,12 @@ pub(crate) fn failed(pid: i32, error: &live::capture::CaptureError) -> CommandEr
         E::Gone { .. } | E::CopyEnded { .. } => CommandError::new(&codes::PROCESS_GONE, what),
         E::WouldNotStop { .. } => CommandError::new(&codes::PROCESS_GONE, what)
             .why("it waits for a disk or a network file system; nothing was changed, and all its threads go on")
+            .retryable(),
+        E::HeldTooLong { .. } => CommandError::new(&codes::HELD_TOO_LONG, what)
+            .why("the disk that was written to is slow or hangs, the machine is short of memory or of time, or the process is large")
+            .hint("name a faster disk with -o, such as /dev/shm")
+            .hint(format!("heapwhy capture {pid} --method fork   (it stands still for a tenth of that or less, and not for a disk)"))
+            .hint(format!("heapwhy capture {pid} --method stop --max-pause SECONDS   allows more"))
             .retryable(),
         E::NoFork { .. } | E::Clone { .. } => CommandError::new(&codes::NO_COPY, what)
             .hint(format!("heapwhy capture {pid} --method stop   (reads it while it is stopped: about a second for each gigabyte)")),

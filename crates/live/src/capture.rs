@@ -6,9 +6,11 @@
 //!
 //! Knows processes and the ELF format, nothing of V8 except that it keeps its heap out of clones.
 
+mod bpf;
 mod chain;
 mod doctor;
 mod error;
+mod filter;
 mod fork;
 mod image;
 mod limits;
@@ -16,20 +18,24 @@ mod notes;
 mod pagemap;
 mod places;
 pub(crate) mod proc;
+mod reading;
 mod resident;
 mod terminal;
 mod threads;
 mod trace;
 
 use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, getpriority_process, pidfd_open, setpriority_process};
 
 pub use doctor::{Checkup, Prediction, examine};
 pub use error::CaptureError;
+pub use filter::Filtering;
 pub use limits::nameless;
 pub use resident::{Resident, resident};
 
@@ -38,6 +44,7 @@ use image::{Amount, Source};
 use notes::{Facts, Thread};
 use places::Places;
 use proc::Mapping;
+use reading::{Sink, Until, Watch};
 use terminal::Unstoppable;
 use threads::Threads;
 use trace::{RegisterSet, Registers};
@@ -69,6 +76,9 @@ pub struct Request<'a> {
     pub pid: i32,
     /// How.
     pub method: Method,
+    /// How long it may stand still while it is read, from its stop on ([`Method::Stop`]; a copy holds nobody). Then it is let go, and the capture is given
+    /// up: on time, also where a disk hangs.
+    pub longest_stop: Duration,
     /// Told how many bytes were read, and of how many.
     pub progress: &'a dyn Fn(u64, u64),
     /// Called between any two steps, with the step's name: tests kill there. `None` otherwise.
@@ -168,11 +178,16 @@ const ATTEMPTS: u32 = 4;
 
 /// Captures a process: its image is written into `out`, as a core file. The process goes on in every case.
 ///
-/// All of it happens in the calling thread, to which the process is tied while it is stopped.
+/// The process is tied to the calling thread while it is stopped. Another one reads and writes: where its disk hangs, it is left behind with a
+/// handle of `out`, and writes nothing more if the disk answers after all.
 ///
 /// # Errors
-/// Where the process cannot be looked into, stopped or cloned, or has ended, or the file cannot be written.
+/// Where the process cannot be looked into, stopped or cloned, or has ended, or stood still for too long, or the file cannot be written.
 pub fn capture(request: &Request<'_>, out: &File) -> Result<Captured, CaptureError> {
+    capture_into(request, Arc::new(out.try_clone().map_err(|source| CaptureError::Write { source })?))
+}
+
+fn capture_into(request: &Request<'_>, out: Arc<dyn Sink>) -> Result<Captured, CaptureError> {
     let began = Instant::now();
     let pid = request.pid;
     let subject = Subject::open(pid)?;
@@ -247,8 +262,8 @@ impl Subject {
             hook.at("released");
             copy.settle()?;
             hook.at("settled");
-            let facts = self.facts(&stopped)?;
-            return Ok(Image { stopped, copy: Some(copy), facts, pause, earlier_pauses });
+            let facts = self.facts(&stopped, Some(&copy))?;
+            return Ok(Image { stopped, copy: Some(copy), facts: Arc::new(facts), pause, earlier_pauses });
         }
         Err(CaptureError::Gone { pid, doing: "stopping it" })
     }
@@ -256,7 +271,7 @@ impl Subject {
     /// Stops it.
     fn stop(&self, hook: Hook<'_>) -> Result<Image, CaptureError> {
         let stopped = self.stopped(hook)?;
-        let facts = self.facts(&stopped)?;
+        let facts = Arc::new(self.facts(&stopped, None)?);
         Ok(Image { stopped, copy: None, facts, pause: Duration::ZERO, earlier_pauses: Duration::ZERO })
     }
 
@@ -269,7 +284,8 @@ impl Subject {
         threads.stop()?;
         hook.at("stopped");
         // It may have become another program, or another process of the same number.
-        if proc::stat(pid, "stat").map(|stat| stat.started).ok() != Some(self.started) {
+        let is_same = proc::stat(pid, "stat").is_ok_and(|stat| stat.started == self.started) && !self.is_another_program();
+        if !is_same {
             return Err(CaptureError::Gone { pid, doing: "stopping it" });
         }
         let registers = threads.registers()?;
@@ -278,13 +294,23 @@ impl Subject {
         Ok(Stopped { pid, threads, since, urgent, registers, float, mappings })
     }
 
-    fn facts(&self, stopped: &Stopped) -> Result<Facts, CaptureError> {
+    /// Says whether the memory that was opened is nobody's any more: a program that a process becomes has another.
+    fn is_another_program(&self) -> bool {
+        /// Whether anything is there does not matter.
+        const ANYWHERE: u64 = 4096;
+        // The kernel says of memory that is gone that it ends, and of a place where nothing is that it cannot be read.
+        matches!(self.memory.read_at(&mut [0], ANYWHERE), Ok(0))
+    }
+
+    /// Tells what the process is. A copy is what its process was, which may have become another program since.
+    fn facts(&self, stopped: &Stopped, copy: Option<&Copy>) -> Result<Facts, CaptureError> {
         let pid = self.pid;
         let failed = |source| CaptureError::of_reading(pid, "reading what it is", source);
-        let read = |what: &str| fs::read(proc::path(pid, what)).map_err(failed);
+        let same = copy.map_or(pid, |copy| copy.pid);
+        let read = |what: &str| fs::read(proc::path(same, what)).map_err(failed);
         Ok(Facts {
             pid,
-            status: proc::status(pid).map_err(failed)?,
+            status: proc::status(same).map_err(failed)?,
             stat: proc::stat(pid, "stat").map_err(failed)?,
             arguments: read("cmdline")?,
             auxiliary: read("auxv")?,
@@ -380,13 +406,13 @@ impl Stopped {
 struct Image {
     stopped: Stopped,
     copy: Option<Copy>,
-    facts: Facts,
+    facts: Arc<Facts>,
     pause: Duration,
     earlier_pauses: Duration,
 }
 
 impl Image {
-    fn write(&self, request: &Request<'_>, out: &File) -> Result<Amount, CaptureError> {
+    fn write(&self, request: &Request<'_>, out: Arc<dyn Sink>) -> Result<Amount, CaptureError> {
         let target = self.facts.pid;
         let pid = self.copy.as_ref().map_or(target, |copy| copy.pid);
         let mappings = proc::mappings(pid).map_err(|source| match self.copy {
@@ -395,20 +421,11 @@ impl Image {
         })?;
         // Its end can be noticed by this, whatever process has its number then.
         let alive = Pid::from_raw(target).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+        let until = if self.copy.is_some() { None } else { Some(Until::after(self.stopped.since, request.longest_stop)) };
+        let watch = Watch { target, alive, until, progress: request.progress, cancel: request.cancel };
         let hook = Hook(request.hook);
-        let mut go_on = |done, total| {
-            if done == 0 {
-                hook.at("reading");
-            }
-            (request.progress)(done, total);
-            if request.cancel.load(Ordering::Relaxed) {
-                return Err(CaptureError::Cancelled);
-            }
-            // A copy must not outlive what it is a copy of: who ends a service waits for all of its processes.
-            let has_ended = alive.as_ref().is_some_and(has_ended);
-            if has_ended { Err(CaptureError::Gone { pid: target, doing: "its memory was being read" }) } else { Ok(()) }
-        };
-        let read = image::write(&Source { pid, mappings: &mappings, facts: &self.facts }, out, &mut go_on);
+        hook.at("reading");
+        let read = reading::read(Source { pid, mappings, facts: Arc::clone(&self.facts) }, out, &watch);
         hook.at("read");
         match read {
             // What a copy that was killed has no more must not pass for what could not be read.
@@ -435,11 +452,4 @@ impl Image {
             None => self.stopped.release(),
         }
     }
-}
-
-/// Says whether the process behind a descriptor has ended.
-fn has_ended(process: &std::os::fd::OwnedFd) -> bool {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&now)).is_ok_and(|ready| ready > 0)
 }

@@ -48,6 +48,12 @@ impl Server {
         Self::spawn(command, workspace, "50000")
     }
 
+    /// Starts one by a program that runs it, whose words come first, with so many objects.
+    pub(super) fn start_by(mut command: Command, workspace: &Workspace, line: u32, objects: u32) -> Result<Self> {
+        command.arg(workspace.node(line));
+        Self::spawn(command, workspace, &objects.to_string())
+    }
+
     fn spawn(mut command: Command, workspace: &Workspace, objects: &str) -> Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let mark = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -59,7 +65,7 @@ impl Server {
         let port = port.with_context(|| format!("the server said {line:?}"))?;
         let mut server = Self { child, mark, port, threads: Vec::new(), advised: BTreeMap::new() };
         // What starts a thread of a pool is done once before they are counted.
-        for what in ["file", "name", "hash", "zip", "worker", "spawn", "signal", "timer"] {
+        for what in ["file", "name", "hash", "zip", "worker", "chaos", "spawn", "signal", "timer"] {
             server.ask(&format!("/{what}/1"))?;
         }
         for _ in 0..4 {
@@ -116,7 +122,7 @@ impl Server {
 
     /// Checks that nothing is left of a capture: no process, no thread, no tracer, no advice that is not V8's, no signal held back; and that it answers.
     pub(super) fn is_as_before(&self) -> Result<()> {
-        for what in ["object", "timer", "worker", "spawn", "file", "hash", "signal"] {
+        for what in ["object", "timer", "worker", "chaos", "spawn", "file", "hash", "signal"] {
             self.ask(&format!("/{what}/1"))?;
         }
         // The thread that reaps a copy, and a child that was spawned, end in their own time.

@@ -2,19 +2,20 @@
 
 use std::path::PathBuf;
 
-use live::capture::{Checkup, Method, Prediction};
+use live::capture::{Checkup, Filtering, Method, Prediction};
 use serde_json::{Value, json};
 use v8mem::node_binary::LoadedAt;
 use v8mem::{NodeBinary, Tables, V8Version};
 
-use super::Wish;
+use super::{Dangers, Wish};
 use crate::answer::{Line, Piece, Section};
 use crate::codes;
 use crate::error::CommandError;
 use crate::render::number;
 
-/// Chooses the method. Returns why it is not the better one, where it is not. What is dangerous is refused, unless it is forced.
-pub(super) fn choose(pid: i32, checkup: &Checkup, wish: Wish, force: bool) -> Result<(Method, Option<String>), CommandError> {
+/// Chooses the method. Returns why it is not the better one, where it is not. What is dangerous is refused, unless somebody accepts that.
+pub(super) fn choose(pid: i32, checkup: &Checkup, wish: Wish, met: Dangers) -> Result<(Method, Option<String>), CommandError> {
+    let accepted = met == Dangers::Accepted;
     let dangers = |method| checkup.prediction(method).dangers.clone();
     let named = match wish {
         Wish::Fork => Some(Method::Fork),
@@ -23,8 +24,8 @@ pub(super) fn choose(pid: i32, checkup: &Checkup, wish: Wish, force: bool) -> Re
     };
     let because = dangers(Method::Fork).into_iter().next().filter(|_| wish == Wish::Auto);
     match named {
-        Some(method) if force || dangers(method).is_empty() => Ok((method, because.filter(|_| method == Method::Stop))),
-        None if force => Ok((Method::Stop, because)),
+        Some(method) if accepted || dangers(method).is_empty() => Ok((method, because.filter(|_| method == Method::Stop))),
+        None if accepted => Ok((Method::Stop, because)),
         _ => {
             let mut error = CommandError::new(&codes::DANGEROUS, format!("capturing pid {pid} could harm it"));
             for prediction in checkup.methods.iter().filter(|prediction| named.is_none_or(|method| method == prediction.method)) {
@@ -34,7 +35,7 @@ pub(super) fn choose(pid: i32, checkup: &Checkup, wish: Wish, force: bool) -> Re
             }
             let other = checkup.best().map(|method| format!("heapwhy capture {pid} --method {}", method.name()));
             let error = other.into_iter().fold(error, CommandError::hint);
-            Err(error.hint(format!("heapwhy capture {pid} --force   does it all the same")).hint(format!("heapwhy doctor {pid}")))
+            Err(error.hint(format!("heapwhy capture {pid} --accept-danger   does it all the same")).hint(format!("heapwhy doctor {pid}")))
         }
     }
 }
@@ -74,7 +75,8 @@ pub(super) fn section(pid: i32, checkup: &Checkup, script: Option<&str>) -> Sect
             },
         ),
     ];
-    lines.extend(checkup.methods.iter().map(|prediction| method(prediction, checkup.best())));
+    lines.extend(filter(&checkup.filtering));
+    lines.extend(checkup.methods.iter().map(|prediction| method(prediction, checkup)));
     Section::Value { name: "doctor", json: in_json(pid, checkup, script, v8.as_deref(), is_known), lines }
 }
 
@@ -110,19 +112,35 @@ fn room(checkup: &Checkup) -> String {
     if parts.is_empty() { "unknown".to_owned() } else { parts.join(", ") }
 }
 
-fn method(prediction: &Prediction, best: Option<Method>) -> Line {
+/// Tells of filters, where there are any.
+fn filter(filtering: &Filtering) -> Option<Line> {
+    let text = match filtering {
+        Filtering::None => return None,
+        Filtering::Allows => "on its system calls (seccomp), which allows all that a copy takes".to_owned(),
+        Filtering::Refuses(why) => format!("on its system calls (seccomp), which does not allow {why}"),
+        Filtering::Unknown(why) => format!("on its system calls (seccomp); unknown whether it allows a copy: {why}"),
+    };
+    Some(line("FILTER", text))
+}
+
+fn method(prediction: &Prediction, checkup: &Checkup) -> Line {
     let (least, most) = prediction.growth;
     let growth = if most == 0 {
         "memory does not grow".to_owned()
     } else {
         format!("memory grows by {} to {} meanwhile", number::bytes(least), number::bytes(most))
     };
-    let mut text = format!("it stands still about {}, {growth}", number::time(prediction.pause));
-    if best == Some(prediction.method) {
+    let limit = if prediction.method == Method::Stop {
+        format!(" and at most {} (--max-pause)", number::time(checkup.longest_stop()))
+    } else {
+        String::new()
+    };
+    let mut text = format!("it stands still about {}{limit}, {growth}", number::time(prediction.pause));
+    if checkup.best() == Some(prediction.method) {
         text.push_str("   <- this one");
     }
     let mut line = line(prediction.method.name(), text);
-    line.extend(prediction.dangers.iter().map(|danger| Piece::Alarm(format!("; not without --force: {danger}"))));
+    line.extend(prediction.dangers.iter().map(|danger| Piece::Alarm(format!("; not without --accept-danger: {danger}"))));
     line
 }
 
@@ -150,10 +168,12 @@ fn in_json(pid: i32, checkup: &Checkup, script: Option<&str>, v8: Option<&str>, 
         "yama": checkup.yama,
         "tracer": checkup.tracer,
         "stopped": checkup.is_stopped,
-        "filtered": checkup.is_filtered,
+        "filtered": checkup.filtering != Filtering::None,
+        "filter": checkup.filtering.name(),
         "shadow_stack": checkup.has_shadow_stack,
         "group": checkup.group.map(|(limit, left)| json!({"limit": limit, "left": left})),
         "available": checkup.available,
+        "longest_stop_ms": checkup.longest_stop().as_secs_f64() * 1000.0,
         "local_ports": checkup.local_ports,
         "v8": v8,
         "layout_known": layout_known,
@@ -166,7 +186,7 @@ fn in_json(pid: i32, checkup: &Checkup, script: Option<&str>, v8: Option<&str>, 
 mod tests {
     use std::time::Duration;
 
-    use live::capture::Known;
+    use live::capture::{Filtering, Known};
 
     use super::*;
 
@@ -187,7 +207,7 @@ mod tests {
             yama: None,
             tracer: None,
             is_stopped: false,
-            is_filtered: false,
+            filtering: Filtering::None,
             has_shadow_stack: false,
             threads: 1,
             page_tables: 1,
@@ -199,20 +219,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_dangerous_is_refused_unless_forced() {
+    fn what_is_dangerous_is_refused_unless_accepted() {
+        use Dangers::{Accepted, Refused};
         use Method::{Fork, Stop};
-        let check = |fork: &[&str], stop: &[&str], wish, force, expect: Option<(Method, bool)>| {
-            let found = choose(7, &checkup(fork, stop), wish, force).ok().map(|(method, because)| (method, because.is_some()));
-            assert_eq!(found, expect, "{fork:?} {stop:?} {wish:?} {force}");
+        let check = |fork: &[&str], stop: &[&str], wish, met, expect: Option<(Method, bool)>| {
+            let found = choose(7, &checkup(fork, stop), wish, met).ok().map(|(method, because)| (method, because.is_some()));
+            assert_eq!(found, expect, "{fork:?} {stop:?} {wish:?} {met:?}");
         };
-        check(&[], &[], Wish::Auto, false, Some((Fork, false)));
-        check(&["x"], &[], Wish::Auto, false, Some((Stop, true)));
-        check(&["x"], &["y"], Wish::Auto, false, None);
-        check(&["x"], &["y"], Wish::Auto, true, Some((Stop, true)));
-        check(&["x"], &[], Wish::Fork, false, None);
-        check(&["x"], &[], Wish::Fork, true, Some((Fork, false)));
-        check(&[], &["y"], Wish::Stop, false, None);
-        check(&[], &["y"], Wish::Stop, true, Some((Stop, false)));
-        check(&[], &["y"], Wish::Auto, false, Some((Fork, false)));
+        check(&[], &[], Wish::Auto, Refused, Some((Fork, false)));
+        check(&["x"], &[], Wish::Auto, Refused, Some((Stop, true)));
+        check(&["x"], &["y"], Wish::Auto, Refused, None);
+        check(&["x"], &["y"], Wish::Auto, Accepted, Some((Stop, true)));
+        check(&["x"], &[], Wish::Fork, Refused, None);
+        check(&["x"], &[], Wish::Fork, Accepted, Some((Fork, false)));
+        check(&[], &["y"], Wish::Stop, Refused, None);
+        check(&[], &["y"], Wish::Stop, Accepted, Some((Stop, false)));
+        check(&[], &["y"], Wish::Auto, Refused, Some((Fork, false)));
     }
 }

@@ -9,6 +9,7 @@
 //!
 //! Knows layouts of the kernel for x86-64. Touches no process.
 
+use super::bpf;
 use super::trace::{Registers, reg};
 
 /// A system call: its number and arguments.
@@ -27,6 +28,8 @@ pub(super) struct Gadgets {
     pub(super) call: u64,
     /// The number of `rt_sigreturn` into RAX, and `syscall`: where handlers of signals return to.
     pub(super) next: u64,
+    /// The address behind that `syscall`.
+    pub(super) next_end: u64,
 }
 
 /// What the thread is to be afterwards.
@@ -131,21 +134,42 @@ pub(super) fn chain(calls: &[Call], after: &State, gadgets: Gadgets) -> Chain {
     }
     bytes.extend(frame(&after.registers, after.mask, top));
     let copy_stack = base + bytes.len() as u64;
-    bytes.extend(ending(EXIT_GROUP, gadgets, &after.registers));
+    bytes.extend(ending(&OF_COPY, gadgets, &after.registers));
     bytes.resize((top - base) as usize, 0);
     bytes.extend(float);
     Chain { base, bytes, first: base, copy_stack }
 }
 
+/// The only call of a copy that nobody holds any more.
+pub(super) const OF_COPY: Call = Call { number: EXIT_GROUP, arguments: [0; 5] };
+/// The calls of a reaper. No process has the number that it waits for first: where the clone fails it stays, and the wait ends at once.
+pub(super) const OF_REAPER: [Call; 2] =
+    [Call { number: WAIT, arguments: [0x7fff_fff0, 0, ALL_CHILDREN, 0, 0] }, Call { number: EXIT, arguments: [0; 5] }];
+
+/// All that a chain asks of the kernel, as a filter of system calls sees it: its calls, `rt_sigreturn` before, between and behind them, and what
+/// those do who are cloned. `first` are the registers with which it begins.
+pub(super) fn seen(calls: &[Call], first: &Registers, gadgets: Gadgets) -> Vec<bpf::Call> {
+    /// The length of `syscall`.
+    const INSTRUCTION: u64 = 2;
+    const RETURN: u64 = 15;
+    let six = |call: &Call| {
+        let [one, two, three, four, five] = call.arguments;
+        [one, two, three, four, five, 0]
+    };
+    let back = |arguments| bpf::Call { number: RETURN, from: gadgets.next_end, arguments };
+    let made = |call: &Call| [bpf::Call { number: call.number, from: gadgets.call + INSTRUCTION, arguments: six(call) }, back(six(call))];
+    let begin = back([reg::RDI, reg::RSI, reg::RDX, reg::R10, reg::R8, reg::R9].map(|register| first[register]));
+    std::iter::once(begin).chain(calls.iter().flat_map(made)).collect()
+}
+
 /// What a thread does that waits for one child and ends: a stack for it, laid out for one place. Nothing follows it, so it restores nothing.
 pub(super) fn reaper(at: u64, gadgets: Gadgets, segments: &Registers) -> Vec<u8> {
-    /// No process has this number. Where the clone fails it stays, and the wait ends at once.
-    const NOBODY: u64 = 0x7fff_fff0;
-    let wait = Call { number: WAIT, arguments: [NOBODY, 0, ALL_CHILDREN, 0, 0] };
+    let [wait, _] = OF_REAPER;
     let mut bytes = gadgets.next.to_le_bytes().to_vec();
     let stack = at + (bytes.len() + CONTEXT) as u64;
     bytes.extend(frame(&for_call(&wait, gadgets, stack, segments), u64::MAX, 0));
-    bytes.extend(ending(EXIT, gadgets, segments));
+    let [_, exit] = OF_REAPER;
+    bytes.extend(ending(&exit, gadgets, segments));
     bytes
 }
 
@@ -158,10 +182,9 @@ pub(super) fn reaped(at: u64) -> u64 {
 }
 
 /// A stack whose only frame ends whoever returns to it.
-fn ending(number: u64, gadgets: Gadgets, segments: &Registers) -> Vec<u8> {
-    let call = Call { number, arguments: [0; 5] };
+fn ending(call: &Call, gadgets: Gadgets, segments: &Registers) -> Vec<u8> {
     let mut bytes = gadgets.next.to_le_bytes().to_vec();
-    bytes.extend(frame(&for_call(&call, gadgets, 0, segments), u64::MAX, 0));
+    bytes.extend(frame(&for_call(call, gadgets, 0, segments), u64::MAX, 0));
     bytes
 }
 
@@ -245,7 +268,7 @@ fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
 mod tests {
     use super::*;
 
-    const GADGETS: Gadgets = Gadgets { call: 0x1111, next: 0x2222 };
+    const GADGETS: Gadgets = Gadgets { call: 0x1111, next: 0x2222, next_end: 0x222b };
 
     fn state(stack: u64) -> State {
         let mut registers = Registers([7; 27]);
@@ -282,6 +305,18 @@ mod tests {
             assert_eq!(word(&chain, chain.copy_stack), GADGETS.next);
             assert_eq!(general(chain.copy_stack + 8, 13), EXIT_GROUP);
         }
+    }
+
+    #[test]
+    fn a_filter_sees_calls_and_returns() {
+        let mut first = state(0x9000).registers;
+        (first[reg::RDI], first[reg::R9]) = (7, 8);
+        let clone = Call { number: 56, arguments: [0x600, 0x10, 0, 0, 1] };
+        let found = seen(&[clone, OF_COPY], &first, GADGETS);
+        let kinds: Vec<_> = found.iter().map(|call| (call.number, call.from)).collect();
+        assert_eq!(kinds, [(15, 0x222b), (56, 0x1113), (15, 0x222b), (EXIT_GROUP, 0x1113), (15, 0x222b)]);
+        assert_eq!([found[0].arguments[0], found[0].arguments[5]], [7, 8], "it begins with what the thread had");
+        assert_eq!((found[1].arguments, found[2].arguments), ([0x600, 0x10, 0, 0, 1, 0], [0x600, 0x10, 0, 0, 1, 0]));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! What a capture of a process would need and cost, found out without touching it.
+//! What a capture of a process would need and cost, found out without touching it; but where its system calls are filtered, and we may know
+//! how, one of its threads is stopped for the moment that it takes to ask.
 //!
 //! Predictions are from measurements: 80 ms a gigabyte (GiB) for a clone, mostly page tables, and 1.2 s for reading while it is stopped. Knows
 //! no V8: whether its layout is known is asked elsewhere.
@@ -7,7 +8,9 @@ use std::fs::{self, File};
 use std::time::Duration;
 
 use super::error::{CaptureError, yama};
-use super::{Known, Method, known, limits, proc};
+use super::filter::{self, Filtering};
+use super::terminal::Unstoppable;
+use super::{Known, Method, fork, known, limits, proc};
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,8 +31,8 @@ pub struct Checkup {
     pub tracer: Option<i32>,
     /// Whether it is stopped.
     pub is_stopped: bool,
-    /// Whether a program of its own filters its system calls.
-    pub is_filtered: bool,
+    /// Whether its system calls are filtered, and what the filters say of a clone.
+    pub filtering: Filtering,
     /// Whether the hardware guards its return addresses.
     pub has_shadow_stack: bool,
     /// How many threads it has.
@@ -66,6 +69,14 @@ impl Checkup {
         self.methods.iter().find(|prediction| prediction.dangers.is_empty()).map(|prediction| prediction.method)
     }
 
+    /// Returns how long it may stand still while it is read, where nobody says: three times what is predicted, since disks may be slow, and health
+    /// checks wait that long at least.
+    #[must_use]
+    pub fn longest_stop(&self) -> Duration {
+        const TIMES: u32 = 3;
+        HEALTH_CHECKS_WAIT.max(self.prediction(Method::Stop).pause.saturating_mul(TIMES))
+    }
+
     /// Returns what is predicted of a method.
     #[must_use]
     pub fn prediction(&self, method: Method) -> &Prediction {
@@ -74,17 +85,17 @@ impl Checkup {
     }
 }
 
-/// Examines a process. It is neither stopped nor changed.
+/// Examines a process. Nothing is changed, and nothing stopped but one thread, where its system calls are filtered, for a moment.
 ///
 /// # Errors
 /// When there is none of that number, or it is not even to be looked at.
 pub fn examine(pid: i32) -> Result<Checkup, CaptureError> {
     let known = known(pid)?;
     let status = proc::status(pid).map_err(|_| CaptureError::NoProcess { pid })?;
-    let group = limits::left(&pid.to_string()).map(|group| (group.limit, group.left));
+    let group = limits::left(&pid.to_string());
     let available = limits::available();
-    let room = [group.map(|(_, left)| left), available].into_iter().flatten().min();
     let own = proc::status(i32::try_from(std::process::id()).unwrap_or(0)).unwrap_or_default();
+    let filtering = filtering(pid, &status);
     Ok(Checkup {
         user: status.users[1],
         own_user: own.users[1],
@@ -93,21 +104,40 @@ pub fn examine(pid: i32) -> Result<Checkup, CaptureError> {
         yama: yama(),
         tracer: Some(status.tracer).filter(|&tracer| tracer != 0),
         is_stopped: matches!(status.state, 'T' | 't'),
-        is_filtered: status.seccomp == 2,
         has_shadow_stack: status.shadow_stack,
         threads: proc::threads(pid).map_or(0, |threads| threads.len()),
         page_tables: status.page_tables,
-        group,
+        group: group.map(|group| (group.limit, group.left)),
         available,
         local_ports: local_ports(pid),
-        methods: [by_fork(&status, room), by_stop(&status)],
+        methods: [by_fork(&status, (group, available), &filtering), by_stop(&status)],
+        filtering,
         known,
     })
 }
 
+/// Asks the filters of a thread that has some: the last, which is one of a pool mostly.
+fn filtering(pid: i32, status: &proc::Status) -> Filtering {
+    let tids = proc::threads(pid).unwrap_or_default();
+    let Some(&tid) = tids.iter().rev().find(|&&tid| filter::is_filtered(tid)) else { return Filtering::None };
+    if let Some(why) = filter::unreadable() {
+        return Filtering::Unknown(why);
+    }
+    if status.tracer != 0 || matches!(status.state, 'T' | 't') {
+        return Filtering::Unknown("it is stopped or traced already");
+    }
+    let _unstoppable = Unstoppable::new();
+    fork::ask_filters(pid, tid)
+}
+
+/// Health checks give up after some seconds.
+const HEALTH_CHECKS_WAIT: Duration = Duration::from_secs(10);
 const GIB: f64 = (1u64 << 30) as f64;
 
-fn by_fork(status: &proc::Status, room: Option<u64>) -> Prediction {
+/// Where there is room for the copy: in the process's control group, and on the machine.
+type Room = (Option<limits::Group>, Option<u64>);
+
+fn by_fork(status: &proc::Status, (group, available): Room, filtering: &Filtering) -> Prediction {
     const SECONDS_PER_GIB: f64 = 0.08;
     /// Of a process that writes a lot, this share was seen to be copied meanwhile.
     const WRITTEN: f64 = 0.15;
@@ -117,21 +147,23 @@ fn by_fork(status: &proc::Status, room: Option<u64>) -> Prediction {
     if status.shadow_stack {
         dangers.push("the hardware guards its return addresses (shadow stack), so that no thread of it can be borrowed".to_owned());
     }
-    if status.seccomp == 2 {
-        dangers.push("a filter of its own decides on its system calls (seccomp), and may end it for a clone".to_owned());
-    }
+    dangers.extend(filtering.objection());
+    let room = group.map(|group| group.left).into_iter().chain(available).min();
     if room.is_some_and(|room| room < most) {
         dangers.push("there may be too little memory left for what it writes meanwhile".to_owned());
+    }
+    // Where memory is short the kernel ends who has most: of files too, which a copy has none of, and of a copy it adds as much as the limit is.
+    if group.is_some_and(|group| group.limit / 2 < status.resident_files) {
+        dangers.push("its control group may have so little memory that the kernel could end it rather than the copy".to_owned());
     }
     Prediction { method: Method::Fork, pause, growth: (status.page_tables, most), dangers }
 }
 
 fn by_stop(status: &proc::Status) -> Prediction {
     const SECONDS_PER_GIB: f64 = 1.2;
-    /// Health checks give up after some seconds.
-    const LONGEST: Duration = Duration::from_secs(10);
     let pause = Duration::from_secs_f64(0.005 + SECONDS_PER_GIB * status.resident as f64 / GIB);
-    let dangers = if pause > LONGEST { vec!["it would stand still longer than most health checks wait".to_owned()] } else { vec![] };
+    let dangers =
+        if pause > HEALTH_CHECKS_WAIT { vec!["it would stand still longer than most health checks wait".to_owned()] } else { vec![] };
     Prediction { method: Method::Stop, pause, growth: (0, 0), dangers }
 }
 
@@ -163,25 +195,33 @@ mod tests {
 
     #[test]
     fn dangers_are_seen() {
-        let status = |seccomp, shadow_stack, resident| proc::Status {
-            seccomp,
+        let resident_files = 50 << 20;
+        let status = |shadow_stack, resident| proc::Status {
             shadow_stack,
             resident,
+            resident_files,
             page_tables: 1 << 20,
             ..proc::Status::default()
         };
+        let group = |limit, left| Some(limits::Group { limit, left });
         let cases = [
-            (status(0, false, 1 << 30), Some(1 << 30), [0, 0]),
-            (status(2, false, 1 << 30), None, [1, 0]),
-            (status(0, true, 1 << 30), None, [1, 0]),
-            (status(0, false, 1 << 30), Some(100 << 20), [1, 0]),
-            (status(0, false, 20 << 30), None, [0, 1]),
+            (status(false, 1 << 30), (None, Some(1 << 30)), Filtering::None, [0, 0]),
+            (status(false, 1 << 30), (None, None), Filtering::Allows, [0, 0]),
+            (status(false, 1 << 30), (None, None), Filtering::Unknown("nobody tells"), [1, 0]),
+            (status(false, 1 << 30), (None, None), Filtering::Refuses("`clone`".to_owned()), [1, 0]),
+            (status(true, 1 << 30), (None, None), Filtering::None, [1, 0]),
+            (status(false, 1 << 30), (None, Some(100 << 20)), Filtering::None, [1, 0]),
+            (status(false, 1 << 30), (group(2 << 30, 200 << 20), None), Filtering::None, [0, 0]),
+            (status(false, 1 << 30), (group(2 << 30, 100 << 20), Some(1 << 30)), Filtering::None, [1, 0]),
+            (status(false, 40 << 20), (group(90 << 20, 50 << 20), None), Filtering::None, [1, 0]),
+            (status(false, 20 << 30), (None, None), Filtering::None, [0, 1]),
         ];
-        for (status, room, expect) in cases {
-            assert_eq!([by_fork(&status, room).dangers.len(), by_stop(&status).dangers.len()], expect, "{status:?}");
+        for (status, room, filtering, expect) in cases {
+            let dangers = [by_fork(&status, room, &filtering), by_stop(&status)].map(|prediction| prediction.dangers.len());
+            assert_eq!(dangers, expect, "{status:?} {room:?} {filtering:?}");
         }
-        let pause = by_fork(&status(0, false, 1 << 30), None).pause;
-        assert!(pause.as_millis() == 82 && by_stop(&status(0, false, 1 << 30)).pause > 10 * pause);
+        let pause = by_fork(&status(false, 1 << 30), (None, None), &Filtering::None).pause;
+        assert!(pause.as_millis() == 82 && by_stop(&status(false, 1 << 30)).pause > 10 * pause);
     }
 
     #[test]

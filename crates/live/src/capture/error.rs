@@ -1,6 +1,7 @@
 //! Why a process was not captured. It goes on in every case.
 
 use std::io;
+use std::time::Duration;
 
 use super::proc;
 
@@ -57,6 +58,14 @@ pub enum CaptureError {
         pid: i32,
         /// The thread.
         tid: i32,
+    },
+    /// It stood still for as long as it may while it was read. It was let go.
+    #[error("pid {pid} stood still for {} s while it was read: it was let go, and the capture given up", .limit.as_secs_f64())]
+    HeldTooLong {
+        /// The process.
+        pid: i32,
+        /// How long it may stand still.
+        limit: Duration,
     },
     /// It cannot be made to clone itself.
     #[error("pid {pid} cannot be cloned: {why}")]

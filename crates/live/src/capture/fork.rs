@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 
 use super::chain::{self, Call, Chain, Gadgets, State};
 use super::error::CaptureError;
+use super::filter::{self, Filtering};
 use super::proc::{self, Described, Mapping};
 use super::threads::{Threads, next_event};
 use super::trace::{self, Event, RegisterSet, Registers, Wish, reg};
-use super::{Hook, places::Places};
+use super::{Hook, bpf, places::Places};
 
 /// How long a clone may take: page tables of 100 GB at 80 ms each.
 const CLONE_LIMIT: Duration = Duration::from_secs(10);
@@ -148,6 +149,9 @@ pub(super) fn fork(target: &Target<'_>, threads: &mut Threads, hook: Hook<'_>) -
     // Where the copy's stack lies follows from how many calls there are, not from what they say.
     let copy_stack = chain::chain(&calls(0), &after, target.places.gadgets).copy_stack;
     let calls = calls(copy_stack);
+    if let Some(why) = filter::ask(tid, &seen(&calls, &after.registers, target.places.gadgets)).objection() {
+        return Err(CaptureError::NoFork { pid: target.pid, why });
+    }
     let chain = chain::chain(&calls, &after, target.places.gadgets);
     write(target, spare, &chain, &after)?;
     hook.at("written");
@@ -174,6 +178,34 @@ fn calls(advice: &Advice, spare: Option<u64>, copy_stack: u64) -> Vec<Call> {
     let clone = Call { number: CLONE, arguments: [AS_COPY | tell, copy_stack, number, 0, 0] };
     let reaper = spare.map(|at| Call { number: CLONE, arguments: [AS_THREAD, at, 0, 0, 0] });
     advice.calls(DO_FORK).chain([clone]).chain(reaper).chain(advice.calls(DONT_FORK)).collect()
+}
+
+/// All that a chain and those whom it clones ask of the kernel.
+fn seen(calls: &[Call], first: &Registers, gadgets: Gadgets) -> Vec<bpf::Call> {
+    let of_clones = std::iter::once(chain::OF_COPY).chain(chain::OF_REAPER);
+    let all: Vec<Call> = calls.iter().copied().chain(of_clones).collect();
+    chain::seen(&all, first, gadgets)
+}
+
+/// Asks whether filters let a process clone itself, by one of its threads that is stopped for that moment. Its memory and mappings are as they
+/// were just before: where that matters to a filter, it is asked again before it counts.
+pub(super) fn ask_filters(pid: i32, tid: i32) -> Filtering {
+    let unknown = |_| Filtering::Unknown("the thread that has it could not be stopped");
+    let plan = || -> io::Result<(Option<Places>, Advice)> {
+        let memory = File::open(proc::path(pid, "mem"))?;
+        let described = proc::mappings_described(pid)?;
+        let mappings: Vec<Mapping> = described.iter().map(|described| described.mapping.clone()).collect();
+        Ok((super::places::find(&memory, &mappings), Advice::of(&described)))
+    };
+    let Ok((Some(places), advice)) = plan() else { return Filtering::Unknown("its C library has no call that can be borrowed") };
+    let calls = calls(&advice, places.spare, 0);
+    let stopped = || -> Result<Filtering, CaptureError> {
+        let mut threads = Threads::seize_one(pid, tid).map_err(|source| CaptureError::of_seizing(pid, tid, source))?;
+        threads.stop_seized()?;
+        let registers = trace::registers(tid).map_err(io("reading its registers"))?;
+        Ok(filter::ask(tid, &seen(&calls, &registers, places.gadgets)))
+    };
+    stopped().unwrap_or_else(unknown)
 }
 
 /// Says whether a reaper of another capture still waits there.
@@ -312,13 +344,22 @@ fn follow(pid: i32, tid: i32, calls: &[Call], hook: Hook<'_>) -> Result<Made, Ca
 
 /// Follows one call of a chain: in and out of `rt_sigreturn`, into the call and out of it. Returns its result and the process it cloned.
 fn follow_call(pid: i32, tid: i32, until: Instant, hook: Hook<'_>) -> Result<(i64, Option<i32>), CaptureError> {
+    const RETURN: u32 = 2;
+    const CALL: u32 = 2;
     let mut copy = None;
-    for _ in 0..4 {
-        copy = next_syscall(pid, tid, until)?.or(copy);
-        hook.at("calling");
+    let mut stops = RETURN + CALL;
+    loop {
+        for _ in 0..stops {
+            copy = next_syscall(pid, tid, until)?.or(copy);
+            hook.at("calling");
+        }
+        let result = trace::registers(tid).map_err(io("reading a result"))?[reg::RAX].cast_signed();
+        // A signal that cannot be held back (SIGSTOP) keeps the kernel from cloning: it is seen to first, and then the call is made again.
+        if !RESTART.contains(&result) {
+            return Ok((result, copy));
+        }
+        stops = CALL;
     }
-    let registers = trace::registers(tid).map_err(io("reading a result"))?;
-    Ok((registers[reg::RAX].cast_signed(), copy))
 }
 
 /// Lets a thread go on to the next beginning or end of a system call. Returns the process that it has cloned on the way.
@@ -432,6 +473,9 @@ fn reap(pid: i32, reaping: &Reaping) -> Result<(), CaptureError> {
         let Ok((tid, resumed)) = borrowed(&target) else { continue };
         let after = state(tid, resumed)?;
         let wait = Call { number: WAIT, arguments: [*number, 0, (libc::WNOHANG | libc::__WALL) as u64, 0, 0] };
+        if filter::ask(tid, &chain::seen(&[wait], &after.registers, places.gadgets)).objection().is_some() {
+            return Ok(());
+        }
         let chain = chain::chain(&[wait], &after, places.gadgets);
         write(&target, None, &chain, &after)?;
         inject(tid, &chain, &after, places.gadgets)?;

@@ -9,24 +9,26 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 use super::error::CaptureError;
 use super::notes::{Facts, notes};
 use super::pagemap::{PageMap, is_own};
 use super::proc::{self, Mapping};
+use super::reading::Sink;
 
 const PAGE: u64 = 4096;
 /// How much is read at once.
 const BLOCK: usize = 1 << 20;
 
 /// Memory to be written.
-pub(super) struct Source<'a> {
+pub(super) struct Source {
     /// The process or copy that stands still.
     pub(super) pid: i32,
     /// Its mappings.
-    pub(super) mappings: &'a [Mapping],
+    pub(super) mappings: Vec<Mapping>,
     /// What is told besides.
-    pub(super) facts: &'a Facts,
+    pub(super) facts: Arc<Facts>,
 }
 
 /// What of a mapping is written.
@@ -49,19 +51,19 @@ pub(super) struct Amount {
 
 /// Writes the core. `go_on` is told how many bytes were read, and of how many, and may stop it.
 pub(super) fn write(
-    source: &Source<'_>,
-    out: &File,
+    source: &Source,
+    out: &dyn Sink,
     go_on: &mut dyn FnMut(u64, u64) -> Result<(), CaptureError>,
 ) -> Result<Amount, CaptureError> {
     let memory = File::open(proc::path(source.pid, "mem")).map_err(|source| CaptureError::Io { doing: "opening memory", source })?;
     let pages = PageMap::open(source.pid).map_err(|source| CaptureError::Io { doing: "opening the map of pages", source })?;
     let parts: Vec<Part> = source.mappings.iter().map(|mapping| part(mapping, &pages)).collect::<io::Result<_>>().map_err(reading)?;
-    let notes = notes(source.facts, source.mappings);
-    let (head, offsets, end) = head(source.mappings, &parts, notes.len() as u64);
+    let notes = notes(&source.facts, &source.mappings);
+    let (head, offsets, end) = head(&source.mappings, &parts, notes.len() as u64);
     let writing = |source| CaptureError::Write { source };
     out.set_len(end).map_err(writing)?;
-    out.write_all_at(&head, 0).map_err(writing)?;
-    out.write_all_at(&notes, head.len() as u64).map_err(writing)?;
+    out.put(&head, 0).map_err(writing)?;
+    out.put(&notes, head.len() as u64).map_err(writing)?;
     let total: u64 = parts.iter().flat_map(|part| &part.stretches).map(|stretch| stretch.end - stretch.start).sum();
     let (mut done, mut unreadable, mut block) = (0, 0, vec![0; BLOCK]);
     for ((mapping, part), offset) in source.mappings.iter().zip(&parts).zip(offsets) {
@@ -132,14 +134,14 @@ fn part(mapping: &Mapping, pages: &PageMap) -> io::Result<Part> {
 }
 
 /// Writes what is not zero.
-fn write_sparse(out: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+fn write_sparse(out: &dyn Sink, bytes: &[u8], offset: u64) -> io::Result<()> {
     let is_zero = |page: &[u8]| page.as_chunks::<16>().0.iter().all(|chunk| u128::from_ne_bytes(*chunk) == 0);
     let mut at = offset;
     for run in bytes.chunks(PAGE as usize).collect::<Vec<_>>().chunk_by(|one, next| is_zero(one) == is_zero(next)) {
         let length: usize = run.iter().map(|page| page.len()).sum();
         let from = (at - offset) as usize;
         if run.first().is_some_and(|page| !is_zero(page)) {
-            out.write_all_at(bytes.get(from..from + length).unwrap_or_default(), at)?;
+            out.put(bytes.get(from..from + length).unwrap_or_default(), at)?;
         }
         at += length as u64;
     }

@@ -51,7 +51,8 @@ fn is_c_library(path: &str) -> bool {
 fn gadgets(memory: &File, mapping: &Mapping) -> Option<Gadgets> {
     let bytes = read(memory, mapping.start, usize::try_from(mapping.len()).ok()?)?;
     let at = |pattern: &[u8]| memmem::find(&bytes, pattern).map(|at| mapping.start + at as u64);
-    Some(Gadgets { call: at(CALL)?, next: NEXT.into_iter().find_map(at)? })
+    let (next, next_end) = NEXT.into_iter().find_map(|pattern| at(pattern).map(|at| (at, at + pattern.len() as u64)))?;
+    Some(Gadgets { call: at(CALL)?, next, next_end })
 }
 
 /// Looks for a library that stays, whose last page of variables has room behind them.

@@ -23,8 +23,12 @@ pub(crate) struct Status {
     pub(crate) shadow_stack: bool,
     /// Whether it may trace processes of others (CAP_SYS_PTRACE).
     pub(crate) may_trace: bool,
+    /// Whether it may administer the system (CAP_SYS_ADMIN).
+    pub(crate) may_administer: bool,
     /// Memory that it occupies, in bytes.
     pub(crate) resident: u64,
+    /// What of that are pages of files, in bytes.
+    pub(crate) resident_files: u64,
     /// Memory of its page tables, in bytes.
     pub(crate) page_tables: u64,
     /// Its short name.
@@ -87,13 +91,15 @@ pub(crate) fn status(pid: i32) -> io::Result<Status> {
     Ok(parse_status(&fs::read_to_string(path(pid, "status"))?))
 }
 
-/// A bit of a set of capabilities.
+/// Bits of a set of capabilities.
 const CAP_SYS_PTRACE: u64 = 1 << 19;
+const CAP_SYS_ADMIN: u64 = 1 << 21;
 
 fn parse_status(text: &str) -> Status {
     let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap_or_default().trim();
     let number = |name: &str| field(name).split_ascii_whitespace().next().and_then(|word| word.parse::<u64>().ok()).unwrap_or(0);
     let mut users = field("Uid").split_ascii_whitespace().map(|word| word.parse().unwrap_or(u32::MAX));
+    let has = |capability: u64| u64::from_str_radix(field("CapEff"), 16).is_ok_and(|rights| rights & capability != 0);
     let mut user = || users.next().unwrap_or(u32::MAX);
     Status {
         state: field("State").chars().next().unwrap_or('?'),
@@ -102,8 +108,10 @@ fn parse_status(text: &str) -> Status {
         group: u32::try_from(number("Gid")).unwrap_or(u32::MAX),
         seccomp: u32::try_from(number("Seccomp")).unwrap_or(2),
         shadow_stack: field("x86_Thread_features").contains("shstk"),
-        may_trace: u64::from_str_radix(field("CapEff"), 16).is_ok_and(|rights| rights & CAP_SYS_PTRACE != 0),
+        may_trace: has(CAP_SYS_PTRACE),
+        may_administer: has(CAP_SYS_ADMIN),
         resident: kilobytes(field("VmRSS")),
+        resident_files: kilobytes(field("RssFile")),
         page_tables: kilobytes(field("VmPTE")),
         name: field("Name").to_owned(),
     }

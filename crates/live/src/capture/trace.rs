@@ -11,6 +11,8 @@ use std::ptr;
 
 use rustix::process::{Pid, WaitOptions, waitpid};
 
+use super::bpf::Instruction;
+
 /// General registers, in the order of `user_regs_struct`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Registers(pub(super) [u64; 27]);
@@ -111,16 +113,16 @@ impl Wish {
 }
 
 /// `ptrace` with a number and what its last word is: a number too, or the address of a buffer.
-fn call<T>(request: libc::c_uint, tid: i32, number: usize, data: *mut T) -> io::Result<()> {
+fn call<T>(request: libc::c_uint, tid: i32, number: usize, data: *mut T) -> io::Result<usize> {
     // SAFETY: where a request takes its last word for an address, the callers below pass that of a buffer of the size that the request
     // fills or reads, which they hold across the call; everything else that a request does, it does to another process.
     let result = unsafe { libc::ptrace(request, tid, ptr::without_provenance_mut::<u8>(number), data) };
-    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    usize::try_from(result).map_err(|_| io::Error::last_os_error())
 }
 
 /// As `call`, with two numbers.
 fn ask(request: libc::c_uint, tid: i32, data: libc::c_int) -> io::Result<()> {
-    call(request, tid, 0, ptr::without_provenance_mut::<u8>(data as usize))
+    call(request, tid, 0, ptr::without_provenance_mut::<u8>(data as usize)).map(drop)
 }
 
 /// Starts to trace a thread, without stopping it.
@@ -188,7 +190,7 @@ pub(super) fn registers(tid: i32) -> io::Result<Registers> {
 pub(super) fn set_registers(tid: i32, registers: &Registers) -> io::Result<()> {
     let mut words = registers.0;
     let mut slice = libc::iovec { iov_base: words.as_mut_ptr().cast(), iov_len: size_of_val(&words) };
-    call(libc::PTRACE_SETREGSET, tid, RegisterSet::General as usize, ptr::from_mut(&mut slice))
+    call(libc::PTRACE_SETREGSET, tid, RegisterSet::General as usize, ptr::from_mut(&mut slice)).map(drop)
 }
 
 /// Reads which signals a stopped thread holds back.
@@ -201,7 +203,23 @@ pub(super) fn signal_mask(tid: i32) -> io::Result<u64> {
 /// Sets which signals a stopped thread holds back.
 pub(super) fn set_signal_mask(tid: i32, mask: u64) -> io::Result<()> {
     let mut mask = mask;
-    call(libc::PTRACE_SETSIGMASK, tid, size_of::<u64>(), ptr::from_mut(&mut mask))
+    call(libc::PTRACE_SETSIGMASK, tid, size_of::<u64>(), ptr::from_mut(&mut mask)).map(drop)
+}
+
+/// Reads a filter of a stopped thread's system calls: the newest is number 0. One that is not there is `ENOENT`.
+pub(super) fn filter(tid: i32, number: usize) -> io::Result<Vec<Instruction>> {
+    /// The kernel takes no longer one.
+    const MOST: usize = 4096;
+    /// PTRACE_SECCOMP_GET_FILTER.
+    const GET_FILTER: libc::c_uint = 0x420c;
+    let mut words = vec![0u64; MOST];
+    let count = call(GET_FILTER, tid, number, words.as_mut_ptr())?;
+    words.truncate(count);
+    let instruction = |word: u64| {
+        let [low, high, if_true, if_false, constant @ ..] = word.to_le_bytes();
+        Instruction { code: u16::from_le_bytes([low, high]), if_true, if_false, constant: u32::from_le_bytes(constant) }
+    };
+    Ok(words.into_iter().map(instruction).collect())
 }
 
 /// Takes the next event of a thread, if there is one.
