@@ -24,6 +24,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::time::Instant;
 
 use heap::{HeapAnalysis, HeapGraph, NodeKind, Silent};
 use v8mem::collection::Collection;
@@ -32,6 +33,7 @@ use v8mem::marking::Lost;
 use v8mem::read::{Found, read_anatomy, read_scopes};
 use v8mem::{Anatomy, CoreFile, MemoryHolder, Tables};
 
+use crate::lanes;
 use crate::say::say;
 use crate::setup;
 use crate::stages::Tally;
@@ -102,11 +104,9 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
     subjects.extend(RELEASES.map(|name| Subject { name: name.to_owned(), node: node(name), how: How::Abort, tables: Tabled::All }));
     let stripped = strip(workspace)?;
     subjects.push(Subject { name: "stripped".to_owned(), node: stripped.clone(), how: How::Abort, tables: Tabled::All });
-    let mut tally = check_all(workspace, subjects);
-    for line in NODE_LINES {
-        standing(workspace, &format!("{line}-side"), &workspace.node(line), &mut tally);
-    }
-    standing(workspace, "stripped-side", &stripped, &mut tally);
+    let mut standing: Vec<Job> = NODE_LINES.into_iter().flat_map(|line| standing(&format!("{line}-side"), &workspace.node(line))).collect();
+    standing.extend(self::standing("stripped-side", &stripped));
+    let tally = check_all(workspace, standing.into_iter().chain(subjects.into_iter().map(Job::Moment)));
     fs::remove_file(stripped)?;
     Ok(tally)
 }
@@ -116,18 +116,31 @@ pub(crate) fn captured(workspace: &Workspace, line: u32) -> Result<String> {
     check(workspace, &Subject { name: format!("{line}-captured"), node: workspace.node(line), how: How::Capture, tables: Tabled::All })
 }
 
-fn standing(workspace: &Workspace, name: &str, node: &Path, tally: &mut Tally) {
-    let checks = [
-        ("Node's side", node_side::check(workspace, name, node)),
-        ("answers", answers::check(workspace, &format!("{name}-answers"), node)),
-    ];
-    for (what, checked) in checks {
-        match &checked {
-            Ok(()) => say!("ok      {} {what}", node.display()),
-            Err(error) => say!("FAILED  {} {what}: {error:#}", node.display()),
+/// What is checked of one core.
+enum Job {
+    /// That it holds what the process's own snapshot does.
+    Moment(Subject),
+    /// Node's side of a program that stands still: its name here, and its Node.js.
+    NodeSide(String, PathBuf),
+    /// What the questions answer of a program that stands still.
+    Answers(String, PathBuf),
+}
+
+impl Job {
+    /// What it is called, and what was found.
+    fn check(&self, workspace: &Workspace) -> (String, Result<String>) {
+        let nothing = |()| "as the program says".to_owned();
+        match self {
+            Self::Moment(subject) => (format!("{} {:?}", subject.node.display(), subject.how), check(workspace, subject)),
+            Self::NodeSide(name, node) => (format!("{} Node's side", node.display()), node_side::check(workspace, name, node).map(nothing)),
+            Self::Answers(name, node) => (format!("{} answers", node.display()), answers::check(workspace, name, node).map(nothing)),
         }
-        tally.add(checked.is_ok());
     }
+}
+
+/// Those of a program that stands still.
+fn standing(name: &str, node: &Path) -> [Job; 2] {
+    [Job::Answers(format!("{name}-answers"), node.to_owned()), Job::NodeSide(name.to_owned(), node.to_owned())]
 }
 
 /// Makes a copy of the newest Node.js without its table of symbols: what is left is what it exports, fewer than of older ones.
@@ -147,25 +160,27 @@ pub(crate) fn of_programs(workspace: &Workspace, programs: &[&str]) -> Result<Ex
         let subject = |how| Subject { name: format!("named-{nth}-{how:?}"), node: node.clone(), how, tables: Tabled::Perhaps };
         subjects.extend([How::Gcore, How::Inlined].map(subject));
     }
-    let mut tally = check_all(workspace, subjects);
+    let mut jobs: Vec<Job> = subjects.into_iter().map(Job::Moment).collect();
     for (nth, program) in programs.iter().enumerate() {
-        standing(workspace, &format!("named-{nth}-side"), &fs::canonicalize(program)?, &mut tally);
+        jobs.extend(standing(&format!("named-{nth}-side"), &fs::canonicalize(program)?));
     }
+    let tally = check_all(workspace, jobs);
     say!("{tally}");
     Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn check_all(workspace: &Workspace, subjects: Vec<Subject>) -> Tally {
-    let mut tally = Tally::default();
-    for subject in subjects {
-        let checked = check(workspace, &subject);
+/// Each has a folder and processes of its own.
+fn check_all(workspace: &Workspace, jobs: impl IntoIterator<Item = Job>) -> Tally {
+    lanes::check_all(jobs, |job| {
+        let began = Instant::now();
+        let (what, checked) = job.check(workspace);
+        let took = began.elapsed().as_secs_f64();
         match &checked {
-            Ok(rests_on) => say!("ok      {} {:?}: {rests_on}", subject.node.display(), subject.how),
-            Err(error) => say!("FAILED  {} {:?}: {error:#}", subject.node.display(), subject.how),
+            Ok(found) => say!("ok      {what}: {found} ({took:.1} s)"),
+            Err(error) => say!("FAILED  {what}: {error:#}"),
         }
-        tally.add(checked.is_ok());
-    }
-    tally
+        [checked.is_ok()]
+    })
 }
 
 /// Makes one core, compares it, and removes it. Returns what the layout rests on.

@@ -8,8 +8,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::lanes;
 use crate::snapshots;
 use crate::stages::Tally;
 use crate::workspace::{NODE_LINES, Profile, TOOL_LINE, Workspace, output, run, run_within};
@@ -37,8 +39,7 @@ type Check = fn(&Case) -> Result<()>;
 pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
     let snapshots = snapshots::all(workspace)?;
     let heapwhy = workspace.heapwhy(Profile::Debug)?;
-    let scratch = workspace.scratch.clone();
-    let mut tally = Tally::default();
+    let mut cases = Vec::new();
     for line in NODE_LINES {
         let three = |program: &str| -> Vec<PathBuf> {
             let named = |step: &str| snapshots.iter().find(|one| one.name == format!("node{line}/{program}-{step}"));
@@ -51,31 +52,47 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
         };
         let (node, tool, stories, minified) = (workspace.node(line), workspace.node(TOOL_LINE), of("stories")?, of("minified")?);
         let leaks = workspace.root.join("tests/programs/leaks.js");
-        let case = Case { node, tool, heapwhy: heapwhy.clone(), scratch: scratch.clone(), line, files, swelling, stories, minified, leaks };
-        let checks: [(&str, Check); 12] = [
-            ("demo", Case::demo),
-            ("fingerprints", fingerprints::check),
-            ("report on three snapshots", Case::growth),
-            ("report on one snapshot", Case::report),
-            ("objects that grow in place", swelling::check),
-            ("why", Case::why),
-            ("stories", stories::check),
-            ("source maps", stories::check_minified),
-            ("diff", Case::diff),
-            ("classes", Case::classes),
-            ("gzip", Case::gzip),
-            ("logs of collections", gc_logs::check),
-        ];
-        for (name, check) in checks {
-            let result = check(&case);
-            say!("  {:<6} node {line}: {name}", if result.is_ok() { "ok" } else { "FAILED" });
-            if let Err(error) = &result {
-                say!("         {error:#}");
-            }
-            tally.add(result.is_ok());
-        }
+        let scratch = workspace.scratch.join(format!("node{line}"));
+        fs::create_dir_all(&scratch)?;
+        let case = Case { node, tool, heapwhy: heapwhy.clone(), scratch, line, files, swelling, stories, minified, leaks };
+        cases.extend(case_checks(Arc::new(case)));
     }
-    Ok(tally)
+    Ok(lanes::check_all(cases, |(case, checks)| passes(&case, checks)))
+}
+
+/// Checks of one line of Node.js, in groups that have nothing to do with each other.
+fn case_checks(case: Arc<Case>) -> [(Arc<Case>, Checks); 3] {
+    [DEMO, LOGS, QUESTIONS].map(|checks| (Arc::clone(&case), checks))
+}
+
+type Checks = &'static [(&'static str, Check)];
+
+/// The second looks at what the first leaves.
+const DEMO: Checks = &[("demo", Case::demo), ("fingerprints", fingerprints::check)];
+const LOGS: Checks = &[("logs of collections", gc_logs::check)];
+const QUESTIONS: Checks = &[
+    ("report on three snapshots", Case::growth),
+    ("report on one snapshot", Case::report),
+    ("objects that grow in place", swelling::check),
+    ("why", Case::why),
+    ("stories", stories::check),
+    ("source maps", stories::check_minified),
+    ("diff", Case::diff),
+    ("classes", Case::classes),
+    ("gzip", Case::gzip),
+];
+
+/// Checks a group. Returns of each whether it passed.
+fn passes(case: &Case, checks: Checks) -> Vec<bool> {
+    let result_of = |(name, check): &(&str, Check)| {
+        let result = check(case);
+        match &result {
+            Ok(()) => say!("  ok     node {}: {name}", case.line),
+            Err(error) => say!("  FAILED node {}: {name}\n         {error:#}", case.line),
+        }
+        result.is_ok()
+    };
+    checks.iter().map(result_of).collect()
 }
 
 /// One line of Node.js and its snapshots of a process that leaks sessions and listeners, and has a bounded cache.

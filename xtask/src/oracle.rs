@@ -11,6 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
+use crate::lanes;
 use crate::setup;
 use crate::snapshots::{self, Snapshot};
 use crate::stages::Tally;
@@ -77,11 +78,13 @@ impl Ours {
         Ok(Self { binary: workspace.heapwhy(profile)?, scratch })
     }
 
-    fn nodes(&self, file: &Path) -> Result<PathBuf> {
-        let out = self.scratch.join("nodes.csv");
-        if out.exists() {
-            fs::remove_file(&out)?;
-        }
+    /// A file for what is asked of a snapshot.
+    fn scratch_for(&self, name: &str, what: &str) -> PathBuf {
+        self.scratch.join(format!("{}.{what}", name.replace('/', "-")))
+    }
+
+    fn nodes(&self, name: &str, file: &Path) -> Result<PathBuf> {
+        let out = self.scratch_for(name, "nodes.csv");
         let mut command = Command::new(&self.binary);
         output(command.arg("convert").arg(file).args(["--to", "csv", "-o"]).arg(&out).stdin(Stdio::null()))?;
         Ok(out)
@@ -94,7 +97,9 @@ impl Ours {
     }
 
     fn compare_one(&self, snapshot: &Snapshot) -> Result<Differences> {
-        let mut found = compare::nodes(&self.nodes(&snapshot.file)?, &snapshot.nodes)?;
+        let nodes = self.nodes(&snapshot.name, &snapshot.file)?;
+        let mut found = compare::nodes(&nodes, &snapshot.nodes)?;
+        fs::remove_file(nodes)?;
         let truth = read_json(&snapshot.report)?;
         found.append(compare::classes(&self.json(&["classes".as_ref(), snapshot.file.as_ref()])?, &truth)?);
         found.append(compare::statistics(&self.json(&["summary".as_ref(), snapshot.file.as_ref()])?, &truth)?);
@@ -102,8 +107,8 @@ impl Ours {
         Ok(found)
     }
 
-    fn compare_diff(&self, oracle: &Oracle, older: &Path, newer: &Path) -> Result<Differences> {
-        let truth = self.scratch.join("diff.json");
+    fn compare_diff(&self, oracle: &Oracle, name: &str, older: &Path, newer: &Path) -> Result<Differences> {
+        let truth = self.scratch_for(name, "diff.json");
         oracle.ask(&["diff".as_ref(), older.as_ref(), newer.as_ref(), truth.as_ref()])?;
         compare::diff(&self.json(&["diff".as_ref(), older.as_ref(), newer.as_ref()])?, &read_json(&truth)?)
     }
@@ -118,15 +123,17 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
     let snapshots = snapshots::all(workspace)?;
     let oracle = Oracle::new(workspace)?;
     let ours = Ours::new(workspace, Profile::Debug)?;
-    let mut tally = Tally::default();
-    for snapshot in &snapshots {
-        tally.add(tell(&snapshot.name, ours.compare_one(snapshot)));
-    }
-    for (older, newer) in pairs(&snapshots) {
-        let name = format!("{} to {}", older.name, newer.name);
-        tally.add(tell(&name, ours.compare_diff(&oracle, &older.file, &newer.file)));
-    }
-    Ok(tally)
+    let both = pairs(&snapshots).into_iter().map(|(older, newer)| (older, Some(newer)));
+    let jobs = snapshots.iter().map(|snapshot| (snapshot, None)).chain(both);
+    Ok(lanes::check_all(jobs, |(snapshot, newer)| {
+        [match newer {
+            None => tell(&snapshot.name, ours.compare_one(snapshot)),
+            Some(newer) => {
+                let name = format!("{} to {}", snapshot.name, newer.name);
+                tell(&name, ours.compare_diff(&oracle, &name, &snapshot.file, &newer.file))
+            }
+        }]
+    }))
 }
 
 /// Snapshots of one process, each with the next and the first with the last.
@@ -151,8 +158,8 @@ pub(crate) fn compare_files(workspace: &Workspace, files: &[&str]) -> Result<Exi
         tally.add(tell(file, ours.compare_one(&snapshot)));
     }
     for pair in files.windows(2) {
-        let result = ours.compare_diff(&oracle, pair[0].as_ref(), pair[1].as_ref());
-        tally.add(tell(&format!("{} to {}", pair[0], pair[1]), result));
+        let name = format!("{} to {}", pair[0], pair[1]);
+        tally.add(tell(&name, ours.compare_diff(&oracle, &name, pair[0].as_ref(), pair[1].as_ref())));
     }
     say!("{tally}");
     Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -6,6 +6,7 @@ use std::fs;
 use std::hash::{DefaultHasher, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// The lines of Node.js that the tests run on; `tests/package.json` says which release of each.
@@ -23,6 +24,8 @@ pub(crate) struct Workspace {
     /// A folder of this run alone, removed at its end: several runs can share a cache.
     pub(crate) scratch: PathBuf,
     target: PathBuf,
+    /// heapwhy, once it was built: debug and release.
+    built: [OnceLock<PathBuf>; 2],
 }
 
 /// What runs that were killed left behind is removed after so long.
@@ -57,7 +60,7 @@ impl Workspace {
         let exe = std::env::current_exe()?;
         let target = exe.parent().and_then(Path::parent).context("xtask does not lie in a target folder")?.to_owned();
         let scratch = scratch(&cache)?;
-        Ok(Self { root, cache, scratch, target })
+        Ok(Self { root, cache, scratch, target, built: [const { OnceLock::new() }; 2] })
     }
 
     /// The folder of npm packages of `set` (`tests` or `bench`).
@@ -70,8 +73,21 @@ impl Workspace {
         self.modules("tests").join(format!("node{line}/bin/node"))
     }
 
-    /// Builds heapwhy and returns the binary; or the one that the variable `XTASK_HEAPWHY` names.
+    /// Builds heapwhy, once in a run, and returns the binary; or the one that the variable `XTASK_HEAPWHY` names.
     pub(crate) fn heapwhy(&self, profile: Profile) -> Result<PathBuf> {
+        let [debug, release] = &self.built;
+        let known = match profile {
+            Profile::Debug => debug,
+            Profile::Release => release,
+        };
+        if let Some(binary) = known.get() {
+            return Ok(binary.clone());
+        }
+        let binary = self.build(profile)?;
+        Ok(known.get_or_init(|| binary).clone())
+    }
+
+    fn build(&self, profile: Profile) -> Result<PathBuf> {
         if let Some(binary) = std::env::var_os("XTASK_HEAPWHY") {
             return Ok(binary.into());
         }

@@ -30,17 +30,32 @@ pub(super) fn check(workspace: &Workspace, name: &str, node: &Path) -> Result<()
     result
 }
 
+/// What a program had told before its core was made ends in this in the place of `json`.
+pub(super) const BEFORE: &str = "before";
+
 /// Runs a program of `tests/cores` until it stands still, and makes a core of it.
 pub(super) fn dump(workspace: &Workspace, program: &str, node: &Path, folder: &Path) -> Result<PathBuf> {
     let mut command = Command::new(node);
     command.arg("--expose-gc").arg(workspace.root.join("tests/cores").join(program)).arg(folder).current_dir(folder);
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().context("cannot start the program")?;
     let made = wait(|| folder.join("ready").exists() || child.try_wait().is_ok_and(|status| status.is_some()))
+        .and_then(|()| keep_told(folder))
         .and_then(|()| gcore(&child, folder));
     // The program's own child ends when its standard input does.
     let _ = child.kill();
     child.wait()?;
     made
+}
+
+/// Keeps what a program has told by now: it goes on, and may tell something else afterwards.
+fn keep_told(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            fs::copy(&path, path.with_extension(BEFORE))?;
+        }
+    }
+    Ok(())
 }
 
 fn compare(core: &Path, folder: &Path) -> Result<()> {
