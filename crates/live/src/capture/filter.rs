@@ -76,7 +76,7 @@ pub(super) fn ask(tid: i32, calls: &[bpf::Call]) -> Filtering {
     match programs(tid) {
         Ok(programs) if programs.is_empty() => Filtering::Unknown("the kernel shows none"),
         Ok(programs) => judged(&programs, calls),
-        Err(_) => Filtering::Unknown("this kernel does not show it"),
+        Err(_) => Filtering::Unknown("the kernel does not show it to heapwhy"),
     }
 }
 
