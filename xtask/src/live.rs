@@ -54,10 +54,9 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
     let addon = native::addon(workspace, newest)?;
     let filter = compiled(workspace, "filtered")?;
     // Each has a process of its own, and none is asked how long that stood still.
-    let apart: [(&str, &Check<'_>); 11] = [
+    let apart: [(&str, &Check<'_>); 10] = [
         ("process killed", &|line| dying::targets(workspace, line)),
         ("heapwhy killed", &|line| dying::captures(workspace, line)),
-        ("growing", &|line| growing::check(workspace, line)),
         ("collecting", &|line| collecting::check(workspace, line)),
         ("ledger", &|line| native::adds_up(workspace, line, &addon)),
         ("native leaks", &|line| native::leaks(workspace, line, &addon)),
@@ -69,18 +68,18 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
     ];
     let jobs = apart.into_iter().flat_map(|(name, check)| NODE_LINES.map(|line| (name, line, check)));
     let mut tally = lanes::check_all(jobs.filter(|(name, ..)| is_wanted(name)), |(name, line, check)| [tell(name, line, &check(line))]);
-    // These have the machine for themselves.
-    let alone: [(&str, &Check<'_>); 6] = [
-        ("under load", &|line| under_load(workspace, line)),
-        ("registers", &|_| registers(workspace)),
-        ("disk that hangs", &|line| hanging::check(workspace, line)),
-        ("limits", &|line| limited::check(workspace, line)),
-        ("another user", &|line| another_user(workspace, line)),
-        ("no process more", &|line| no_process_more(workspace, line)),
+    // These have the machine for themselves. What does not hang on V8 is checked on one line.
+    let (all, one) = (&NODE_LINES[..], &[newest][..]);
+    let alone: [(&str, &[u32], &Check<'_>); 7] = [
+        ("growing", all, &|line| growing::check(workspace, line)),
+        ("under load", all, &|line| under_load(workspace, line)),
+        ("registers", one, &|_| registers(workspace)),
+        ("disk that hangs", one, &|line| hanging::check(workspace, line)),
+        ("limits", one, &|line| limited::check(workspace, line)),
+        ("another user", one, &|line| another_user(workspace, line)),
+        ("no process more", one, &|line| no_process_more(workspace, line)),
     ];
-    for (nth, (name, check)) in alone.into_iter().enumerate().filter(|(_, (name, _))| is_wanted(name)) {
-        // What does not hang on V8 is checked on one line.
-        let lines = if nth == 0 { &NODE_LINES[..] } else { &[newest] };
+    for (name, lines, check) in alone.into_iter().filter(|(name, ..)| is_wanted(name)) {
         lines.iter().for_each(|&line| tally.add(tell(name, line, &check(line))));
     }
     Ok(tally)
