@@ -8,6 +8,7 @@
 
 mod answer;
 mod args;
+mod attached;
 mod codes;
 mod commands;
 mod core;

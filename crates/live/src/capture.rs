@@ -11,13 +11,13 @@ mod doctor;
 mod error;
 mod fork;
 mod image;
-mod limits;
+pub(crate) mod limits;
 mod notes;
 mod pagemap;
 mod places;
 pub(crate) mod proc;
 mod resident;
-mod terminal;
+pub(crate) mod terminal;
 mod threads;
 mod trace;
 
