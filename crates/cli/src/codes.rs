@@ -43,8 +43,8 @@ by a liveness probe, or when --heapsnapshot-near-heap-limit has no memory left t
         "heapwhy reads what v8.writeHeapSnapshot(), --heapsnapshot-signal, --heapsnapshot-near-heap-limit, DevTools' Memory panel and \
 HeapProfiler.takeHeapSnapshot write: JSON that starts with {\"snapshot\":{\"meta\": … , also packed with gzip, zstd or lz4.";
     SAMPLING_PROFILE "HW1006" Unsupported "a profile, not a snapshot"
-        "A .heapprofile holds sampled allocation sites and a .cpuprofile sampled stacks; neither holds objects or who keeps them. This version of \
-heapwhy reads snapshots only. Take one with v8.writeHeapSnapshot().";
+        "A .heapprofile holds sampled allocation sites: `heapwhy FILE` prints it and `heapwhy convert FILE --to pprof` converts it, each alone and as a named file. A .cpuprofile holds \
+sampled stacks and nothing about memory. Neither holds objects or who keeps them, for which most commands ask: take a snapshot with v8.writeHeapSnapshot().";
     BAD_PACKING "HW1007" Unreadable "damaged gzip, zstd or lz4"
         "The packed stream is damaged, or what it holds is not what it should. Test it with: gzip -t FILE, zstd -t FILE or lz4 -t FILE";
     BOMB "HW1017" Refused "it unpacks to suspiciously much"

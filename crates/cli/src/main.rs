@@ -24,6 +24,7 @@ mod memory;
 mod open;
 mod output;
 mod process;
+mod profile;
 mod progress;
 mod render;
 mod running;

@@ -1,17 +1,20 @@
 //! `heapwhy attach PID sample`: where memory that is still in use was allocated, by V8's sampling profiler.
 
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use live::PrivateFile;
+use heap::heap_profile::HeapProfile;
+use heap::whole_file::WholeFile;
 
 use crate::answer::{Answer, Section};
 use crate::attached::{self, Way, failed_to_ask};
 use crate::codes;
 use crate::error::{CommandError, shown};
+use crate::profile;
 use crate::session::Session;
+use crate::typed::shell_path;
 
 /// Options of `attach sample`.
 #[derive(Args, Debug)]
@@ -40,6 +43,7 @@ pub(super) fn run(args: &SampleArgs, way: &Way, worker: Option<u64>, session: &S
         return Err(CommandError::new(&codes::OUTPUT_EXISTS, what).hint("name another file with -o"));
     }
     let failed = |error: live::LiveError| failed_to_ask(pid, &error);
+    let mut text = String::new();
     let answer = attached::ask(way, session, |inspector| {
         attached::speak_to(inspector, pid, worker)?;
         inspector.profile_heap().map_err(failed)?;
@@ -49,18 +53,21 @@ pub(super) fn run(args: &SampleArgs, way: &Way, worker: Option<u64>, session: &S
         }
         let total = args.time.as_millis() as u64;
         let told = |passed: Duration| session.progress.work("sampling allocations", passed.as_millis() as u64, total);
-        let text = inspector.sample(args.time, args.interval, &told).map_err(failed)?;
-        Ok(Answer::default().section(Section::Raw { name: "profile", text }))
+        text = inspector.sample(args.time, args.interval, &told).map_err(failed)?;
+        let profile = HeapProfile::read(text.as_bytes())
+            .map_err(|error| CommandError::new(&codes::NO_ANSWER, format!("pid {pid} sent a profile that cannot be read: {error}")))?;
+        Ok(profile::told(Answer::default(), &profile, session))
     })?;
-    written(args, answer).map_err(failed)
+    let Some(output) = &args.output else { return Ok(answer) };
+    let bytes = write(output, &text).map_err(|error| crate::output::failed(output, &error))?;
+    let written = Section::Written { path: output.clone(), bytes, what: "sampling heap profile" };
+    Ok(answer.section(written).next(format!("heapwhy {}", shell_path(output))))
 }
 
-fn written(args: &SampleArgs, answer: Answer) -> live::Result<Answer> {
-    let Some(output) = &args.output else { return Ok(answer) };
-    let mut file = PrivateFile::create(output)?;
-    if let Some(Section::Raw { text, .. }) = answer.sections.first() {
-        let _ = file.write_all(text.as_bytes());
-    }
-    let bytes = file.finish()?;
-    Ok(answer.section(Section::Written { path: output.clone(), bytes, what: "sampling heap profile" }))
+/// Writes the profile, readable by its owner only. Returns its size in bytes.
+fn write(output: &Path, text: &str) -> io::Result<u64> {
+    let mut file = WholeFile::beside(output)?;
+    file.file().write_all(text.as_bytes())?;
+    file.name(output)?;
+    Ok(text.len() as u64)
 }
