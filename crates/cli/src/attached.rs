@@ -48,6 +48,20 @@ pub(crate) struct Cost {
     pub(crate) growth: u64,
 }
 
+/// What a heap snapshot costs, as it was measured: V8 builds it inside the process, in as much memory as its parts take.
+pub(crate) fn cost_of_snapshot(resident: u64) -> Cost {
+    const SECONDS_PER_GIB: f64 = 60.0;
+    const GROWTH: f64 = 4.7;
+    let pause = std::time::Duration::from_secs_f64(0.5 + SECONDS_PER_GIB * resident as f64 / (1u64 << 30) as f64);
+    Cost { pause, growth: (GROWTH * resident as f64) as u64 }
+}
+
+/// Says what speaks against opening the inspector of a process; nothing where it is open, or can be.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub(crate) fn obstacle(pid: i32) -> Option<String> {
+    system::obstacle(pid)
+}
+
 /// Attaches, asks, and leaves the process as it was found.
 pub(crate) fn ask(
     way: &Way,
@@ -132,7 +146,7 @@ fn left_open(pid: i32, error: &str) -> String {
 mod system {
     use std::path::PathBuf;
 
-    use live::attach::{AttachError, Attached, Found, Handler, Look, Request, attach};
+    use live::attach::{AttachError, Attached, Found, Handler, Look, Network, Request, attach};
     use v8mem::node_binary::LoadedAt;
     use v8mem::node_side::signals;
     use v8mem::{NodeBinary, memory};
@@ -207,7 +221,7 @@ mod system {
         let room = running::room(pid)?;
         let cost = cost(room.resident);
         let is_short = room.left.is_some_and(|left| left < cost.growth);
-        let costs = format!("about {} of standing still and {} more memory", number::time(cost.pause), number::bytes(cost.growth));
+        let costs = format!("up to about {} of standing still and {} more memory", number::time(cost.pause), number::bytes(cost.growth));
         if is_short && way.doubt == Doubt::Refuse {
             let left = room.left.map_or_else(|| "unknown".to_owned(), number::bytes);
             return Err(CommandError::new(&codes::TOO_COSTLY, format!("{what} of pid {pid} could exhaust its memory"))
@@ -217,6 +231,18 @@ mod system {
         }
         session.progress.announce(&format!("heapwhy: {what} of pid {pid} costs the process {costs}"));
         Ok(())
+    }
+
+    pub(super) fn obstacle(pid: i32) -> Option<String> {
+        let outlook = match live::attach::outlook(pid) {
+            Ok(outlook) => outlook,
+            Err(error) => return Some(error.to_string()),
+        };
+        // What listens where its inspector would, and is its own, is that.
+        if outlook.open.is_some() && outlook.network == Network::Ours {
+            return None;
+        }
+        outlook.obstacle(handler(pid)).map(|error| error.to_string())
     }
 
     /// Says whether the program waits for SIGUSR1 itself.

@@ -89,6 +89,8 @@ pub enum Found {
 /// What can be told of a process's inspector without touching it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outlook {
+    /// The process.
+    pub pid: i32,
     /// Which network it is in.
     pub network: Network,
     /// What the signal would do.
@@ -115,6 +117,34 @@ pub fn outlook(pid: i32) -> Result<Outlook, AttachError> {
     Ok(Subject::of(pid)?.outlook)
 }
 
+impl Outlook {
+    /// Says what speaks against sending the signal.
+    ///
+    /// That an inspector is open already is for others to find out.
+    #[must_use]
+    pub fn obstacle(&self, handler: Handler) -> Option<AttachError> {
+        let (pid, options) = (self.pid, &self.options);
+        Some(match (self.effect, handler) {
+            _ if self.tracer.is_some() => CaptureError::Traced { pid, tracer: self.tracer.unwrap_or(0) }.into(),
+            _ if self.is_stopped => CaptureError::Unfit { pid, why: "it is stopped" }.into(),
+            _ if options.is_forbidden => AttachError::Forbidden { pid, why: "it was started with --permission" },
+            _ if options.is_unlisted => AttachError::Forbidden { pid, why: "it was started with --inspect-publish-uid without http" },
+            (Effect::Ignored, _) => AttachError::Deaf { pid },
+            _ if options.is_deaf => AttachError::Deaf { pid },
+            (Effect::Deadly | Effect::Unknown, _) => AttachError::Deadly { pid },
+            (Effect::Caught, Handler::Programs) => AttachError::OwnHandler { pid },
+            (Effect::Caught, Handler::Unknown) => AttachError::UnknownHandler { pid },
+            _ => match &options.exposed {
+                Some(host) => AttachError::Exposed { pid, host: host.clone() },
+                None if self.network != Network::Ours && !network::may_enter(pid) => AttachError::OtherNetwork { pid },
+                // What listens there, itself or another, is no inspector: that was tried before.
+                None if self.is_taken || self.open.is_some() => AttachError::PortTaken { pid, port: self.port },
+                None => return None,
+            },
+        })
+    }
+}
+
 /// A process before it is attached to.
 struct Subject {
     pid: i32,
@@ -133,6 +163,7 @@ impl Subject {
         let open = listeners.iter().find(|listener| listener.address.port() == port).map(Listener::reached_at);
         let is_taken = open.is_none() && sockets::in_network(pid).iter().any(|other| takes(other, port));
         let outlook = Outlook {
+            pid,
             network: network::of(pid),
             effect: signal::effect(pid),
             options,
@@ -162,30 +193,6 @@ impl Subject {
         let is_node = |one: &&Value| one.get("webSocketDebuggerUrl").is_some() && one.get("type").and_then(Value::as_str) == Some("node");
         let name = list.as_array()?.iter().find(is_node)?.get("id")?.as_str()?;
         InspectorUrl::at(address, name)
-    }
-
-    /// Says what speaks against sending the signal.
-    fn obstacle(&self, handler: Handler) -> Option<AttachError> {
-        let (pid, outlook) = (self.pid, &self.outlook);
-        let options = &outlook.options;
-        Some(match (outlook.effect, handler) {
-            _ if outlook.tracer.is_some() => CaptureError::Traced { pid, tracer: outlook.tracer.unwrap_or(0) }.into(),
-            _ if outlook.is_stopped => CaptureError::Unfit { pid, why: "it is stopped" }.into(),
-            _ if options.is_forbidden => AttachError::Forbidden { pid, why: "it was started with --permission" },
-            _ if options.is_unlisted => AttachError::Forbidden { pid, why: "it was started with --inspect-publish-uid without http" },
-            (Effect::Ignored, _) => AttachError::Deaf { pid },
-            _ if options.is_deaf => AttachError::Deaf { pid },
-            (Effect::Deadly | Effect::Unknown, _) => AttachError::Deadly { pid },
-            (Effect::Caught, Handler::Programs) => AttachError::OwnHandler { pid },
-            (Effect::Caught, Handler::Unknown) => AttachError::UnknownHandler { pid },
-            _ => match &options.exposed {
-                Some(host) => AttachError::Exposed { pid, host: host.clone() },
-                None if outlook.network != Network::Ours && !network::may_enter(pid) => AttachError::OtherNetwork { pid },
-                // What listens there, itself or another, is no inspector: that was tried before.
-                None if outlook.is_taken || outlook.open.is_some() => AttachError::PortTaken { pid, port: outlook.port },
-                None => return None,
-            },
-        })
     }
 
     /// Sends the signal, and waits until an inspector listens that did not before.
@@ -246,7 +253,7 @@ pub fn attach<'a>(request: &Request<'a>) -> Result<Attached<'a>, AttachError> {
         (Some(open), _) => (Found::Open, open, None),
         (None, Some(port)) => return Err(AttachError::NotThere { pid, port }),
         (None, None) => {
-            if let Some(obstacle) = subject.obstacle(handler) {
+            if let Some(obstacle) = subject.outlook.obstacle(handler) {
                 return Err(obstacle);
             }
             Patience::new("opening the inspector", OPENING_LIMIT, cancel).check()?;

@@ -21,7 +21,7 @@ const EXAMPLES: usize = 3;
 #[derive(Args, Debug)]
 #[command(
     before_help = "Examples:\n  heapwhy attach 7073 query Session\n  heapwhy attach 7073 query Map --json | jq '.live_objects.rows'",
-    after_help = "V8 collects garbage and walks its heap, twice where the class is not a global one: the process stands still meanwhile, some seconds for a heap of a gigabyte. Counted is what has the class's prototype in its chain, as v8.queryObjects counts. Sizes are not told: the inspector does not know them (`heapwhy instances PID CLASS` does). Nothing of the program is run, and nothing is kept of it.",
+    after_help = "V8 collects garbage and walks its heap, twice where the class is not a global one: the process stands still meanwhile, some ten seconds for a heap of a gigabyte. Counted is what has the class's prototype in its chain, as v8.queryObjects counts. Sizes are not told: the inspector does not know them (`heapwhy instances PID CLASS` does). Nothing of the program is run, and nothing is kept of it.",
     help_template = crate::args::TEMPLATE
 )]
 pub(super) struct QueryArgs {
@@ -30,10 +30,10 @@ pub(super) struct QueryArgs {
     class: String,
 }
 
-/// What V8 needs for a look, as it was measured: a collection, a walk, and a handle for each object that it finds.
+/// What V8 needs for two looks, as it was measured: a collection and a walk each, and a handle for each object that it finds.
 fn cost(resident: u64) -> Cost {
-    const SECONDS_PER_GIB: f64 = 6.0;
-    Cost { pause: Duration::from_secs_f64(0.1 + SECONDS_PER_GIB * resident as f64 / (1u64 << 30) as f64), growth: resident / 4 }
+    const SECONDS_PER_GIB: f64 = 15.0;
+    Cost { pause: Duration::from_secs_f64(0.1 + SECONDS_PER_GIB * resident as f64 / (1u64 << 30) as f64), growth: resident }
 }
 
 /// Counts.
