@@ -13,7 +13,7 @@ mod objects;
 mod sampling;
 
 use std::io;
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -159,6 +159,7 @@ impl<'a> Inspector<'a> {
     }
 
     /// Lets another flag end later waits.
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
     pub(crate) fn heed(&mut self, cancel: &'a AtomicBool) {
         self.cancel = cancel;
     }
@@ -357,12 +358,13 @@ impl<'a> Inspector<'a> {
     ///
     /// An inspector that is closed waits for the other side of every connection, and with it the process: so nothing must be left for us
     /// to do when the command arrives, since we may be stopped at any moment.
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
     pub(crate) fn leave_with(mut self, expression: &str) -> Result<()> {
         let patience = Patience::new("closing the inspector", ANSWER_LIMIT, self.cancel);
         self.worker = None;
         let params = json!({ "expression": expression, "includeCommandLineAPI": true, "silent": true });
         self.send_command("Runtime.evaluate", &params, &patience)?;
-        self.socket.get_ref().shutdown(Shutdown::Write).map_err(|source| lost(patience.doing(), source))
+        self.socket.get_ref().shutdown(std::net::Shutdown::Write).map_err(|source| lost(patience.doing(), source))
     }
 }
 
