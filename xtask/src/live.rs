@@ -3,6 +3,7 @@
 //! The image must hold what the process's own snapshot does. A server under load must answer everything right through many captures. The
 //! capture is killed at each of its steps, and so is the process; what is left must be as it was.
 
+pub(crate) mod attaching;
 mod changing;
 mod collecting;
 mod dying;

@@ -66,6 +66,11 @@ const STAGES: &[Stage] = &[
         about: "running processes are captured, hold what their own snapshot does, and are none the worse for it",
         run: live::stage,
     },
+    Stage {
+        name: "attach",
+        about: "running processes are asked over their inspector, on every Node.js, which is closed again on every path",
+        run: live::attaching::stage,
+    },
     Stage { name: "end-to-end", about: "the demo and the main questions, on every Node.js", run: end_to_end::stage },
 ];
 

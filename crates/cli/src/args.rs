@@ -219,6 +219,8 @@ pub(crate) enum Command {
     Index(commands::index::IndexArgs),
     /// Write a core dump of a running process, which goes on
     Capture(commands::capture::CaptureArgs),
+    /// Ask a running process over its inspector, which is opened for it and closed again
+    Attach(commands::attach::AttachArgs),
     /// What a capture of a running process would need and cost; changes nothing
     Doctor(commands::doctor::DoctorArgs),
     /// Run a leaking service that is included, and explain its leak

@@ -43,8 +43,8 @@ by a liveness probe, or when --heapsnapshot-near-heap-limit has no memory left t
         "heapwhy reads what v8.writeHeapSnapshot(), --heapsnapshot-signal, --heapsnapshot-near-heap-limit, DevTools' Memory panel and \
 HeapProfiler.takeHeapSnapshot write: JSON that starts with {\"snapshot\":{\"meta\": … , also packed with gzip, zstd or lz4.";
     SAMPLING_PROFILE "HW1006" Unsupported "a profile, not a snapshot"
-        "A .heapprofile holds sampled allocation sites and a .cpuprofile sampled stacks; neither holds objects or who keeps them. This version of \
-heapwhy reads snapshots only. Take one with v8.writeHeapSnapshot().";
+        "A .heapprofile holds sampled allocation sites: `heapwhy FILE` prints it and `heapwhy convert FILE --to pprof` converts it, each alone and as a named file. A .cpuprofile holds \
+sampled stacks and nothing about memory. Neither holds objects or who keeps them, for which most commands ask: take a snapshot with v8.writeHeapSnapshot().";
     BAD_PACKING "HW1007" Unreadable "damaged gzip, zstd or lz4"
         "The packed stream is damaged, or what it holds is not what it should. Test it with: gzip -t FILE, zstd -t FILE or lz4 -t FILE";
     BOMB "HW1017" Refused "it unpacks to suspiciously much"
@@ -141,6 +141,29 @@ or a pause longer than health checks wait. `heapwhy capture PID --accept-danger`
         "A process that is read while it is stopped waits for the disk that its image is written to. When it has stood still for 10 seconds, or three times as long as \
 `heapwhy doctor` predicts where that is longer, or as long as --max-pause of `heapwhy capture` says, all its threads are let go, and what was written is removed: also where \
 the disk hangs. Nothing was changed in it.";
+    NO_INSPECTOR "HW1501" Unsupported "the inspector cannot be had"
+        "Node.js opens its inspector when it gets SIGUSR1, unless it was started with --disable-sigusr1 or --permission, or the program ignores the signal. Nothing \
+was sent to it. `heapwhy PID` reads the process without its inspector.";
+    SIGNAL_UNFIT "HW1502" Refused "SIGUSR1 would do something else than open the inspector"
+        "A process that does not wait for SIGUSR1 is ended by it. One whose program has a handler (process.on('SIGUSR1')) runs that instead of opening its inspector; libuv's \
+own list of handlers says so, which is found by its symbol. Nothing was sent to it.";
+    EXPOSED "HW1503" Refused "the inspector would be open to other machines"
+        "The process was started with --inspect-port=HOST where HOST is not this machine alone. Whoever reaches an inspector can run any code as the process.";
+    PORT_TAKEN "HW1504" Target "the inspector's port is taken"
+        "Only one process can listen on a port, and Node.js takes 9229 unless told otherwise. Nothing was sent to it. Often it is another process of Node.js whose inspector is open.";
+    OTHER_NETWORK "HW1505" Permission "the process is in another network"
+        "A container has a loopback of its own. heapwhy enters it to connect where it has the right (root, as a rule); else run it inside.";
+    NOT_OPENED "HW1506" Target "no inspector"
+        "The process was sent SIGUSR1 and nothing that answers as an inspector came in time, or none listens where --port says. Its JavaScript may be busy: then it may \
+open later, and `heapwhy attach PID close` closes it.";
+    NO_ANSWER "HW1507" Target "the process did not answer over its inspector"
+        "The connection broke, V8 refused the question, or the process was too busy for too long. The inspector is closed again if it was closed before.";
+    TOO_COSTLY "HW1508" Refused "a question that could exhaust the process's memory"
+        "V8 builds a snapshot inside the process, which takes several times its heap. Less than that is left of its control group's limit, or on the machine. --accept-danger does it all the same.";
+    SAMPLED_ALREADY "HW1509" Refused "somebody samples allocations already"
+        "V8 has one sampling profiler for each thread. Starting ours would end theirs: an APM agent's, DevTools' or --heap-prof's.";
+    NO_SUCH_WORKER "HW1510" Usage "no such worker"
+        "--worker takes the number by which Node.js calls a worker (threadId). Only workers that the main thread has started are reached.";
     STOPPED "HW1900" Stopped "stopped by Ctrl-C"
         "The work was stopped before it had an answer. A second Ctrl-C ends heapwhy at once.";
     BUG "HW1999" Bug "a bug in heapwhy"

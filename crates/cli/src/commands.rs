@@ -2,6 +2,7 @@
 //!
 //! Commands print nothing and do not know whether people or programs read their answer.
 
+pub(crate) mod attach;
 pub(crate) mod buffers;
 pub(crate) mod capture;
 pub(crate) mod classes;
@@ -87,6 +88,7 @@ pub(crate) fn run(command: &Command, session: &Session) -> Result<Answer, Comman
         Command::Redact(args) => redact::run(args, session),
         Command::Index(args) => index::run(args, session),
         Command::Capture(args) => capture::run(args, session),
+        Command::Attach(args) => attach::run(args, session),
         Command::Doctor(args) => doctor::run(args, session),
         Command::Demo(args) => demo::run(args, session),
         Command::Explain(args) => explain::run(args),

@@ -8,6 +8,7 @@
 
 mod answer;
 mod args;
+mod attached;
 mod codes;
 mod commands;
 mod core;
@@ -23,6 +24,7 @@ mod memory;
 mod open;
 mod output;
 mod process;
+mod profile;
 mod progress;
 mod render;
 mod running;

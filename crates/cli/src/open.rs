@@ -470,9 +470,13 @@ fn foreign(path: &Path, found: &Found) -> CommandError {
     let not_yet = |what: &str| format!("{name} is {what}, which is not supported by this version yet");
     let snapshot_hint = "a snapshot is made by v8.writeHeapSnapshot(), or: node --heapsnapshot-signal=SIGUSR2 app.js";
     match found {
-        Found::HeapProfile => CommandError::new(&codes::SAMPLING_PROFILE, not_yet("a sampling heap profile (.heapprofile)"))
-            .why("it says where memory was allocated, not what holds it")
-            .hint(snapshot_hint),
+        Found::HeapProfile => {
+            let what = format!("{name} is a sampling heap profile (.heapprofile), which has no objects to ask for");
+            CommandError::new(&codes::SAMPLING_PROFILE, what)
+                .why("it says where memory was allocated, not what holds it")
+                .hint(format!("heapwhy {}   prints it (named as a file)", shell_path(path)))
+                .hint(snapshot_hint)
+        }
         Found::CpuProfile => CommandError::new(&codes::SAMPLING_PROFILE, format!("{name} is a CPU profile (.cpuprofile)"))
             .why("it says nothing about memory")
             .hint(snapshot_hint),

@@ -146,6 +146,12 @@ impl Console {
             render::to_stderr(&format!("{}\n", render::clean::clean(line)));
         }
     }
+
+    /// Prints a line that must be read, whether progress is wanted or not.
+    pub(crate) fn announce(&self, line: &str) {
+        self.shared.erase();
+        render::to_stderr(&format!("{}\n", render::clean::clean(line)));
+    }
 }
 
 impl Console {

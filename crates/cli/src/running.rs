@@ -132,6 +132,27 @@ pub(crate) fn resident_bytes(pid: i32) -> Option<u64> {
     system::resident_bytes(pid)
 }
 
+/// Refuses what is no process of Node.js.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub(crate) fn must_be_node(pid: i32) -> Result<(), CommandError> {
+    system::must_be_node(pid)
+}
+
+/// How much memory a process has, and how much more there is for it.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub(crate) struct Room {
+    /// What it occupies, in bytes.
+    pub(crate) resident: u64,
+    /// What is left, of its control groups' limits and on the machine; `None` where nobody tells.
+    pub(crate) left: Option<u64>,
+}
+
+/// Asks how much memory is left to a process.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub(crate) fn room(pid: i32) -> Result<Room, CommandError> {
+    system::room(pid)
+}
+
 /// Captures a process into a file without a name.
 pub(crate) fn captured(pid: i32, session: &Session) -> Result<(File, Running), CommandError> {
     system::captured(pid, session)
@@ -199,6 +220,16 @@ mod system {
     pub(super) fn examined(pid: i32) -> Result<Section, CommandError> {
         let subject = Subject::of(pid)?;
         Ok(checkup::section(pid, &subject.checkup, subject.script.as_deref()))
+    }
+
+    pub(super) fn must_be_node(pid: i32) -> Result<(), CommandError> {
+        Subject::of(pid).map(drop)
+    }
+
+    pub(super) fn room(pid: i32) -> Result<super::Room, CommandError> {
+        let checkup = Subject::of(pid)?.checkup;
+        let left = [checkup.group.map(|(_, left)| left), checkup.available].into_iter().flatten().min();
+        Ok(super::Room { resident: checkup.known.resident, left })
     }
 
     /// A process before it is touched.

@@ -4,7 +4,9 @@
 
 mod csv;
 mod pprof;
+mod pprof_samples;
 mod protobuf;
 
 pub use csv::csv;
 pub use pprof::{PprofOptions, pprof};
+pub use pprof_samples::pprof_samples;

@@ -42,6 +42,7 @@ pub mod filters;
 pub mod gc_log;
 pub mod graph;
 pub mod growth;
+pub mod heap_profile;
 pub mod held;
 mod ids;
 pub mod index;

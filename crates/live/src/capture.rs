@@ -13,14 +13,14 @@ mod error;
 mod filter;
 mod fork;
 mod image;
-mod limits;
+pub(crate) mod limits;
 mod notes;
 mod pagemap;
 mod places;
 pub(crate) mod proc;
 mod reading;
 mod resident;
-mod terminal;
+pub(crate) mod terminal;
 mod threads;
 mod trace;
 

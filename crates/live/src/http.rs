@@ -1,6 +1,7 @@
-//! Plain HTTP/1.1 GET requests to a service on this machine, over one connection that is kept.
+//! Plain HTTP GET requests to a service on this machine, over one connection that is kept.
 //!
-//! Just enough to put load on a service that we started: answers must carry `Content-Length`; no chunks, no redirects, no TLS.
+//! Just enough to put load on a service that we started, and to ask an inspector what it is: answers must carry `Content-Length`; no
+//! chunks, no redirects, no TLS.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -23,39 +24,48 @@ pub(crate) struct Client<'a> {
     stream: TcpStream,
     /// What was read and not used yet.
     buffer: Vec<u8>,
+    /// How long an answer may take.
+    limit: Duration,
     cancel: &'a AtomicBool,
 }
 
 impl<'a> Client<'a> {
     /// Connects.
     pub(crate) fn connect(address: SocketAddr, cancel: &'a AtomicBool) -> Result<Self> {
-        let connect = || {
-            let stream = TcpStream::connect_timeout(&address, ANSWER_LIMIT)?;
-            stream.set_nodelay(true)?;
-            stream.set_read_timeout(Some(TICK))?;
-            stream.set_write_timeout(Some(ANSWER_LIMIT))?;
-            Ok(stream)
-        };
-        let stream = connect().map_err(|source| LiveError::Connection { doing: format!("connecting to {address}"), source })?;
-        Ok(Self { address, stream, buffer: Vec::new(), cancel })
+        let failed = |source| LiveError::Connection { doing: format!("connecting to {address}"), source };
+        let stream = TcpStream::connect_timeout(&address, ANSWER_LIMIT).map_err(failed)?;
+        Self::over(stream, address, ANSWER_LIMIT, cancel).map_err(failed)
+    }
+
+    /// Speaks over a connection that is there already.
+    pub(crate) fn over(stream: TcpStream, address: SocketAddr, limit: Duration, cancel: &'a AtomicBool) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(TICK))?;
+        stream.set_write_timeout(Some(limit))?;
+        Ok(Self { address, stream, buffer: Vec::new(), limit, cancel })
     }
 
     /// Gets a page, which must be there, and forgets it.
     ///
     /// One at a time: answers to requests sent together wait for each other's acknowledgement on Node.js 16 (40 ms).
     pub(crate) fn get(&mut self, path: &str) -> Result<()> {
+        self.get_text(path).map(drop)
+    }
+
+    /// Gets a page, which must be there.
+    pub(crate) fn get_text(&mut self, path: &str) -> Result<String> {
         let doing = format!("getting {path}");
-        let patience = Patience::new(&doing, ANSWER_LIMIT, self.cancel);
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nUser-Agent: heapwhy-demo\r\n\r\n", self.address);
+        let patience = Patience::new(&doing, self.limit, self.cancel);
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nUser-Agent: heapwhy\r\n\r\n", self.address);
         self.stream.write_all(request.as_bytes()).map_err(|source| self.lost(&patience, source))?;
         match self.read_answer(&patience)? {
-            200 => Ok(()),
-            status => Err(LiveError::protocol(&doing, "status 200", &status.to_string())),
+            (200, body) => Ok(String::from_utf8_lossy(&body).into_owned()),
+            (status, _) => Err(LiveError::protocol(&doing, "status 200", &status.to_string())),
         }
     }
 
-    /// Reads one answer and forgets its body. Returns its status.
-    fn read_answer(&mut self, patience: &Patience) -> Result<u16> {
+    /// Reads one answer. Returns its status and body.
+    fn read_answer(&mut self, patience: &Patience) -> Result<(u16, Vec<u8>)> {
         let head = loop {
             if let Some(end) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") {
                 let rest = self.buffer.split_off(end + 4);
@@ -75,8 +85,8 @@ impl<'a> Client<'a> {
         while self.buffer.len() < length {
             self.fill(patience)?;
         }
-        self.buffer.drain(..length);
-        Ok(status)
+        let rest = self.buffer.split_off(length);
+        Ok((status, std::mem::replace(&mut self.buffer, rest)))
     }
 
     /// Reads once.
@@ -104,7 +114,9 @@ impl<'a> Client<'a> {
 /// Reads the status and the body's length from the head of an answer.
 fn status_and_length(head: &str) -> Option<(u16, usize)> {
     let mut lines = head.split("\r\n");
-    let status = lines.next()?.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
+    let first = lines.next()?;
+    // An inspector answers as HTTP/1.0 does.
+    let status = first.strip_prefix("HTTP/1.1 ").or_else(|| first.strip_prefix("HTTP/1.0 "))?.get(..3)?.parse().ok()?;
     let length = lines.find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?

@@ -11,6 +11,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod attach;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod capture;
 pub mod demo;
 mod error;
@@ -24,7 +26,7 @@ mod snapshot;
 mod wait;
 
 pub use error::LiveError;
-pub use inspector::{Inspector, InspectorUrl, MemoryUsage};
+pub use inspector::{Constructed, HeapSpace, Inspector, InspectorUrl, MemoryUsage, Query, ThreadMemory, Worker};
 pub use node::{NodeBinary, OLDEST_NODE};
 pub use private_file::PrivateFile;
 pub use process::{Launch, NodeProcess};

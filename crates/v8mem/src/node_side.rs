@@ -11,6 +11,7 @@ pub mod handles;
 pub mod libuv;
 pub mod owners;
 pub mod requests;
+pub mod signals;
 pub mod vtables;
 
 use crate::anatomy::Anatomy;

@@ -7,18 +7,19 @@ use crate::args::FileArg;
 use crate::error::CommandError;
 use crate::open;
 use crate::output::OutputArgs;
+use crate::profile;
 use crate::session::Session;
 
 /// Options of `convert`.
 #[derive(Args, Debug)]
 #[command(
-    before_help = "Examples:\n  heapwhy convert app.heapsnapshot --to pprof -o held.pb.gz\n  heapwhy convert app.heapsnapshot --to csv -o nodes.csv\n  heapwhy convert app.heapsnapshot.gz --to heapsnapshot -o app.heapsnapshot\n\n`go tool pprof -http :0 held.pb.gz` shows a profile.",
+    before_help = "Examples:\n  heapwhy convert app.heapsnapshot --to pprof -o held.pb.gz\n  heapwhy convert app.heapsnapshot --to csv -o nodes.csv\n  heapwhy convert now.heapprofile --to pprof -o sampled.pb.gz\n  heapwhy convert app.heapsnapshot.gz --to heapsnapshot -o app.heapsnapshot\n\n`go tool pprof -http :0 held.pb.gz` shows a profile.",
     help_template = crate::args::TEMPLATE
 )]
 pub(crate) struct ConvertArgs {
     #[command(flatten)]
     file: FileArg,
-    /// The format: heapsnapshot (DevTools), pprof (who holds what), csv (a row a node)
+    /// The format: heapsnapshot (DevTools), pprof (who holds what; of a .heapprofile, who allocated it), csv (a row a node)
     #[arg(long, value_name = "FORMAT", hide_possible_values = true)]
     to: To,
     #[command(flatten)]
@@ -36,9 +37,19 @@ enum To {
     Csv,
 }
 
+/// Converts a sampling heap profile.
+fn samples(args: &ConvertArgs, opened: profile::Opened) -> Result<Answer, CommandError> {
+    let write = |mut out: &mut dyn std::io::Write| heap::convert::pprof_samples(&opened.profile, &mut out);
+    let written = args.output.write("pprof profile", &args.file.file, write)?;
+    Ok(written.into_iter().fold(Answer { targets: vec![opened.target], ..Answer::default() }, Answer::section))
+}
+
 /// Converts.
 pub(crate) fn run(args: &ConvertArgs, session: &Session) -> Result<Answer, CommandError> {
     args.output.check(session)?;
+    if let Some(opened) = (args.to == To::Pprof).then(|| profile::open(&args.file.file, session)).flatten() {
+        return samples(args, opened?);
+    }
     let file = match args.to {
         To::Heapsnapshot => open::read(&args.file.file, session)?,
         To::Pprof | To::Csv => open::read_prepared(&args.file.file, session)?,

@@ -21,7 +21,7 @@ use crate::open::{self, Opened};
 use crate::process::Fate;
 use crate::session::Session;
 use crate::typed::{self, shell_path, shell_word};
-use crate::{codes, core, findings, memory, process, usage};
+use crate::{codes, core, findings, memory, process, profile, usage};
 
 /// How many suspects a report shows.
 const SUSPECTS: usize = 3;
@@ -90,7 +90,12 @@ pub(crate) fn run(args: &ReportArgs, session: &Session) -> Result<Answer, Comman
 }
 
 fn single(path: &Path, judge: &Judge, session: &Session) -> Result<Answer, CommandError> {
-    let file = open::read_with(path, Wanted::Footprint, session)?;
+    let file = match open::read_with(path, Wanted::Footprint, session) {
+        Err(error) if error.code == &codes::SAMPLING_PROFILE => {
+            return profile::open(path, session).unwrap_or(Err(error)).map(|opened| profile::report(path, opened, session));
+        }
+        other => other?,
+    };
     if file.prepare(session).is_err() {
         return Ok(stopped(&[&file], session));
     }

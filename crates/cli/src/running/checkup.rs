@@ -9,6 +9,7 @@ use v8mem::{NodeBinary, Tables, V8Version};
 
 use super::{Dangers, Wish};
 use crate::answer::{Line, Piece, Section};
+use crate::attached::{self, Cost};
 use crate::codes;
 use crate::error::CommandError;
 use crate::render::number;
@@ -77,7 +78,13 @@ pub(super) fn section(pid: i32, checkup: &Checkup, script: Option<&str>) -> Sect
     ];
     lines.extend(filter(&checkup.filtering));
     lines.extend(checkup.methods.iter().map(|prediction| method(prediction, checkup)));
-    Section::Value { name: "doctor", json: in_json(pid, checkup, script, v8.as_deref(), is_known), lines }
+    let inspector = Inspector::of(pid, checkup);
+    lines.push(inspector.line());
+    let mut json = in_json(pid, checkup, script, v8.as_deref(), is_known);
+    if let Some(methods) = json.get_mut("methods").and_then(Value::as_array_mut) {
+        methods.push(inspector.in_json());
+    }
+    Section::Value { name: "doctor", json, lines }
 }
 
 fn line(label: &str, text: String) -> Line {
@@ -142,6 +149,38 @@ fn method(prediction: &Prediction, checkup: &Checkup) -> Line {
     let mut line = line(prediction.method.name(), text);
     line.extend(prediction.dangers.iter().map(|danger| Piece::Alarm(format!("; not without --accept-danger: {danger}"))));
     line
+}
+
+/// What a heap snapshot over the inspector would cost, and what speaks against it. It is never the best way: a snapshot, no image.
+struct Inspector {
+    cost: Cost,
+    dangers: Vec<String>,
+}
+
+impl Inspector {
+    fn of(pid: i32, checkup: &Checkup) -> Self {
+        let cost = attached::cost_of_snapshot(checkup.known.resident);
+        let room = [checkup.group.map(|(_, left)| left), checkup.available].into_iter().flatten().min();
+        let short = room.filter(|&room| room < cost.growth).map(|room| format!("only {} are left for it", number::bytes(room)));
+        Self { cost, dangers: attached::obstacle(pid).into_iter().chain(short).collect() }
+    }
+
+    fn line(&self) -> Line {
+        let (pause, growth) = (number::time(self.cost.pause), number::bytes(self.cost.growth));
+        let mut line = line("inspector", format!("a heap snapshot; it stands still about {pause}, memory grows by about {growth}"));
+        line.extend(self.dangers.iter().map(|danger| Piece::Alarm(format!("; not so: {danger}"))));
+        line
+    }
+
+    fn in_json(&self) -> Value {
+        json!({
+            "method": "inspector",
+            "pause_ms": self.cost.pause.as_secs_f64() * 1000.0,
+            "growth_least": self.cost.growth,
+            "growth_most": self.cost.growth,
+            "dangers": self.dangers,
+        })
+    }
 }
 
 fn in_json(pid: i32, checkup: &Checkup, script: Option<&str>, v8: Option<&str>, layout_known: bool) -> Value {

@@ -26,13 +26,6 @@ fn files_that_are_no_snapshots() {
     let cases: &[(&str, &[u8], i32, &str, &str)] = &[
         ("empty", b"", 3, "HW1004", "empty is empty (0 bytes)"),
         ("package.json", b"{\"name\":\"x\"}", 3, "HW1005", "package.json is JSON, but not a heap snapshot"),
-        (
-            "x.heapprofile",
-            b"{\"head\":{\"callFrame\":{}}}",
-            5,
-            "HW1006",
-            "x.heapprofile is a sampling heap profile (.heapprofile), which is not supported by this version yet",
-        ),
         ("x.cpuprofile", b"{\"nodes\":[{\"id\":1}],\"startTime\":1}", 5, "HW1006", "x.cpuprofile is a CPU profile (.cpuprofile)"),
         ("core.1", &core, 5, "HW1009", "core.1 is a core dump, but not of Node.js"),
         ("core.2", &arm, 5, "HW1009", "core.2 is a core dump of another kind of machine (ARM64)"),

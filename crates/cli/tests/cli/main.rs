@@ -7,5 +7,6 @@ mod bad_input;
 mod fixture;
 mod json;
 mod pipes;
+mod profiles;
 mod schema;
 mod writes;

@@ -10,10 +10,10 @@ use crate::graph::HeapGraph;
 use crate::mapped::MappedFile;
 use crate::problems::Problems;
 use crate::progress::Progress;
-use crate::snapshot::ReadError;
 use crate::snapshot::packing::Packing;
-use crate::snapshot::read::read_into;
+use crate::snapshot::read::{find_header, read_into};
 use crate::snapshot::spool::{Spool, room};
+use crate::snapshot::{Found, ReadError};
 
 /// How ELF files begin: programs, libraries and core dumps.
 const ELF: [u8; 4] = *b"\x7fELF";
@@ -89,6 +89,12 @@ impl Input {
     #[must_use]
     pub fn is_elf(&self) -> bool {
         self.is_elf
+    }
+
+    /// Says what it is in place of a snapshot; `None` for what begins as one.
+    #[must_use]
+    pub fn other(&self) -> Option<Found> {
+        find_header(&MappedFile::of(&self.file).ok()?).err()
     }
 
     /// Returns the file itself, unpacked, and what was wrong with the packing.

@@ -131,10 +131,10 @@ impl Spool<'_> {
         Ok(true)
     }
 
-    /// Says whether what begins so is an ELF file; an error if it is no snapshot either.
+    /// Says whether what begins so is an ELF file; an error if it is no snapshot either, nor a profile, which others read.
     fn look_at(&self, head: &[u8]) -> Result<bool, ReadError> {
         match find_header(head) {
-            Ok(_) => Ok(false),
+            Ok(_) | Err(Found::HeapProfile) => Ok(false),
             Err(Found::Elf) => Ok(true),
             Err(found) => Err(ReadError::NotASnapshot { path: self.path.to_owned(), found }),
         }

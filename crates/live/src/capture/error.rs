@@ -134,7 +134,7 @@ impl CaptureError {
     }
 
     /// Tells why something of a process could not be read.
-    pub(super) fn of_reading(pid: i32, doing: &'static str, source: io::Error) -> Self {
+    pub(crate) fn of_reading(pid: i32, doing: &'static str, source: io::Error) -> Self {
         match source.raw_os_error() {
             Some(libc::ENOENT | libc::ESRCH) => Self::Gone { pid, doing },
             Some(libc::EACCES | libc::EPERM) => Self::denied(pid),

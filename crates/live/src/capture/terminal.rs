@@ -17,10 +17,10 @@ static IGNORED: Mutex<(usize, [Option<libc::sigaction>; 3])> = Mutex::new((0, [N
 
 /// The signals are ignored until the last one of these is dropped.
 #[derive(Debug)]
-pub(super) struct Unstoppable(());
+pub(crate) struct Unstoppable(());
 
 impl Unstoppable {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut ignored = IGNORED.lock().unwrap_or_else(PoisonError::into_inner);
         let (count, before) = &mut *ignored;
         if *count == 0 {

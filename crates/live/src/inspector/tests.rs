@@ -164,3 +164,53 @@ fn only_loopback_addresses_are_addresses() {
     }
     assert_eq!(InspectorUrl::in_line("For help, see: https://nodejs.org/en/docs/inspector"), None);
 }
+
+/// What a worker says, inside of what its process says.
+fn from_worker(session: &str, text: &str) -> Act {
+    Act::Say(json!({ "method": "NodeWorker.receivedMessageFromWorker", "params": { "sessionId": session, "message": text } }).to_string())
+}
+
+#[test]
+fn a_worker_is_spoken_to_inside_of_what_is_said_to_its_process() {
+    let ack = say(r#"{"id":ID,"result":{}}"#);
+    let gone = say(r#"{"method":"NodeWorker.detachedFromWorker","params":{"sessionId":"s"}}"#);
+    let answer = from_worker("s", r#"{"id":2,"result":{"result":{"value":5}}}"#);
+    let cases = [
+        (vec![ack.clone(), answer.clone()], Ok(5)),
+        // Answers of others, events, and an answer of the process that only looks like it.
+        (vec![from_worker("t", r#"{"id":2,"result":{"result":{"value":6}}}"#), say(r#"{"id":2,"result":{}}"#), answer.clone()], Ok(5)),
+        (vec![from_worker("s", r#"{"method":"Runtime.consoleAPICalled","params":{}}"#), ack, answer], Ok(5)),
+        (vec![gone], Err("found \"that it has ended\"")),
+        (vec![say(r#"{"id":ID,"error":{"code":-32000,"message":"no such session"}}"#)], Err("found \"that it has ended\"")),
+        (vec![from_worker("s", "<html>")], Err("expected a message in JSON")),
+        (vec![from_worker("s", r#"{"id":2,"error":{"code":-1,"message":"no"}}"#)], Err("refused Runtime.evaluate: no (-1)")),
+    ];
+    for (acts, expect) in cases {
+        let cancel = AtomicBool::new(false);
+        let mut inspector = Inspector::connect(&serve(acts), &cancel).unwrap();
+        inspector.speak_to(Some(&Worker { number: 1, title: String::new(), session: "s".to_owned() }));
+        match (inspector.evaluate("2 + 3"), expect) {
+            (Ok(value), Ok(expect)) => assert_eq!(value, json!(expect)),
+            (Err(error), Err(expect)) => assert!(error.to_string().contains(expect), "{error}"),
+            (found, expect) => panic!("{found:?} in place of {expect:?}"),
+        }
+    }
+}
+
+#[test]
+fn an_answer_may_be_deeper_than_what_is_read_at_once() {
+    let deep = format!("{}{}", "{\"children\":[".repeat(5000), "]}".repeat(5000));
+    let cancel = AtomicBool::new(false);
+    let acts = vec![Act::Say(format!("{{\"id\":ID,\"result\":{{\"profile\":{deep}}}}}"))];
+    assert!(Inspector::connect(&serve(acts), &cancel).unwrap().is_sampling().unwrap());
+    let refused = vec![say(r#"{"id":ID,"error":{"code":-32000,"message":"V8 sampling heap profiler was not started."}}"#)];
+    assert!(!Inspector::connect(&serve(refused), &cancel).unwrap().is_sampling().unwrap());
+}
+
+#[test]
+fn a_command_that_was_not_answered_is_remembered() {
+    let cancel = AtomicBool::new(false);
+    let mut inspector = Inspector::connect(&serve(vec![say("<html>")]), &cancel).unwrap();
+    assert!(inspector.is_idle());
+    assert!(inspector.evaluate("1").is_err() && !inspector.is_idle());
+}

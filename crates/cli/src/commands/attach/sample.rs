@@ -1,0 +1,73 @@
+//! `heapwhy attach PID sample`: where memory that is still in use was allocated, by V8's sampling profiler.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use heap::heap_profile::HeapProfile;
+use heap::whole_file::WholeFile;
+
+use crate::answer::{Answer, Section};
+use crate::attached::{self, Way, failed_to_ask};
+use crate::codes;
+use crate::error::{CommandError, shown};
+use crate::profile;
+use crate::session::Session;
+use crate::typed::shell_path;
+
+/// Options of `attach sample`.
+#[derive(Args, Debug)]
+#[command(
+    before_help = "Examples:\n  heapwhy attach 7073 sample\n  heapwhy attach 7073 sample --for 5m -o now.heapprofile",
+    after_help = "V8 notes the stack of about one allocation in 32 KiB, and forgets it when the object is collected. What is shown is memory that was allocated meanwhile and is still in use at the end, as V8 estimates it from its samples. What was there before is not in it. It costs the process next to nothing while it goes on, and some tens of milliseconds at the end.",
+    help_template = crate::args::TEMPLATE
+)]
+pub(super) struct SampleArgs {
+    /// For how long
+    #[arg(long = "for", value_name = "TIME", default_value = "30s", value_parser = super::time)]
+    time: Duration,
+    /// How many bytes are allocated between two samples
+    #[arg(long, value_name = "BYTES", default_value_t = 32_768, value_parser = clap::value_parser!(u64).range(512..=1 << 30))]
+    interval: u64,
+    /// Also write the profile (.heapprofile), which heapwhy and DevTools read
+    #[arg(short, long, value_name = "OUT")]
+    output: Option<PathBuf>,
+}
+
+/// Samples.
+pub(super) fn run(args: &SampleArgs, way: &Way, worker: Option<u64>, session: &Session) -> Result<Answer, CommandError> {
+    let pid = way.pid;
+    if let Some(output) = args.output.as_ref().filter(|output| std::fs::symlink_metadata(output).is_ok()) {
+        let what = format!("{} exists: it would be replaced", shown(output));
+        return Err(CommandError::new(&codes::OUTPUT_EXISTS, what).hint("name another file with -o"));
+    }
+    let failed = |error: live::LiveError| failed_to_ask(pid, &error);
+    let mut text = String::new();
+    let answer = attached::ask(way, session, |inspector| {
+        attached::speak_to(inspector, pid, worker)?;
+        inspector.profile_heap().map_err(failed)?;
+        if inspector.is_sampling().map_err(failed)? {
+            return Err(CommandError::new(&codes::SAMPLED_ALREADY, format!("somebody samples the allocations of pid {pid} already"))
+                .why("V8 has one sampling profiler for each thread, and ending ours would end theirs"));
+        }
+        let total = args.time.as_millis() as u64;
+        let told = |passed: Duration| session.progress.work("sampling allocations", passed.as_millis() as u64, total);
+        text = inspector.sample(args.time, args.interval, &told).map_err(failed)?;
+        let profile = HeapProfile::read(text.as_bytes())
+            .map_err(|error| CommandError::new(&codes::NO_ANSWER, format!("pid {pid} sent a profile that cannot be read: {error}")))?;
+        Ok(profile::told(Answer::default(), &profile, session))
+    })?;
+    let Some(output) = &args.output else { return Ok(answer) };
+    let bytes = write(output, &text).map_err(|error| crate::output::failed(output, &error))?;
+    let written = Section::Written { path: output.clone(), bytes, what: "sampling heap profile" };
+    Ok(answer.section(written).next(format!("heapwhy {}", shell_path(output))))
+}
+
+/// Writes the profile, readable by its owner only. Returns its size in bytes.
+fn write(output: &Path, text: &str) -> io::Result<u64> {
+    let mut file = WholeFile::beside(output)?;
+    file.file().write_all(text.as_bytes())?;
+    file.name(output)?;
+    Ok(text.len() as u64)
+}

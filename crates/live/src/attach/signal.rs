@@ -1,0 +1,71 @@
+//! What SIGUSR1 would do to a process, as far as the kernel tells.
+
+use std::fs;
+
+use crate::capture::proc;
+
+/// What becomes of a process that gets SIGUSR1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Something in it waits for the signal: Node.js, which opens its inspector, or the program.
+    Caught,
+    /// Nothing happens.
+    Ignored,
+    /// The kernel ends it.
+    Deadly,
+    /// The kernel does not tell.
+    Unknown,
+}
+
+/// Says what SIGUSR1 would do.
+pub(crate) fn effect(pid: i32) -> Effect {
+    fs::read_to_string(proc::path(pid, "status")).map_or(Effect::Unknown, |status| of_status(&status))
+}
+
+fn of_status(status: &str) -> Effect {
+    const SIGUSR1: u32 = 10;
+    let has = |name: &str| {
+        let text = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+        Some(u64::from_str_radix(text.trim(), 16).ok()? >> (SIGUSR1 - 1) & 1 == 1)
+    };
+    match (has("SigIgn"), has("SigCgt")) {
+        (Some(true), _) => Effect::Ignored,
+        (_, Some(true)) => Effect::Caught,
+        (Some(false), Some(false)) => Effect::Deadly,
+        _ => Effect::Unknown,
+    }
+}
+
+/// Returns the number that a process has in its own eyes: in a container it is another.
+pub(crate) fn own_number(pid: i32) -> Option<i64> {
+    let status = fs::read_to_string(proc::path(pid, "status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("NSpid:"))?.split_ascii_whitespace().last()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_sets_are_read() {
+        let cases = [
+            // As Node.js 16 to 26 have them.
+            ("SigIgn:\t0000000001001000\nSigCgt:\t0000000100004602\n", Effect::Caught),
+            ("SigIgn:\t0000000001001200\nSigCgt:\t0000000100004402\n", Effect::Ignored),
+            ("SigIgn:\t0000000000000000\nSigCgt:\t0000000000000000\n", Effect::Deadly),
+            ("SigIgn:\t0000000000000000\n", Effect::Unknown),
+            ("SigIgn:\tx\nSigCgt:\t0\n", Effect::Unknown),
+            ("", Effect::Unknown),
+        ];
+        for (status, expect) in cases {
+            assert_eq!(of_status(status), expect, "{status}");
+        }
+        assert_eq!(effect(i32::MAX), Effect::Unknown);
+    }
+
+    #[test]
+    fn a_process_knows_its_own_number() {
+        let pid = std::process::id();
+        assert_eq!(own_number(i32::try_from(pid).unwrap()), Some(i64::from(pid)));
+    }
+}
