@@ -41,6 +41,7 @@ pub(crate) mod strings;
 pub(crate) mod summary;
 pub(crate) mod threads;
 pub(crate) mod timers;
+pub(crate) mod watch;
 pub(crate) mod whatis;
 pub(crate) mod why;
 
@@ -88,6 +89,7 @@ pub(crate) fn run(command: &Command, session: &Session) -> Result<Answer, Comman
         Command::Index(args) => index::run(args, session),
         Command::Capture(args) => capture::run(args, session),
         Command::Doctor(args) => doctor::run(args, session),
+        Command::Watch(args) => watch::run(args, session),
         Command::Demo(args) => demo::run(args, session),
         Command::Explain(args) => explain::run(args),
         Command::Completions(args) => completions::run(args),

@@ -24,6 +24,7 @@ mod open;
 mod output;
 mod process;
 mod progress;
+mod quantities;
 mod render;
 mod running;
 mod series;
@@ -31,6 +32,7 @@ mod session;
 mod sources;
 mod typed;
 mod usage;
+mod watched;
 mod what;
 
 use std::process::ExitCode;

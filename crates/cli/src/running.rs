@@ -105,6 +105,18 @@ pub(crate) struct Residence {
     pub(crate) group: Option<(u64, u64)>,
 }
 
+/// Refuses what is no process of Node.js that may be looked into. It is not touched.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub(crate) fn check(pid: i32) -> Result<(), CommandError> {
+    system::check(pid)
+}
+
+/// Tells that processes are not read here.
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+pub(crate) fn check(pid: i32) -> CommandError {
+    system::unsupported(pid)
+}
+
 /// Asks which memory of a process is there, without stopping it.
 pub(crate) fn residence(pid: i32) -> Result<Residence, CommandError> {
     system::residence(pid)
@@ -168,6 +180,10 @@ mod system {
 
     pub(super) fn capture_into(pid: i32, wish: Wish, dangers: Dangers, out: &File, session: &Session) -> Result<Running, CommandError> {
         Subject::of(pid)?.capture(wish, dangers, out, session)
+    }
+
+    pub(super) fn check(pid: i32) -> Result<(), CommandError> {
+        Subject::of(pid).map(drop)
     }
 
     pub(super) fn residence(pid: i32) -> Result<Residence, CommandError> {
@@ -312,7 +328,7 @@ mod system {
         Err(unsupported(pid))
     }
 
-    fn unsupported(pid: i32) -> CommandError {
+    pub(super) fn unsupported(pid: i32) -> CommandError {
         CommandError::new(&codes::PROCESS_ID, format!("cannot read process {pid}: running processes are read on Linux on x86-64 only"))
             .hint(format!("start Node.js with --heapsnapshot-signal=SIGUSR2, then: kill -USR2 {pid}"))
     }

@@ -50,6 +50,7 @@ mod interner;
 pub mod kinds;
 pub mod mapped;
 mod names;
+pub mod outlook;
 pub mod paths;
 pub mod preview;
 pub mod problems;
@@ -71,6 +72,7 @@ pub mod strings;
 pub mod suspects;
 #[cfg(test)]
 mod testing;
+pub mod trend;
 pub mod view;
 pub mod whole_file;
 

@@ -14,12 +14,14 @@ mod image;
 mod limits;
 mod notes;
 mod pagemap;
+mod peek;
 mod places;
 pub(crate) mod proc;
 mod resident;
 mod terminal;
 mod threads;
 mod trace;
+mod vitals;
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -31,7 +33,9 @@ use rustix::process::{Pid, PidfdFlags, getpriority_process, pidfd_open, setprior
 pub use doctor::{Checkup, Prediction, examine};
 pub use error::CaptureError;
 pub use limits::nameless;
+pub use peek::{Peek, Stretch};
 pub use resident::{Resident, resident};
+pub use vitals::{GroupUse, Vitals, vitals};
 
 use fork::{Advice, Copy, Target};
 use image::{Amount, Source};

@@ -25,6 +25,10 @@ pub(crate) struct Status {
     pub(crate) may_trace: bool,
     /// Memory that it occupies, in bytes.
     pub(crate) resident: u64,
+    /// Of that, what came from nowhere, what is of files, what is shared.
+    pub(crate) kinds: [u64; 3],
+    /// Memory that was swapped out, in bytes.
+    pub(crate) swapped: u64,
     /// Memory of its page tables, in bytes.
     pub(crate) page_tables: u64,
     /// Its short name.
@@ -104,6 +108,8 @@ fn parse_status(text: &str) -> Status {
         shadow_stack: field("x86_Thread_features").contains("shstk"),
         may_trace: u64::from_str_radix(field("CapEff"), 16).is_ok_and(|rights| rights & CAP_SYS_PTRACE != 0),
         resident: kilobytes(field("VmRSS")),
+        kinds: ["RssAnon", "RssFile", "RssShmem"].map(|kind| kilobytes(field(kind))),
+        swapped: kilobytes(field("VmSwap")),
         page_tables: kilobytes(field("VmPTE")),
         name: field("Name").to_owned(),
     }
@@ -256,10 +262,11 @@ mod tests {
     #[test]
     fn a_status_is_understood() {
         let text = "Name:\tnode\nState:\tS (sleeping)\nTracerPid:\t12\nUid:\t1000\t1001\t1002\t1000\nGid:\t5\t5\t5\t5\nVmRSS:\t    1024 kB\n\
-            VmPTE:\t 8 kB\nCapEff:\t00000000a80c25fb\nSeccomp:\t2\nx86_Thread_features:\tshstk \nx86_Thread_features_locked:\t\n";
+            RssAnon:\t 900 kB\nRssFile:\t 100 kB\nRssShmem:\t 24 kB\nVmPTE:\t 8 kB\nVmSwap:\t 4 kB\nCapEff:\t00000000a80c25fb\nSeccomp:\t2\nx86_Thread_features:\tshstk \nx86_Thread_features_locked:\t\n";
         let status = parse_status(text);
         assert_eq!((status.state, status.tracer, status.users, status.group), ('S', 12, [1000, 1001, 1002], 5));
         assert!(status.may_trace);
+        assert_eq!((status.kinds, status.swapped), ([900 << 10, 100 << 10, 24 << 10], 4096));
         assert_eq!((status.seccomp, status.shadow_stack, status.resident, status.page_tables), (2, true, 1 << 20, 8192));
     }
 
