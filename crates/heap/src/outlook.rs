@@ -122,8 +122,10 @@ impl History {
         });
         // Between full collections every heap grows: what that adds to the group's memory comes back.
         let is_known = self.last.heap.is_none_or(|heap| heap.full_collections.is_none()) || self.floors.len() >= SOME;
-        let group_limit = self.last.group.map(|room| (Limit::Group, room.limit.saturating_sub(room.used), group.as_ref().filter(|_| is_known)));
-        let reached = |(limit, left, course): (Limit, u64, Option<&Course>)| Some(Reached { limit, left, seconds: seconds(left, course?)? });
+        let group_limit =
+            self.last.group.map(|room| (Limit::Group, room.limit.saturating_sub(room.used), group.as_ref().filter(|_| is_known)));
+        let reached =
+            |(limit, left, course): (Limit, u64, Option<&Course>)| Some(Reached { limit, left, seconds: seconds(left, course?)? });
         let mut reached: Vec<Reached> = heap_limit.into_iter().chain(group_limit).filter_map(reached).collect();
         reached.sort_by(|one, other| one.seconds[1].total_cmp(&other.seconds[1]));
         Outlook { full_collections: self.floors.len(), floors, resident, group, reached, seconds: self.last.at, peak: self.peak }
@@ -240,13 +242,7 @@ mod tests {
         for at in 0..seconds {
             let (round, since) = (at / 10, u64::from(at % 10));
             let used = kept(at) + since * 4 * MB;
-            let heap = HeapLook {
-                heap: 1,
-                limit: Some(limit),
-                used,
-                last_full: Some(kept(round * 10)),
-                full_collections: Some(round),
-            };
+            let heap = HeapLook { heap: 1, limit: Some(limit), used, last_full: Some(kept(round * 10)), full_collections: Some(round) };
             let group = group.map(|limit| Room { limit, used: 50 * MB + used });
             history.add(Look { at: f64::from(at), resident: 50 * MB + used, group, heap: Some(heap) });
         }
@@ -300,7 +296,11 @@ mod tests {
             let resident = if at % 10 == 0 { MB } else { 9 * MB };
             history.add(Look { at: f64::from(at), resident, ..Look::default() });
         }
-        assert!(history.resident.len() <= KEPT && trend::lowest(&history.resident, 100).iter().all(|point| point.1 == MB), "{}", history.resident.len());
+        assert!(
+            history.resident.len() <= KEPT && trend::lowest(&history.resident, 100).iter().all(|point| point.1 == MB),
+            "{}",
+            history.resident.len()
+        );
         assert_eq!((history.looks(), history.outlook().trend()), (100_000, Trend::NotEnoughEvidence));
     }
 

@@ -208,9 +208,11 @@ impl Places {
             (found.full_collections, found.collections) = (Some(full), Some(all));
         }
         let limit = word(limits.checked_add(self.at.most_old));
-        found.limit = limit.filter(|&limit| (1 << 20..LARGEST).contains(&limit) && found.old_used <= limit.saturating_add(SLACK.max(limit / 4)));
+        found.limit =
+            limit.filter(|&limit| (1 << 20..LARGEST).contains(&limit) && found.old_used <= limit.saturating_add(SLACK.max(limit / 4)));
         let last = word(limits.checked_add(self.at.last_full));
-        let is_plausible = |&last: &u64| last > 0 && found.full_collections > Some(0) && last < found.limit.unwrap_or(LARGEST).saturating_add(SLACK);
+        let is_plausible =
+            |&last: &u64| last > 0 && found.full_collections > Some(0) && last < found.limit.unwrap_or(LARGEST).saturating_add(SLACK);
         found.last_full = last.filter(is_plausible);
         found.external = self.external(memory);
         Some(found)

@@ -77,7 +77,8 @@ pub(crate) fn run(args: &WatchArgs, session: &Session) -> Result<Answer, Command
     let every = args.every.max(SHORTEST);
     let mut watched = Watched::begin(pid)?;
     session.progress.finish();
-    let mut record = Record { stream: Stream::new(form(args, session), style(session)), history: History::default(), samples: VecDeque::new() };
+    let mut record =
+        Record { stream: Stream::new(form(args, session), style(session)), history: History::default(), samples: VecDeque::new() };
     let end = record.watch(args, pid, every, &mut watched, session.global.json)?;
     Ok(record.answer(pid, every, end, watched.doubt(), session))
 }

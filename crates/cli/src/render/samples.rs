@@ -65,7 +65,8 @@ impl Stream {
         let text = match self.form {
             Form::Silent => return Ok(()),
             Form::Lines => {
-                let heading = if self.told.is_multiple_of(HEADING_EVERY) { format!("{}\n", self.style.dim(HEADING)) } else { String::new() };
+                let heading =
+                    if self.told.is_multiple_of(HEADING_EVERY) { format!("{}\n", self.style.dim(HEADING)) } else { String::new() };
                 format!("{heading}{}\n", line(sample, &history.outlook()))
             }
             Form::Block => self.block(pid, sample, history),
@@ -233,11 +234,19 @@ pub(crate) fn prometheus(pid: i32, sample: &Sample) -> String {
         spaces().filter_map(|(name, (_, used))| Some((space(name), (*used)?))).collect(),
     );
     family("v8js_memory_heap_limit_bytes", "V8's limit of the old generation.", one(heap.and_then(|heap| heap.nearest.limit)));
-    family("heapwhy_heap_floor_bytes", "Objects of the old generation after the last full collection.", one(heap.and_then(|heap| heap.nearest.last_full)));
+    family(
+        "heapwhy_heap_floor_bytes",
+        "Objects of the old generation after the last full collection.",
+        one(heap.and_then(|heap| heap.nearest.last_full)),
+    );
     let count = |count: Option<u32>| one(count.map(u64::from));
     family("heapwhy_full_collections_total", "Full garbage collections.", count(heap.and_then(|heap| heap.nearest.full_collections)));
     family("heapwhy_external_bytes", "Memory outside of its heap that V8 was told of.", one(heap.and_then(|heap| heap.external)));
-    family("heapwhy_group_used_bytes", "Memory of the control group with the least left, without idle pages of files.", one(sample.group.map(|group| group.used)));
+    family(
+        "heapwhy_group_used_bytes",
+        "Memory of the control group with the least left, without idle pages of files.",
+        one(sample.group.map(|group| group.used)),
+    );
     family("heapwhy_group_limit_bytes", "What that control group may have.", one(sample.group.map(|group| group.limit)));
     text
 }
