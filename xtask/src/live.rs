@@ -16,7 +16,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use live::capture::{Captured, Method, Request, capture, nameless};
+use live::capture::{AtEnd, Captured, Method, Request, capture, nameless};
 
 use crate::cores;
 use crate::say::say;
@@ -65,7 +65,8 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
 /// Captures a process into a file without a name.
 pub(crate) fn captured(pid: u32, method: Method, hook: Option<&dyn Fn(&'static str)>) -> Result<Captured> {
     let out = nameless(1 << 30)?;
-    let request = Request { pid: i32::try_from(pid)?, method, progress: &|_, _| {}, hook, cancel: &AtomicBool::new(false) };
+    let request =
+        Request { pid: i32::try_from(pid)?, method, progress: &|_, _| {}, hook, cancel: &AtomicBool::new(false), at_end: AtEnd::End };
     Ok(capture(&request, &out)?)
 }
 

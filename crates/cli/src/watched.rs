@@ -87,8 +87,8 @@ mod system {
 
     /// Isolates come and go: after so long they are looked for anew.
     const ANEW: Duration = Duration::from_secs(60);
-    /// As long as none was found, more often.
-    const SOON: Duration = Duration::from_secs(1);
+    /// As long as none was found, sooner: after so long, then after twice as long each time.
+    const SOON: Duration = Duration::from_millis(200);
 
     /// A process that is watched.
     pub(crate) struct Watched {
@@ -98,6 +98,7 @@ mod system {
         version: Option<V8Version>,
         reader: CounterReader,
         sought: Instant,
+        patience: Duration,
         doubt: Option<String>,
     }
 
@@ -108,7 +109,8 @@ mod system {
             let peek = Peek::open(pid).map_err(|error| running::failed(pid, &error))?;
             let version = v8_version(pid, &peek);
             let now = Instant::now();
-            let mut watched = Self { pid, peek, began: now, version, reader: CounterReader::default(), sought: now, doubt: None };
+            let mut watched =
+                Self { pid, peek, began: now, version, reader: CounterReader::default(), sought: now, patience: SOON, doubt: None };
             watched.seek();
             Ok(watched)
         }
@@ -116,6 +118,11 @@ mod system {
         /// Says why V8's counters are not known, where they are not.
         pub(crate) fn doubt(&self) -> Option<&str> {
             self.doubt.as_deref()
+        }
+
+        /// Says whether it is still there.
+        pub(crate) fn is_there(&self) -> bool {
+            self.peek.is_there()
         }
 
         /// Looks at it. `None` when it has ended.
@@ -138,7 +145,8 @@ mod system {
         fn counters(&mut self) -> Vec<HeapCounters> {
             let mut counters = self.read();
             let is_short = counters.len() < self.reader.isolates() || counters.is_empty();
-            if self.sought.elapsed() > if is_short { SOON } else { ANEW } {
+            if self.sought.elapsed() > if is_short { self.patience } else { ANEW } {
+                self.patience = if is_short { (2 * self.patience).min(ANEW) } else { SOON };
                 self.seek();
                 counters = self.read();
             }
@@ -289,6 +297,10 @@ mod elsewhere {
         }
 
         pub(crate) fn doubt(&self) -> Option<&str> {
+            match self.0 {}
+        }
+
+        pub(crate) fn is_there(&self) -> bool {
             match self.0 {}
         }
 

@@ -19,6 +19,7 @@
 //! - *ephemeron*: an entry of a WeakMap: the value lives as long as both table and key do.
 
 pub mod aggregates;
+pub mod alarm;
 pub mod allocations;
 pub mod analysis;
 pub mod bitset;

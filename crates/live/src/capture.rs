@@ -66,6 +66,15 @@ impl Method {
     }
 }
 
+/// What becomes of a capture whose process ends meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtEnd {
+    /// The copy ends with it: who ends a service waits for all of its processes, and its ports are held as long.
+    End,
+    /// The copy is read to its end: it is what the capture is for.
+    ReadOn,
+}
+
 /// What to capture, and who hears of it.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
@@ -79,6 +88,8 @@ pub struct Request<'a> {
     pub hook: Option<&'a dyn Fn(&'static str)>,
     /// Stops the capture when set.
     pub cancel: &'a AtomicBool,
+    /// What becomes of it where the process ends meanwhile.
+    pub at_end: AtEnd,
 }
 
 /// What was captured.
@@ -408,8 +419,7 @@ impl Image {
             if request.cancel.load(Ordering::Relaxed) {
                 return Err(CaptureError::Cancelled);
             }
-            // A copy must not outlive what it is a copy of: who ends a service waits for all of its processes.
-            let has_ended = alive.as_ref().is_some_and(has_ended);
+            let has_ended = request.at_end == AtEnd::End && alive.as_ref().is_some_and(has_ended);
             if has_ended { Err(CaptureError::Gone { pid: target, doing: "its memory was being read" }) } else { Ok(()) }
         };
         let read = image::write(&Source { pid, mappings: &mappings, facts: &self.facts }, out, &mut go_on);

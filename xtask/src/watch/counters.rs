@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
 
-use live::capture::{Method, Request, capture, nameless};
+use live::capture::{AtEnd, Method, Request, capture, nameless};
 use v8mem::heap_counters::{CounterReader, HeapCounters};
 use v8mem::{Anatomy, CoreFile};
 
@@ -85,8 +85,14 @@ fn last_look(workspace: &Workspace, pid: u32) -> Result<Value> {
 /// Reads the counters out of the image of a process.
 fn of_image(pid: u32) -> Result<HeapCounters> {
     let out = nameless(1 << 30)?;
-    let request =
-        Request { pid: i32::try_from(pid)?, method: Method::Fork, progress: &|_, _| {}, hook: None, cancel: &AtomicBool::new(false) };
+    let request = Request {
+        pid: i32::try_from(pid)?,
+        method: Method::Fork,
+        progress: &|_, _| {},
+        hook: None,
+        cancel: &AtomicBool::new(false),
+        at_end: AtEnd::End,
+    };
     capture(&request, &out)?;
     let mut core = CoreFile::of(out)?;
     let binary = core.find_binary().context("the image leads to no program")?;
