@@ -3,6 +3,8 @@
 //   grow N   keeps so many objects more          large N   keeps so many large arrays more
 //   buffer N keeps a Buffer of so many bytes     gc N      collects fully so often
 //   leak N   from now on keeps N objects more every 5 ms, and makes garbage beside
+//   pour N   from now on keeps a Buffer of N bytes more every 5 ms, an Upload each
+//   churn N  from now on makes garbage, and collects fully every N ms
 'use strict';
 
 const v8 = require('node:v8');
@@ -11,6 +13,12 @@ class Session {
   constructor(id) {
     this.id = id;
     this.values = [`session ${id}`, id, { seen: id }];
+  }
+}
+
+class Upload {
+  constructor(bytes) {
+    this.body = Buffer.alloc(bytes, 1);
   }
 }
 
@@ -29,9 +37,20 @@ function leak(count) {
   }, 5);
 }
 
+function churn(every) {
+  const make = () => {
+    const garbage = [];
+    for (let nth = 0; nth < 2000; nth += 1) garbage.push({ nth });
+  };
+  setInterval(make, 5);
+  setInterval(() => globalThis.gc(), every);
+}
+
 const commands = {
   grow,
   leak,
+  churn,
+  pour: (bytes) => setInterval(() => kept.push(new Upload(bytes)), 5),
   large: (count) => {
     for (let left = count; left > 0; left -= 1) kept.push(new Array(100_000).fill(left));
   },

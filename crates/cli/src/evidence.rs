@@ -43,8 +43,10 @@ impl Evidence {
 
     /// Returns how a capture is called.
     pub(crate) fn path(&self, time: SystemTime, pid: i32, cause: &str) -> PathBuf {
-        let time = number::utc(time).replace(['-', ':'], "");
-        self.folder.join(format!("{FRONT}{time}-{pid}-{cause}{END}"))
+        // Two may come within a second.
+        let millis = time.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.subsec_millis());
+        let time = number::utc(time).replace(['-', ':', 'Z'], "");
+        self.folder.join(format!("{FRONT}{time}{millis:03}Z-{pid}-{cause}{END}"))
     }
 
     /// Makes room for so many bytes: deletes the oldest captures until they fit into the budget. Returns what was deleted.
@@ -101,13 +103,13 @@ struct Kept {
     bytes: u64,
 }
 
-/// Says whether a file is called as we call captures: `heapwhy-20261130T170509Z-7073-heap.core`.
+/// Says whether a file is called as we call captures: `heapwhy-20261130T170509123Z-7073-heap.core`.
 fn is_own(name: &str) -> bool {
     let parts: Option<Vec<&str>> = name.strip_prefix(FRONT).and_then(|rest| rest.strip_suffix(END)).map(|rest| rest.split('-').collect());
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let is_time = |text: &str| {
         let (date, time) = text.split_once('T').unwrap_or_default();
-        date.len() == 8 && digits(date) && time.strip_suffix('Z').is_some_and(|time| time.len() == 6 && digits(time))
+        date.len() == 8 && digits(date) && time.strip_suffix('Z').is_some_and(|time| time.len() == 9 && digits(time))
     };
     parts.is_some_and(|parts| matches!(parts[..], [time, pid, "heap" | "rss" | "slope"] if is_time(time) && digits(pid)))
 }
@@ -159,7 +161,7 @@ mod tests {
         let folder = parent.path().join("kept");
         let evidence = Evidence::open(&folder, 100_000).unwrap();
         assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
-        let foreign = ["core.1", "heapwhy-notes.core", "heapwhy-20261130T170509Z-7073-heap.core.bak", "a.hwy"];
+        let foreign = ["core.1", "heapwhy-notes.core", "heapwhy-20261130T170509123Z-7073-heap.core.bak", "a.hwy"];
         foreign.iter().for_each(|name| fs::write(folder.join(name), vec![1; 50_000]).unwrap());
         let put = |seconds: u64| {
             let path = evidence.path(UNIX_EPOCH + Duration::from_secs(seconds), 7073, "heap");
@@ -179,11 +181,11 @@ mod tests {
     #[test]
     fn only_our_names_are_ours() {
         let check = |name: &str, expect: bool| assert_eq!(is_own(name), expect, "{name}");
-        check("heapwhy-20261130T170509Z-7073-heap.core", true);
-        check("heapwhy-20261130T170509Z-7073-slope.core", true);
-        check("heapwhy-20261130T170509Z-7073-mine.core", false);
+        check("heapwhy-20261130T170509123Z-7073-heap.core", true);
+        check("heapwhy-20261130T170509123Z-7073-slope.core", true);
+        check("heapwhy-20261130T170509123Z-7073-mine.core", false);
         check("heapwhy-20261130-7073-heap.core", false);
-        check("heapwhy-20261130T170509Z--heap.core", false);
+        check("heapwhy-20261130T170509123Z--heap.core", false);
         check("heapwhy-.core", false);
         check("core.7073", false);
         let evidence = Evidence { folder: PathBuf::new(), budget: 0 };

@@ -129,12 +129,19 @@ fn told_again(child: &Child, folder: &Path) -> Result<()> {
 
 /// Captures a process that says that it is ready.
 fn capture(child: &Child, folder: &Path) -> Result<PathBuf> {
-    use live::capture::{Method, Request};
+    use live::capture::{AtEnd, Method, Request};
     wait(|| folder.join("ready").exists())?;
     let path = folder.join(format!("core.{}", child.id()));
     let out = fs::File::options().read(true).write(true).create_new(true).open(&path)?;
     let cancel = std::sync::atomic::AtomicBool::new(false);
-    let request = Request { pid: i32::try_from(child.id())?, method: Method::Fork, progress: &|_, _| {}, hook: None, cancel: &cancel };
+    let request = Request {
+        pid: i32::try_from(child.id())?,
+        method: Method::Fork,
+        progress: &|_, _| {},
+        hook: None,
+        cancel: &cancel,
+        at_end: AtEnd::End,
+    };
     live::capture::capture(&request, &out)?;
     Ok(path)
 }
