@@ -148,8 +148,8 @@ pub(crate) fn capture_once(pid: i32, out: &File, session: &Session) -> Result<Ru
 }
 
 /// Says whether the process of an image was inside a garbage collection.
-pub(crate) fn is_collecting(pid: i32, image: &Path) -> bool {
-    File::open(image).is_ok_and(|image| system::is_collecting(pid, &image))
+pub(crate) fn is_collecting(pid: i32, image: &File) -> bool {
+    system::is_collecting(pid, image)
 }
 
 /// Says whether a process is one of Node.js that runs a program of its own: no package manager that merely starts it.

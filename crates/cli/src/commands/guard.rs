@@ -4,7 +4,8 @@
 //! another at a better one.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -278,26 +279,25 @@ impl<'s> Guard<'s> {
         Ok(Capture { path, bytes, cause, running, collecting, sample })
     }
 
-    fn write(&self, path: &std::path::Path) -> Result<(Running, bool), CommandError> {
+    /// Captures, and names the file before anything else: the process may be gone soon. Says whether it was inside a collection.
+    fn write(&self, path: &Path) -> Result<(Running, bool), CommandError> {
         let failed = |error| output::failed(path, &error);
         let mut file = WholeFile::beside(path).map_err(failed)?;
         let taken = running::capture_once(self.pid, file.file(), self.session)?;
         file.name(path).map_err(failed)?;
-        Ok((taken.clone(), running::is_collecting(self.pid, path)))
+        let image = File::open(path).map_err(failed)?;
+        Ok((taken, running::is_collecting(self.pid, &image)))
     }
 
     /// Captures again, and replaces a capture where the new one is not from inside a collection.
-    fn write_better(&self, path: &std::path::Path) -> Result<Option<Running>, CommandError> {
+    fn write_better(&self, path: &Path) -> Result<Option<Running>, CommandError> {
         let failed = |error| output::failed(path, &error);
         let mut file = WholeFile::beside(path).map_err(failed)?;
         let taken = running::capture_once(self.pid, file.file(), self.session)?;
-        let other = path.with_extension("core.again");
-        file.name(&other).map_err(failed)?;
-        if running::is_collecting(self.pid, &other) {
-            std::fs::remove_file(&other).map_err(failed)?;
+        if running::is_collecting(self.pid, file.file()) {
             return Ok(None);
         }
-        std::fs::rename(&other, path).map_err(failed)?;
+        file.name(path).map_err(failed)?;
         Ok(Some(taken))
     }
 
