@@ -23,7 +23,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use live::capture::{CaptureError, Captured, Method, Request, capture, nameless};
+use live::capture::{AtEnd, CaptureError, Captured, Method, Request, capture, nameless};
 
 use crate::cores;
 use crate::lanes;
@@ -118,7 +118,9 @@ pub(crate) fn captured(pid: u32, method: Method, hook: Option<&dyn Fn(&'static s
 /// Captures a process into a file.
 pub(crate) fn captured_into(out: &File, pid: u32, method: Method, hook: Option<&dyn Fn(&'static str)>) -> Result<Captured, CaptureError> {
     let pid = i32::try_from(pid).unwrap_or(0);
-    capture(&Request { pid, method, longest_stop: LONGEST_STOP, progress: &|_, _| {}, hook, cancel: &AtomicBool::new(false) }, out)
+    let cancel = AtomicBool::new(false);
+    let request = Request { pid, method, longest_stop: LONGEST_STOP, progress: &|_, _| {}, hook, cancel: &cancel, at_end: AtEnd::End };
+    capture(&request, out)
 }
 
 /// A server answers everything right while it is captured again and again, and is as it was afterwards.

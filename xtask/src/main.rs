@@ -17,6 +17,7 @@ mod say;
 mod setup;
 mod snapshots;
 mod stages;
+mod watch;
 mod workspace;
 mod written;
 

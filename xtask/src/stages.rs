@@ -9,7 +9,7 @@ use std::process::{ExitCode, Stdio};
 use std::time::Instant;
 
 use crate::workspace::{NODE_LINES, Workspace, run};
-use crate::{cores, end_to_end, live, oracle, setup, snapshots, written};
+use crate::{cores, end_to_end, live, oracle, setup, snapshots, watch, written};
 
 /// How many passed and failed.
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
@@ -71,6 +71,7 @@ const STAGES: &[Stage] = &[
         about: "running processes are asked over their inspector, on every Node.js, which is closed again on every path",
         run: live::attaching::stage,
     },
+    Stage { name: "watch", about: "what is said of running processes from outside is what they say themselves", run: watch::stage },
     Stage { name: "end-to-end", about: "the demo and the main questions, on every Node.js", run: end_to_end::stage },
 ];
 

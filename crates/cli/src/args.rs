@@ -223,6 +223,10 @@ pub(crate) enum Command {
     Attach(commands::attach::AttachArgs),
     /// What a capture of a running process would need and cost; changes nothing
     Doctor(commands::doctor::DoctorArgs),
+    /// What a running process's memory does: sizes, the floor of its heap, how fast it rises, when a limit is reached
+    Watch(commands::watch::WatchArgs),
+    /// Capture a running process, or a command, before V8's limit or its control group's ends it
+    Guard(commands::guard::GuardArgs),
     /// Run a leaking service that is included, and explain its leak
     Demo(commands::demo::DemoArgs),
     /// Explain an error code, a rule, a verdict or the exit codes

@@ -109,6 +109,9 @@ names (/tmp), where some room is always left.";
         "heapwhy needs about 0.8 times the size of a snapshot file.";
     OUTPUT_EXISTS "HW1205" Refused "the output exists"
         "convert, redact and capture replace no file that is there already, unless --force is given. -o - writes to standard output.";
+    NO_ROOM "HW1206" Refused "no room for another capture"
+        "heapwhy guard deletes the oldest of its own captures where its budget wants it, never other files, and leaves some room on the disk. Here one capture would \
+take more than the budget, or than the disk has. --budget SIZE and --dir DIR change that.";
     TARGET_FAILED "HW1301" Target "the Node.js process failed"
         "The process that heapwhy started ended early or did not answer in time. Its own last words are shown above.";
     NO_NODE "HW1302" Target "Node.js was not found"
@@ -117,6 +120,8 @@ names (/tmp), where some room is always left.";
         "It is older than the oldest that is supported, or built without the inspector. Name another with --node PATH.";
     FOREIGN_FOLDER "HW1304" Refused "the folder holds other files"
         "`heapwhy demo` writes only into a folder that is new, empty or its own, so that nothing of yours is replaced. Name another with --dir.";
+    COMMAND_FAILED "HW1305" Target "the command cannot be run"
+        "heapwhy guard -- COMMAND starts a command as a shell would. The message after the colon is the system's own.";
     NO_PROCESS "HW1401" Target "no such process"
         "A bare number that is no file's name is taken for a process id. In a container, processes have the numbers that they have there; on the host, others.";
     NO_RIGHT "HW1402" Permission "no right to read the process's memory"

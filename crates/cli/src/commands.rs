@@ -19,6 +19,7 @@ pub(crate) mod explain;
 pub(crate) mod functions;
 pub(crate) mod gc;
 pub(crate) mod grep;
+pub(crate) mod guard;
 pub(crate) mod handles;
 pub(crate) mod index;
 pub(crate) mod inspect;
@@ -42,6 +43,7 @@ pub(crate) mod strings;
 pub(crate) mod summary;
 pub(crate) mod threads;
 pub(crate) mod timers;
+pub(crate) mod watch;
 pub(crate) mod whatis;
 pub(crate) mod why;
 
@@ -90,6 +92,8 @@ pub(crate) fn run(command: &Command, session: &Session) -> Result<Answer, Comman
         Command::Capture(args) => capture::run(args, session),
         Command::Attach(args) => attach::run(args, session),
         Command::Doctor(args) => doctor::run(args, session),
+        Command::Watch(args) => watch::run(args, session),
+        Command::Guard(args) => guard::run(args, session),
         Command::Demo(args) => demo::run(args, session),
         Command::Explain(args) => explain::run(args),
         Command::Completions(args) => completions::run(args),

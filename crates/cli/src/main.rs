@@ -15,6 +15,7 @@ mod core;
 mod core_notes;
 mod dissected;
 mod error;
+mod evidence;
 mod exit;
 mod findings;
 mod footprint;
@@ -26,6 +27,7 @@ mod output;
 mod process;
 mod profile;
 mod progress;
+mod quantities;
 mod render;
 mod running;
 mod series;
@@ -33,6 +35,7 @@ mod session;
 mod sources;
 mod typed;
 mod usage;
+mod watched;
 mod what;
 
 use std::process::ExitCode;
@@ -67,7 +70,7 @@ fn run(line: CommandLine) -> Exit {
     if line.command.is_none() && line.report.files.is_empty() {
         return usage::nothing_asked(format, &style);
     }
-    if !is_plain_print(&line) {
+    if !is_plain_print(&line) && !is_guarded_command(&line) {
         progress::watch_ctrl_c();
     }
     let session = Session::start(line.global);
@@ -96,6 +99,11 @@ fn run(line: CommandLine) -> Exit {
 fn is_plain_print(line: &CommandLine) -> bool {
     use args::Command::{Completions, Explain, Man};
     matches!(line.command, Some(Completions(_) | Explain(_) | Man(_)))
+}
+
+/// Says whether signals are a command's that we run.
+fn is_guarded_command(line: &CommandLine) -> bool {
+    matches!(&line.command, Some(args::Command::Guard(guard)) if guard.passes_signals_on())
 }
 
 /// Runs something; a panic in it becomes an error that asks to be reported.

@@ -7,6 +7,7 @@ mod error_text;
 pub(crate) mod json;
 pub(crate) mod number;
 mod report;
+pub(crate) mod samples;
 pub(crate) mod style;
 mod table;
 mod text;

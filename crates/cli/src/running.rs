@@ -117,6 +117,18 @@ pub(crate) struct Residence {
     pub(crate) group: Option<(u64, u64)>,
 }
 
+/// Refuses what is no process of Node.js that may be looked into. It is not touched.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub(crate) fn check(pid: i32) -> Result<(), CommandError> {
+    system::check(pid)
+}
+
+/// Tells that processes are not read here.
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+pub(crate) fn check(pid: i32) -> CommandError {
+    system::unsupported(pid)
+}
+
 /// Asks which memory of a process is there, without stopping it.
 pub(crate) fn residence(pid: i32) -> Result<Residence, CommandError> {
     system::residence(pid)
@@ -163,6 +175,34 @@ pub(crate) fn capture_into(pid: i32, manner: Manner, out: &File, session: &Sessi
     system::capture_into(pid, manner, out, session)
 }
 
+/// Captures a process into a file, once, whatever the moment: who waits for a better one may come too late.
+pub(crate) fn capture_once(pid: i32, out: &File, session: &Session) -> Result<Running, CommandError> {
+    system::capture_once(pid, out, session)
+}
+
+/// Says whether the process of an image was inside a garbage collection.
+pub(crate) fn is_collecting(pid: i32, image: &File) -> bool {
+    system::is_collecting(pid, image)
+}
+
+/// Says whether a process is one of Node.js that runs a program of its own: no package manager that merely starts it.
+pub(crate) fn is_program_of_node(pid: i32) -> bool {
+    system::is_program_of_node(pid)
+}
+
+/// Says whether the arguments of a process of Node.js are those of a package manager, which starts programs: `npm start` calls itself so.
+#[cfg(any(test, all(target_os = "linux", target_arch = "x86_64")))]
+fn is_package_manager(arguments: &[String]) -> bool {
+    const NAMES: [&str; 9] = ["npm", "npx", "yarn", "pnpm", "pnpx", "corepack", "npm-cli", "npx-cli", "yarnpkg"];
+    let is_one = |word: &str| {
+        let name = Path::new(word).file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        NAMES.contains(&name.as_str())
+    };
+    // A process that has called itself something is all in the first word.
+    let first = arguments.first().and_then(|first| first.split(' ').next()).is_some_and(is_one);
+    first || arguments.iter().skip(1).find(|argument| !argument.starts_with('-')).is_some_and(|script| is_one(script))
+}
+
 /// Examines a process without touching it.
 pub(crate) fn examined(pid: i32) -> Result<Section, CommandError> {
     system::examined(pid)
@@ -177,7 +217,7 @@ mod system {
     use std::io::Seek;
     use std::time::Instant;
 
-    use live::capture::{CaptureError, Captured, Checkup, Method, Request, Resident, capture, examine, nameless, resident};
+    use live::capture::{AtEnd, CaptureError, Captured, Checkup, Method, Request, Resident, capture, examine, known, nameless, resident};
     use v8mem::collection::Collection;
     use v8mem::node_binary::LoadedAt;
     use v8mem::stack::stacks;
@@ -201,6 +241,23 @@ mod system {
 
     pub(super) fn capture_into(pid: i32, manner: Manner, out: &File, session: &Session) -> Result<Running, CommandError> {
         Subject::of(pid)?.capture(manner, out, session)
+    }
+
+    pub(super) fn capture_once(pid: i32, out: &File, session: &Session) -> Result<Running, CommandError> {
+        let subject = Subject::of(pid)?;
+        let manner = Manner::default();
+        let way = checkup::choose(pid, &subject.checkup, manner.wish, manner.dangers)?;
+        let (captured, because) = subject.attempt(manner, way, AtEnd::ReadOn, out, session)?;
+        Ok(subject.running(&captured, because, 1))
+    }
+
+    pub(super) fn is_program_of_node(pid: i32) -> bool {
+        let Ok(known) = known(pid) else { return false };
+        is_node(pid, &known.program) && !super::is_package_manager(&known.arguments)
+    }
+
+    pub(super) fn check(pid: i32) -> Result<(), CommandError> {
+        Subject::of(pid).map(drop)
     }
 
     pub(super) fn residence(pid: i32) -> Result<Residence, CommandError> {
@@ -252,25 +309,12 @@ mod system {
         }
 
         fn capture(&self, manner: Manner, out: &File, session: &Session) -> Result<Running, CommandError> {
-            let (pid, wish) = (self.pid, manner.wish);
-            let (method, because) = checkup::choose(pid, &self.checkup, wish, manner.dangers)?;
-            let longest_stop = manner.longest_stop.unwrap_or_else(|| self.checkup.longest_stop());
-            let progress = |done, total| session.progress.work("reading the process", done, total);
-            let with =
-                |method| capture(&Request { pid, method, longest_stop, progress: &progress, hook: None, cancel: cancel_flag() }, out);
-            // A copy may be refused all the same: then it is read while it is stopped, if that does not take too long.
-            let may_stop = wish == Wish::Auto && self.checkup.prediction(Method::Stop).dangers.is_empty();
+            let (method, because) = checkup::choose(self.pid, &self.checkup, manner.wish, manner.dangers)?;
             let (began, mut earlier, mut attempts) = (Instant::now(), Duration::ZERO, 1);
             loop {
-                let (result, because) = match with(method) {
-                    Err(error @ (CaptureError::NoFork { .. } | CaptureError::Clone { .. })) if may_stop => {
-                        (with(Method::Stop), Some(error.to_string()))
-                    }
-                    other => (other, because.clone()),
-                };
-                let captured = result.map_err(|error| super::failed(pid, &error))?;
+                let (captured, because) = self.attempt(manner, (method, because.clone()), AtEnd::End, out, session)?;
                 let is_last = attempts == ATTEMPTS || captured.method != Method::Fork;
-                if is_last || !is_collecting(pid, out) {
+                if is_last || !is_collecting(self.pid, out) {
                     let captured = Captured { took: began.elapsed(), earlier_pauses: earlier + captured.earlier_pauses, ..captured };
                     return Ok(self.running(&captured, because, attempts));
                 }
@@ -279,6 +323,31 @@ mod system {
                 out.set_len(0).map_err(|error| crate::output::failed(Path::new("the image"), &error))?;
                 std::thread::sleep(A_WHILE);
             }
+        }
+
+        /// Captures once.
+        fn attempt(
+            &self,
+            manner: Manner,
+            (method, because): (Method, Option<String>),
+            at_end: AtEnd,
+            out: &File,
+            session: &Session,
+        ) -> Result<(Captured, Option<String>), CommandError> {
+            let pid = self.pid;
+            let progress = |done, total| session.progress.work("reading the process", done, total);
+            let longest_stop = manner.longest_stop.unwrap_or_else(|| self.checkup.longest_stop());
+            let cancel = cancel_flag();
+            let with = |method| capture(&Request { pid, method, longest_stop, progress: &progress, hook: None, cancel, at_end }, out);
+            // A copy may be refused all the same: then it is read while it is stopped, if that does not take too long.
+            let may_stop = manner.wish == Wish::Auto && self.checkup.prediction(Method::Stop).dangers.is_empty();
+            let (result, because) = match with(method) {
+                Err(error @ (CaptureError::NoFork { .. } | CaptureError::Clone { .. })) if may_stop => {
+                    (with(Method::Stop), Some(error.to_string()))
+                }
+                other => (other, because),
+            };
+            Ok((result.map_err(|error| super::failed(pid, &error))?, because))
         }
 
         fn running(&self, captured: &Captured, because: Option<String>, attempts: u32) -> Running {
@@ -300,10 +369,11 @@ mod system {
     }
 
     /// Says whether the process of an image was inside a garbage collection: its heap can be read, but not as surely as at another moment.
-    fn is_collecting(pid: i32, image: &File) -> bool {
+    pub(super) fn is_collecting(pid: i32, image: &File) -> bool {
         let stacks = || {
             let mut core = CoreFile::of(image.try_clone().ok()?).ok()?;
-            core.set_binary(super::binary(pid, &core)?);
+            // Where it has ended meanwhile, its program is where the image says.
+            core.set_binary(super::binary(pid, &core).or_else(|| core.find_binary())?);
             let anatomy = Anatomy::find(&core).ok()?;
             Some(stacks(&core, &anatomy))
         };
@@ -341,6 +411,18 @@ mod system {
         Err(unsupported(pid))
     }
 
+    pub(super) fn capture_once(pid: i32, _: &File, _: &Session) -> Result<Running, CommandError> {
+        Err(unsupported(pid))
+    }
+
+    pub(super) fn is_collecting(_: i32, _: &File) -> bool {
+        false
+    }
+
+    pub(super) fn is_program_of_node(_: i32) -> bool {
+        false
+    }
+
     pub(super) fn residence(pid: i32) -> Result<Residence, CommandError> {
         Err(unsupported(pid))
     }
@@ -357,7 +439,7 @@ mod system {
         Err(unsupported(pid))
     }
 
-    fn unsupported(pid: i32) -> CommandError {
+    pub(super) fn unsupported(pid: i32) -> CommandError {
         CommandError::new(&codes::PROCESS_ID, format!("cannot read process {pid}: running processes are read on Linux on x86-64 only"))
             .hint(format!("start Node.js with --heapsnapshot-signal=SIGUSR2, then: kill -USR2 {pid}"))
     }
@@ -440,6 +522,23 @@ mod tests {
         for (name, expect) in cases {
             assert_eq!(names_node(name), expect, "{name:?}");
         }
+    }
+
+    #[test]
+    fn package_managers_are_told_from_programs() {
+        let check = |arguments: &[&str], expect: bool| {
+            let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
+            assert_eq!(is_package_manager(&arguments), expect, "{arguments:?}");
+        };
+        check(&["npm start"], true);
+        check(&["npm run start --silent"], true);
+        check(&["node", "/usr/bin/npm", "start"], true);
+        check(&["/usr/bin/node", "--no-warnings", "/opt/yarn/bin/yarn.js"], true);
+        check(&["node", "/usr/lib/node_modules/npm/bin/npx-cli.js", "x"], true);
+        check(&["node", "server.js", "npm"], false);
+        check(&["node", "/srv/npm/server.js"], false);
+        check(&["node"], false);
+        check(&[], false);
     }
 
     #[test]

@@ -6,6 +6,9 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
 
+pub use crate::trend::Trend;
+use crate::trend::{self, COMPARED, Point};
+
 /// A garbage collection.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Collection {
@@ -184,35 +187,6 @@ fn in_object<'t>(text: &'t str, name: &str) -> Option<&'t str> {
     text.split(',').find_map(pair).map(|value| value.trim_end().trim_end_matches('}').trim_matches('"'))
 }
 
-/// What the collections of an isolate say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trend {
-    /// The floor rises: what is kept grows.
-    Growing,
-    /// The floor rose, and rises no more.
-    FillingToABound,
-    /// The heap grows a lot between collections, and falls back to the same floor: V8 takes the room that it may have.
-    LazyGc,
-    /// The floor stays.
-    Flat,
-    /// Too few full collections to tell.
-    NotEnoughEvidence,
-}
-
-impl Trend {
-    /// Returns the stable name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Growing => "growing",
-            Self::FillingToABound => "filling-to-a-bound",
-            Self::LazyGc => "lazy-gc",
-            Self::Flat => "flat",
-            Self::NotEnoughEvidence => "not-enough-evidence",
-        }
-    }
-}
-
 /// What was found out about an isolate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judgement {
@@ -238,24 +212,19 @@ pub struct Judgement {
     pub young: usize,
 }
 
-/// Fewer full collections tell nothing.
-const LEAST: usize = 6;
-/// At most so many are compared with one another, evenly chosen.
-const COMPARED: usize = 400;
-
 fn judge(all: &[&Collection]) -> Judgement {
     let full: Vec<&Collection> = all.iter().copied().filter(|collection| collection.is_full).collect();
-    let step = full.len().div_ceil(COMPARED).max(1);
-    let points: Vec<(f64, u64)> = full.iter().step_by(step).map(|collection| (collection.at, collection.after)).collect();
+    let points: Vec<Point> = full.iter().map(|collection| (collection.at, collection.after)).collect();
+    let points = trend::thinned(&points, COMPARED);
     let seconds = all.first().zip(all.last()).map_or(0.0, |(first, last)| (last.at - first.at).max(0.0));
     let peak = all.iter().map(|collection| collection.before).max().unwrap_or(0);
-    let floor = (points.len() >= LEAST).then(|| thirds(&points));
-    let (slope, rising) = (slope(&points), rising(&points));
+    let floor = trend::thirds(&points);
+    let (slope, rising) = (trend::slope(&points), trend::rising(&points));
     Judgement {
-        trend: floor.map_or(Trend::NotEnoughEvidence, |floor| trend(floor, rising.unwrap_or(0.0), late_peak(&full))),
+        trend: floor.map_or(Trend::NotEnoughEvidence, |floor| trend::judge(floor, rising.unwrap_or(0.0), late_peak(&full))),
         is_thrashing: is_thrashing(&full),
         floor,
-        slope: slope.filter(|_| floor.is_some()),
+        slope: slope.filter(|_| floor.is_some()).map(|slope| slope.middle),
         rising: rising.filter(|_| floor.is_some()),
         peak,
         paused: if seconds > 0.0 { (all.iter().map(|collection| collection.pause).sum::<f64>() / seconds).min(1.0) } else { 0.0 },
@@ -265,59 +234,9 @@ fn judge(all: &[&Collection]) -> Judgement {
     }
 }
 
-/// Less than this is noise: what a program keeps goes up and down a little.
-const NOISE: u64 = 1 << 20;
-
-fn trend([first, middle, last]: [u64; 3], rising: f64, peak: u64) -> Trend {
-    let grew = |from: u64, to: u64| to > from + from / 20 + NOISE;
-    match () {
-        () if grew(first, last)
-            && rising > 0.4
-            && (grew(middle, last) || last.saturating_sub(middle) * 4 > middle.saturating_sub(first)) =>
-        {
-            Trend::Growing
-        }
-        () if grew(first, last) => Trend::FillingToABound,
-        () if peak / 2 > last + NOISE => Trend::LazyGc,
-        () => Trend::Flat,
-    }
-}
-
 /// Returns the most bytes before one of the last third of full collections.
 fn late_peak(full: &[&Collection]) -> u64 {
     full[full.len() - full.len() / 3..].iter().map(|collection| collection.before).max().unwrap_or(0)
-}
-
-/// Returns the middle value of each third.
-fn thirds(points: &[(f64, u64)]) -> [u64; 3] {
-    let third = points.len() / 3;
-    let middle = |part: &[(f64, u64)]| {
-        let mut values: Vec<u64> = part.iter().map(|point| point.1).collect();
-        values.sort_unstable();
-        values[values.len() / 2]
-    };
-    [middle(&points[..third]), middle(&points[third..points.len() - third]), middle(&points[points.len() - third..])]
-}
-
-/// Returns the middle of the slopes between any two points (Theil and Sen), in bytes a second.
-fn slope(points: &[(f64, u64)]) -> Option<f64> {
-    let pairs = points.iter().enumerate().flat_map(|(at, first)| points[at + 1..].iter().map(move |second| (first, second)));
-    let mut slopes: Vec<f64> = pairs
-        .filter(|(first, second)| second.0 > first.0)
-        .map(|(first, second)| (second.1 as f64 - first.1 as f64) / (second.0 - first.0))
-        .collect();
-    slopes.sort_by(f64::total_cmp);
-    slopes.get(slopes.len() / 2).copied()
-}
-
-/// Returns how many more pairs rise than fall, of all.
-fn rising(points: &[(f64, u64)]) -> Option<f64> {
-    let mut sum = 0_i64;
-    for (at, first) in points.iter().enumerate() {
-        sum += points[at + 1..].iter().map(|second| second.1.cmp(&first.1) as i64).sum::<i64>();
-    }
-    let pairs = points.len() * points.len().saturating_sub(1) / 2;
-    (pairs > 0).then(|| sum as f64 / pairs as f64)
 }
 
 /// Says whether the last full collections took more than half of the time from the first of them to the last.

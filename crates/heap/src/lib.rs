@@ -19,6 +19,7 @@
 //! - *ephemeron*: an entry of a WeakMap: the value lives as long as both table and key do.
 
 pub mod aggregates;
+pub mod alarm;
 pub mod allocations;
 pub mod analysis;
 pub mod bitset;
@@ -51,6 +52,7 @@ mod interner;
 pub mod kinds;
 pub mod mapped;
 mod names;
+pub mod outlook;
 pub mod paths;
 pub mod preview;
 pub mod problems;
@@ -72,6 +74,7 @@ pub mod strings;
 pub mod suspects;
 #[cfg(test)]
 mod testing;
+pub mod trend;
 pub mod view;
 pub mod whole_file;
 

@@ -16,6 +16,7 @@ mod image;
 pub(crate) mod limits;
 mod notes;
 mod pagemap;
+mod peek;
 mod places;
 pub(crate) mod proc;
 mod reading;
@@ -23,6 +24,7 @@ mod resident;
 pub(crate) mod terminal;
 mod threads;
 mod trace;
+mod vitals;
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -37,7 +39,9 @@ pub use doctor::{Checkup, Prediction, examine};
 pub use error::CaptureError;
 pub use filter::Filtering;
 pub use limits::nameless;
+pub use peek::{Peek, Stretch};
 pub use resident::{Resident, resident};
+pub use vitals::{GroupUse, Vitals, vitals};
 
 use fork::{Advice, Copy, Target};
 use image::{Amount, Source};
@@ -69,6 +73,15 @@ impl Method {
     }
 }
 
+/// What becomes of a capture whose process ends meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtEnd {
+    /// The copy ends with it: who ends a service waits for all of its processes, and its ports are held as long.
+    End,
+    /// The copy is read to its end: it is what the capture is for.
+    ReadOn,
+}
+
 /// What to capture, and who hears of it.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
@@ -85,6 +98,8 @@ pub struct Request<'a> {
     pub hook: Option<&'a dyn Fn(&'static str)>,
     /// Stops the capture when set.
     pub cancel: &'a AtomicBool,
+    /// What becomes of it where the process ends meanwhile.
+    pub at_end: AtEnd,
 }
 
 /// What was captured.
@@ -420,7 +435,8 @@ impl Image {
             None => CaptureError::of_reading(pid, "reading its mappings", source),
         })?;
         // Its end can be noticed by this, whatever process has its number then.
-        let alive = Pid::from_raw(target).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+        let heeded = Pid::from_raw(target).filter(|_| request.at_end == AtEnd::End);
+        let alive = heeded.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
         let until = if self.copy.is_some() { None } else { Some(Until::after(self.stopped.since, request.longest_stop)) };
         let watch = Watch { target, alive, until, progress: request.progress, cancel: request.cancel };
         let hook = Hook(request.hook);

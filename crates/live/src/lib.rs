@@ -14,6 +14,8 @@
 pub mod attach;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod capture;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod command;
 pub mod demo;
 mod error;
 mod http;

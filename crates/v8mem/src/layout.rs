@@ -4,12 +4,14 @@
 //! were looked at. Nothing else in this crate holds an offset.
 
 pub mod constants;
+pub(crate) mod counters;
 mod fields;
 mod told;
 mod types;
 
 use constants::Constants;
 
+pub use counters::CounterPlaces;
 pub use told::Told;
 pub use types::{InstanceTypes, Tables};
 

@@ -21,6 +21,7 @@ mod dispatch;
 mod extents;
 pub mod global_handles;
 pub mod graph;
+pub mod heap_counters;
 pub mod holder;
 pub mod inventory;
 pub mod isolate;

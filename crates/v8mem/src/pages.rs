@@ -296,35 +296,17 @@ impl<'m> Pages<'m> {
     /// Finds all pages. Tries the header that the version has, and the others where that finds nothing.
     #[must_use]
     pub fn find(memory: &'m dyn Memory, version: V8Version) -> Self {
-        let first = HeaderLayout::of(version);
-        let others = [HeaderLayout::Apart, HeaderLayout::FlagsFirst, HeaderLayout::SizeFirst];
-        let mut found = Self::with(memory, first, version);
-        for layout in others.into_iter().filter(|layout| *layout != first) {
-            if found.pages.len() < 3 {
-                found = Self::with(memory, layout, version);
-            }
-        }
-        found
+        in_some_layout(version, |layout| Self::with(memory, layout, version), |found| found.pages.len())
     }
 
     fn with(memory: &'m dyn Memory, layout: HeaderLayout, version: V8Version) -> Self {
         let mut pages: Vec<Page<'m>> = Vec::new();
-        let mut behind = 0;
-        for range in memory.ranges().iter().filter(|range| range.readable) {
-            let end_of_range = range.end.min(END_OF_MEMORY);
-            let mut base = range.start.max(behind).min(END_OF_MEMORY).next_multiple_of(PAGE);
-            // A page begins with its header: where there is a hole, there is no page.
-            while let Some((data, end)) = memory.next_data(base, end_of_range) {
-                base = data.max(base).next_multiple_of(PAGE);
-                while base < end {
-                    let page = header(memory, base, layout, version).and_then(|header| load(memory, header));
-                    behind = page.as_ref().map_or(base + PAGE, |page| (base + page.size).next_multiple_of(PAGE));
-                    pages.extend(page);
-                    base = behind;
-                }
-                base = base.max(end);
-            }
-        }
+        search(memory, layout, version, |header| {
+            let page = load(memory, header);
+            let is_one = page.is_some();
+            pages.extend(page);
+            is_one
+        });
         Self {
             memory,
             units: Arc::new(Units::of(pages.iter().map(Deref::deref))),
@@ -445,6 +427,51 @@ impl<'m> Pages<'m> {
     #[must_use]
     pub fn byte(&self, addr: u64) -> Option<u8> {
         self.page(addr)?.bytes(addr, 1)?.first().copied()
+    }
+}
+
+/// Finds the headers of all pages without reading what is in them, so that a process that runs can be asked. Pages that V8 let go are among them.
+#[must_use]
+pub fn headers(memory: &dyn Memory, version: V8Version) -> Vec<PageHeader> {
+    let with = |layout| {
+        let mut found = Vec::new();
+        search(memory, layout, version, |header| {
+            found.push(header);
+            true
+        });
+        found
+    };
+    in_some_layout(version, with, Vec::len)
+}
+
+/// Looks for pages with the header that the version has, and with the others where that finds nothing.
+fn in_some_layout<P>(version: V8Version, with: impl Fn(HeaderLayout) -> P, count: impl Fn(&P) -> usize) -> P {
+    let first = HeaderLayout::of(version);
+    let mut found = with(first);
+    for layout in [HeaderLayout::Apart, HeaderLayout::FlagsFirst, HeaderLayout::SizeFirst].into_iter().filter(|layout| *layout != first) {
+        if count(&found) < 3 {
+            found = with(layout);
+        }
+    }
+    found
+}
+
+/// Offers every header that passes for one; `take` says whether it is one.
+fn search(memory: &dyn Memory, layout: HeaderLayout, version: V8Version, mut take: impl FnMut(PageHeader) -> bool) {
+    let mut behind = 0;
+    for range in memory.ranges().iter().filter(|range| range.readable) {
+        let end_of_range = range.end.min(END_OF_MEMORY);
+        let mut base = range.start.max(behind).min(END_OF_MEMORY).next_multiple_of(PAGE);
+        // A page begins with its header: where there is a hole, there is no page.
+        while let Some((data, end)) = memory.next_data(base, end_of_range) {
+            base = data.max(base).next_multiple_of(PAGE);
+            while base < end {
+                let page = header(memory, base, layout, version).filter(|&header| take(header));
+                behind = page.map_or(base + PAGE, |page| (base + page.size).next_multiple_of(PAGE));
+                base = behind;
+            }
+            base = base.max(end);
+        }
     }
 }
 

@@ -106,6 +106,12 @@ impl Space {
         self == S::New
     }
 
+    /// Says whether every object in it has a run of pages of its own.
+    #[must_use]
+    pub fn is_large(self) -> bool {
+        matches!(self, S::NewLarge | S::Large | S::CodeLarge | S::SharedLarge | S::SharedTrustedLarge | S::TrustedLarge)
+    }
+
     /// Says whether it holds machine code.
     #[must_use]
     pub fn is_code(self) -> bool {

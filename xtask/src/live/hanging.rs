@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use live::capture::{CaptureError, Method, Request, capture};
+use live::capture::{AtEnd, CaptureError, Method, Request, capture};
 
 use super::server::Server;
 use crate::workspace::{Profile, Workspace, run};
@@ -36,6 +36,7 @@ pub(super) fn check(workspace: &Workspace, line: u32) -> Result<String> {
         progress: &|_, _| {},
         hook: Some(&hook),
         cancel: &cancel,
+        at_end: AtEnd::End,
     };
     let began = Instant::now();
     let (result, answered) = std::thread::scope(|scope| {

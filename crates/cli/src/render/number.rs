@@ -55,6 +55,29 @@ pub(crate) fn time(time: std::time::Duration) -> String {
     }
 }
 
+/// Returns a moment of UTC as ISO 8601 has it, to the second: `2026-11-30T17:05:09Z`.
+pub(crate) fn utc(time: std::time::SystemTime) -> String {
+    const DAY: u64 = 86_400;
+    let seconds = time.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let [year, month, day] = date(seconds / DAY);
+    let of_day = seconds % DAY;
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", of_day / 3600, of_day / 60 % 60, of_day % 60)
+}
+
+/// Returns year, month and day of the day that so many others were before since 1970.
+fn date(days: u64) -> [u64; 3] {
+    // Counted from a first of March, so that the day that some years have more is the last of its year.
+    const BEFORE_1970: u64 = 719_468;
+    const OF_400_YEARS: u64 = 146_097;
+    let days = days + BEFORE_1970;
+    let (era, day) = (days / OF_400_YEARS, days % OF_400_YEARS);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let is_next_year = month >= 10;
+    [era * 400 + year + u64::from(is_next_year), if is_next_year { month - 9 } else { month + 3 }, day - (153 * month + 2) / 5 + 1]
+}
+
 fn sign(delta: i64) -> &'static str {
     match delta {
         0 => "",
@@ -73,6 +96,22 @@ mod tests {
             [(3, "3.0 ms"), (18, "18 ms"), (940, "0.9 s"), (41_000, "41 s"), (720_000, "12 m"), (10_800_000, "3 h"), (432_000_000, "5 d")];
         for (millis, expect) in cases {
             assert_eq!(time(std::time::Duration::from_millis(millis)), expect);
+        }
+    }
+
+    #[test]
+    fn moments() {
+        let cases = [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_709_251_199, "2024-02-29T23:59:59Z"),
+            (1_735_689_599, "2024-12-31T23:59:59Z"),
+            (1_764_522_309, "2025-11-30T17:05:09Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+        ];
+        for (seconds, expect) in cases {
+            assert_eq!(utc(std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds)), expect);
         }
     }
 

@@ -153,7 +153,7 @@ fn by_fork(status: &proc::Status, (group, available): Room, filtering: &Filterin
         dangers.push("there may be too little memory left for what it writes meanwhile".to_owned());
     }
     // Where memory is short the kernel ends who has most: of files too, which a copy has none of, and of a copy it adds as much as the limit is.
-    if group.is_some_and(|group| group.limit / 2 < status.resident_files) {
+    if group.is_some_and(|group| group.limit / 2 < status.kinds[proc::OF_FILES]) {
         dangers.push("its control group may have so little memory that the kernel could end it rather than the copy".to_owned());
     }
     Prediction { method: Method::Fork, pause, growth: (status.page_tables, most), dangers }
@@ -195,14 +195,9 @@ mod tests {
 
     #[test]
     fn dangers_are_seen() {
-        let resident_files = 50 << 20;
-        let status = |shadow_stack, resident| proc::Status {
-            shadow_stack,
-            resident,
-            resident_files,
-            page_tables: 1 << 20,
-            ..proc::Status::default()
-        };
+        let kinds = [0, 50 << 20, 0];
+        let status =
+            |shadow_stack, resident| proc::Status { shadow_stack, resident, kinds, page_tables: 1 << 20, ..proc::Status::default() };
         let group = |limit, left| Some(limits::Group { limit, left });
         let cases = [
             (status(false, 1 << 30), (None, Some(1 << 30)), Filtering::None, [0, 0]),

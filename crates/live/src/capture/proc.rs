@@ -27,13 +27,18 @@ pub(crate) struct Status {
     pub(crate) may_administer: bool,
     /// Memory that it occupies, in bytes.
     pub(crate) resident: u64,
-    /// What of that are pages of files, in bytes.
-    pub(crate) resident_files: u64,
+    /// Of that, what came from nowhere, what is of files, what is shared.
+    pub(crate) kinds: [u64; 3],
+    /// Memory that was swapped out, in bytes.
+    pub(crate) swapped: u64,
     /// Memory of its page tables, in bytes.
     pub(crate) page_tables: u64,
     /// Its short name.
     pub(crate) name: String,
 }
+
+/// The place of pages of files among `Status::kinds`.
+pub(crate) const OF_FILES: usize = 1;
 
 /// What `stat` tells besides.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -111,7 +116,8 @@ fn parse_status(text: &str) -> Status {
         may_trace: has(CAP_SYS_PTRACE),
         may_administer: has(CAP_SYS_ADMIN),
         resident: kilobytes(field("VmRSS")),
-        resident_files: kilobytes(field("RssFile")),
+        kinds: ["RssAnon", "RssFile", "RssShmem"].map(|kind| kilobytes(field(kind))),
+        swapped: kilobytes(field("VmSwap")),
         page_tables: kilobytes(field("VmPTE")),
         name: field("Name").to_owned(),
     }
@@ -264,10 +270,11 @@ mod tests {
     #[test]
     fn a_status_is_understood() {
         let text = "Name:\tnode\nState:\tS (sleeping)\nTracerPid:\t12\nUid:\t1000\t1001\t1002\t1000\nGid:\t5\t5\t5\t5\nVmRSS:\t    1024 kB\n\
-            VmPTE:\t 8 kB\nCapEff:\t00000000a80c25fb\nSeccomp:\t2\nx86_Thread_features:\tshstk \nx86_Thread_features_locked:\t\n";
+            RssAnon:\t 900 kB\nRssFile:\t 100 kB\nRssShmem:\t 24 kB\nVmPTE:\t 8 kB\nVmSwap:\t 4 kB\nCapEff:\t00000000a80c25fb\nSeccomp:\t2\nx86_Thread_features:\tshstk \nx86_Thread_features_locked:\t\n";
         let status = parse_status(text);
         assert_eq!((status.state, status.tracer, status.users, status.group), ('S', 12, [1000, 1001, 1002], 5));
         assert!(status.may_trace);
+        assert_eq!((status.kinds, status.swapped), ([900 << 10, 100 << 10, 24 << 10], 4096));
         assert_eq!((status.seccomp, status.shadow_stack, status.resident, status.page_tables), (2, true, 1 << 20, 8192));
     }
 

@@ -166,7 +166,7 @@ mod tests {
     use std::io::{PipeReader, PipeWriter, Write};
     use std::process::{Child, Command, Stdio};
 
-    use super::super::{Captured, Method, Request, capture_into, proc};
+    use super::super::{AtEnd, Captured, Method, Request, capture_into, proc};
     use super::*;
 
     /// A disk that hangs: a pipe that nobody reads.
@@ -202,7 +202,8 @@ mod tests {
         }
         let longest_stop = Duration::from_millis(300);
         let began = Instant::now();
-        let result = capture_into(&Request { pid, method, longest_stop, progress: &|_, _| {}, hook: None, cancel }, out);
+        let result =
+            capture_into(&Request { pid, method, longest_stop, progress: &|_, _| {}, hook: None, cancel, at_end: AtEnd::End }, out);
         let took = began.elapsed();
         let status = proc::status(pid).unwrap();
         // It may need a moment to fall asleep again, but nobody holds it.

@@ -1,0 +1,89 @@
+//! Processes that are watched from outside: what is said of them is what they say of themselves.
+
+mod counters;
+mod guards;
+mod outlooks;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use crate::say::say;
+use crate::setup;
+use crate::stages::Tally;
+use crate::workspace::{NODE_LINES, Workspace};
+
+/// `cargo xtask test --only watch`.
+pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
+    setup::tests(workspace)?;
+    let mut tally = Tally::default();
+    let mut add = |name: &str, line: u32, result: Result<String>| {
+        match &result {
+            Ok(what) => say!("ok      node {line} {name}: {what}"),
+            Err(error) => say!("FAILED  node {line} {name}: {error:#}"),
+        }
+        tally.add(result.is_ok());
+    };
+    for line in NODE_LINES {
+        add("counters", line, counters::check(workspace, line));
+        add("growing", line, outlooks::growing(workspace, line));
+        add("not growing", line, outlooks::steady(workspace, line));
+        add("guarded against V8's limit", line, guards::heap(workspace, line));
+        add("guarded against its control group's", line, guards::group(workspace, line));
+        add("a command", line, guards::command(workspace, line));
+    }
+    Ok(tally)
+}
+
+/// A process that does what it is told, and says what V8 counts.
+struct Watched {
+    child: Child,
+    told: ChildStdin,
+    says: BufReader<ChildStdout>,
+}
+
+impl Watched {
+    /// Starts one, with more options of Node.js.
+    fn start(workspace: &Workspace, line: u32, options: &[String]) -> Result<Self> {
+        Self::spawn(Command::new(workspace.node(line)), workspace, options)
+    }
+
+    /// Starts one by a command that takes more words.
+    fn spawn(mut command: Command, workspace: &Workspace, options: &[String]) -> Result<Self> {
+        command.arg("--expose-gc").args(options).arg(workspace.root.join("tests/live/watched.js"));
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().context("cannot start it")?;
+        let (told, says) = (child.stdin.take().context("no input")?, child.stdout.take().context("no output")?);
+        Ok(Self { child, told, says: BufReader::new(says) })
+    }
+
+    fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Tells it to do something, and returns what V8 counts afterwards.
+    fn ask(&mut self, command: &str) -> Result<Value> {
+        writeln!(self.told, "{command}")?;
+        let mut line = String::new();
+        self.says.read_line(&mut line)?;
+        serde_json::from_str(&line).with_context(|| format!("{command}: it said {line:?}"))
+    }
+}
+
+impl Watched {
+    /// Ends it, and returns the signal by which it had ended before.
+    fn end(&mut self) -> Result<Option<i32>> {
+        let before = self.child.try_wait()?.and_then(|status| status.signal());
+        let _ = self.child.kill();
+        self.child.wait()?;
+        Ok(before)
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
