@@ -20,6 +20,7 @@ const worker = new Worker('globalThis.more = Buffer.alloc(4 << 20, 7); require("
 });
 worker.on('message', (ofWorker) => {
   const { arrayBuffers } = process.memoryUsage();
-  console.log(JSON.stringify({ arrayBuffers, ofWorker }));
+  const heapLimit = require('v8').getHeapStatistics().heap_size_limit;
+  console.log(JSON.stringify({ arrayBuffers, ofWorker, heapLimit }));
 });
 setInterval(() => {}, 1000);

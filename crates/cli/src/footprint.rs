@@ -4,6 +4,7 @@
 
 use heap::view::{Cell, ColumnKind, Table};
 use serde_json::{Value, json};
+use v8mem::heap_counters::CounterReader;
 use v8mem::native::ledger::{Ledger, Use, ledger};
 use v8mem::native::presence::Presence;
 use v8mem::{CoreFile, inventory::Inventory};
@@ -19,6 +20,8 @@ pub(crate) struct Footprint {
     residence: Option<Residence>,
     /// The sums.
     pub(crate) ledger: Ledger,
+    /// What the isolate has of V8's limit on the old generation that is nearest to it, and that limit; `None` where V8's counters are not known.
+    old_generation: Option<(u64, u64)>,
 }
 
 /// Uses that a report tells together, in its order.
@@ -40,7 +43,17 @@ impl Footprint {
             Some(residence) => Presence::of(residence.stretches.clone()),
             None => Presence::of_image(core),
         };
-        Self { ledger: ledger(core, inventory, &presence), residence }
+        Self { ledger: ledger(core, inventory, &presence), residence, old_generation: old_generation(core, inventory) }
+    }
+
+    /// Says which limit gives up first where objects of JavaScript grow: they count for both.
+    fn first(&self) -> Option<First> {
+        let (used, limit) = self.old_generation?;
+        let group = self.residence.as_ref().and_then(|residence| residence.group);
+        Some(match group {
+            Some((_, left)) if left < limit.saturating_sub(used) => First::Group,
+            _ => First::V8,
+        })
     }
 
     /// Returns all bytes that are counted: RSS of a running process.
@@ -87,10 +100,7 @@ impl Footprint {
             text.push_str(&format!("; {} more were swapped out", number::bytes(residence.swapped)));
         }
         let mut lines = vec![vec![Piece::Strong("MEMORY".to_owned()), Piece::Plain(text)]];
-        if let Some((limit, left)) = self.residence.as_ref().and_then(|residence| residence.group) {
-            let text = format!("    {} left of {} in its control group", number::bytes(left), number::bytes(limit));
-            lines.push(vec![Piece::Strong("LIMIT".to_owned()), Piece::Plain(text)]);
-        }
+        lines.extend(self.limits());
         match self.ledger.malloc.as_ref().map(|malloc| malloc.lost) {
             None => {
                 lines.push(vec![Piece::Plain(
@@ -103,6 +113,20 @@ impl Footprint {
         lines
     }
 
+    /// Tells the limits.
+    fn limits(&self) -> Option<Line> {
+        let of = |used, limit| format!("{} of {}", number::bytes(used), number::bytes(limit));
+        let heap = self.old_generation.map(|(used, limit)| format!("V8's old generation has {}", of(used, limit)));
+        let group = self.residence.as_ref().and_then(|residence| residence.group);
+        let group = group.map(|(limit, left)| format!("its control group {}", of(limit.saturating_sub(left), limit)));
+        let first = self.first().filter(|_| group.is_some()).map(|first| match first {
+            First::V8 => "V8 gives up first".to_owned(),
+            First::Group => "the control group gives up first".to_owned(),
+        });
+        let told: Vec<String> = heap.into_iter().chain(group).chain(first).collect();
+        (!told.is_empty()).then(|| vec![Piece::Strong("LIMIT".to_owned()), Piece::Plain(format!("    {}", told.join(" · ")))])
+    }
+
     fn json(&self) -> Value {
         let residence = self.residence.as_ref();
         let uses: serde_json::Map<String, Value> = Use::ALL.iter().map(|&of| (of.name().to_owned(), json!(self.bytes(of)))).collect();
@@ -113,6 +137,8 @@ impl Footprint {
             "uses": uses,
             "swapped": residence.map(|residence| residence.swapped),
             "group": residence.and_then(|residence| residence.group).map(|(limit, left)| json!({ "limit": limit, "left": left })),
+            "old_generation": self.old_generation.map(|(used, limit)| json!({ "limit": limit, "used": used })),
+            "gives_up_first": self.first().map(First::name),
             "arenas": self.ledger.malloc.as_ref().map(|malloc| malloc.arenas),
             "arenas_lost": self.ledger.malloc.as_ref().map(|malloc| malloc.lost),
         })
@@ -137,6 +163,33 @@ impl Footprint {
         }
         table
     }
+}
+
+/// A limit that a process reaches first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum First {
+    /// V8's limit on the old generation: it ends the process with "heap out of memory".
+    V8,
+    /// That of its control group: the kernel ends the process.
+    Group,
+}
+
+impl First {
+    /// Returns the stable name.
+    fn name(self) -> &'static str {
+        match self {
+            Self::V8 => "v8",
+            Self::Group => "group",
+        }
+    }
+}
+
+/// Returns what the isolate has of its limit that is nearest to it, and the limit, both as V8 counts them.
+fn old_generation(core: &CoreFile, inventory: Inventory<'_, '_>) -> Option<(u64, u64)> {
+    let anatomy = inventory.anatomy;
+    let counters = CounterReader::find(core, anatomy.layout.version, anatomy.pages.headers()).read(core);
+    let limited = counters.into_iter().filter_map(|heap| Some((heap.old_used, heap.limit?)));
+    limited.min_by_key(|(used, limit)| limit.saturating_sub(*used))
 }
 
 /// Says what a use is, and how it is known.

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use live::capture::{AtEnd, CaptureError, Method, Request, capture};
@@ -23,9 +24,12 @@ pub(super) fn check(workspace: &Workspace, line: u32) -> Result<String> {
         return Ok(format!("{by_command}; no disk can be made to hang here: the unit tests let a pipe hang"));
     };
     let out = File::options().read(true).write(true).create_new(true).open(disk.folder.join("core"))?;
+    let (stopped, when_stopped) = mpsc::channel();
     let hook = |step: &'static str| {
         if step == "reading" {
             disk.hang();
+            // Who is not there to hear it has failed by itself.
+            let _ = stopped.send(());
         }
     };
     let cancel = AtomicBool::new(false);
@@ -38,10 +42,13 @@ pub(super) fn check(workspace: &Workspace, line: u32) -> Result<String> {
         cancel: &cancel,
         at_end: AtEnd::End,
     };
-    let began = Instant::now();
+    let (began, asked_server) = (Instant::now(), &server);
     let (result, answered) = std::thread::scope(|scope| {
         // Whoever asks while it is stopped waits until it is let go, and no longer.
-        let asked = scope.spawn(|| server.ask_patiently("/object/1").map(|_| began.elapsed()));
+        let asked = scope.spawn(move || {
+            when_stopped.recv_timeout(Duration::from_secs(30))?;
+            asked_server.ask_patiently("/object/1").map(|_| began.elapsed())
+        });
         let result = capture(&request, &out);
         (result, asked.join())
     });

@@ -74,6 +74,11 @@ pub(super) fn adds_up(workspace: &Workspace, line: u32, addon: &Path) -> Result<
     let (in_report, told) = (number(&brief["footprint"]["bytes"])?, number(&brief["footprint"]["explained"])?);
     ensure!(in_report.abs_diff(bytes) * 20 < bytes, "{bytes} bytes by ledger, {in_report} by the report");
     ensure!(told * 100 >= in_report * 97 && told * 100 <= in_report * 101, "the report explains {told} of {in_report} bytes");
+    // V8 adds the young generation: three times half of it, which is some megabytes.
+    const THREE: u64 = 3 << 20;
+    let (limit, with_young) = (number(&brief["footprint"]["old_generation"]["limit"])?, number(&known.told["heapLimit"])?);
+    let young = with_young.saturating_sub(limit);
+    ensure!((THREE..=64 * THREE).contains(&young) && young % THREE == 0, "{limit} is V8's limit by the report, {with_young} by V8");
     // It goes on meanwhile: a collection may give pages back.
     let (least, most) = (before.min(after) / 100 * 98, before.max(after) / 100 * 102);
     ensure!((least..=most).contains(&bytes), "{bytes} bytes are resident, the kernel said {before} before, {after} after");

@@ -14,7 +14,7 @@ use crate::session::Session;
 #[derive(Args, Debug)]
 #[command(
     before_help = "Examples:\n  heapwhy buffers app.heapsnapshot\n  heapwhy buffers core.4217 --limit 5\n  heapwhy buffers core.4217 -q --limit 1 | heapwhy why core.4217 -",
-    after_help = "One row for each piece of memory, the largest first, however many views show it. used: bytes that at least one view shows; a snapshot does not\ntell. pool slab: what Node.js cuts small Buffers from (8 KiB, or 64 KiB): one small Buffer keeps all of its slab.\nowner: the nearest thing with a name on the best path. Together, ArrayBuffers and slabs are the process's own `arrayBuffers`.",
+    after_help = "One row for each piece of memory, the largest first, however many views show it. used: bytes that at least one view shows; a snapshot does not tell. pool slab: what Node.js cuts small Buffers from (8 KiB, or 64 KiB): one small Buffer keeps all of its slab.\nowner: the nearest thing with a name on the best path. Together, ArrayBuffers and slabs are the process's own `arrayBuffers`.",
     help_template = crate::args::TEMPLATE
 )]
 pub(crate) struct BuffersArgs {

@@ -14,6 +14,7 @@ use crate::codes;
 use crate::error::{CommandError, shown};
 use crate::open;
 use crate::output;
+use crate::quantities::span;
 use crate::running::{self, Dangers, Manner, Wish};
 use crate::session::Session;
 use crate::typed::shell_path;
@@ -22,7 +23,7 @@ use crate::typed::shell_path;
 #[derive(Args, Debug)]
 #[command(
     before_help = "Examples:\n  heapwhy capture 7073\n  heapwhy capture 7073 -o before.core --method stop\n  heapwhy 7073   without a file",
-    after_help = "fork: the process clones itself and goes on after some tens of milliseconds for each gigabyte; the copy is read, and ended.\nstop: it is read while it is stopped, about a second for each gigabyte; nothing is changed in it. It is let go on time, also where the disk\nhangs that is written to.\ninspector: V8 writes a heap snapshot, with the inspector opened for it (see `heapwhy attach`): about a minute for each gigabyte, and nearly five times the process's memory besides. For where neither of the others is allowed. Ctrl-C gives it up, but the process finishes its snapshot first.\nThe file holds all that the process has in memory, passwords included: only you can read it (mode 0600).",
+    after_help = "fork: the process clones itself and goes on after some tens of milliseconds for each gigabyte; the copy is read, and ended.\nstop: it is read while it is stopped, about a second for each gigabyte; nothing is changed in it. It is let go on time, also where the disk hangs that is written to.\ninspector: V8 writes a heap snapshot, with the inspector opened for it (see `heapwhy attach`): about a minute for each gigabyte, and nearly five times the process's memory besides. For where neither of the others is allowed. Ctrl-C gives it up, but the process finishes its snapshot first.\nThe file holds all that the process has in memory, passwords included: only you can read it (mode 0600).",
     help_template = crate::args::TEMPLATE
 )]
 pub(crate) struct CaptureArgs {
@@ -38,9 +39,9 @@ pub(crate) struct CaptureArgs {
     /// Of the method inspector: the heap of this worker, by the number that Node.js gives it (threadId) [default: the main thread's]
     #[arg(long, value_name = "N")]
     worker: Option<u64>,
-    /// Let it go, and write nothing, where it stands still for longer than this while it is read [default: 10, or three times what
+    /// Let it go, and write nothing, where it stands still for longer than this while it is read [default: 10s, or three times what
     /// `heapwhy doctor` predicts if that is longer]
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, value_name = "TIME", value_parser = span)]
     max_pause: Option<Duration>,
     /// Capture it although `heapwhy doctor` tells of a danger
     #[arg(long)]
@@ -126,24 +127,5 @@ fn tell(progress: SnapshotProgress, session: &Session) {
         SnapshotProgress::Walking { done, total } => session.progress.work("V8 walks the heap, the process stands still", done, total),
         SnapshotProgress::Sending { bytes } => session.progress.work("the snapshot is being sent", bytes, 0),
         _ => {}
-    }
-}
-
-/// Reads a number of seconds.
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    seconds.filter(|limit| !limit.is_zero()).ok_or_else(|| "it takes a number of seconds, such as 30 or 0.5".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn seconds_are_read() {
-        let cases = [("30", Some(30_000)), ("0.5", Some(500)), ("0", None), ("-1", None), ("1e300", None), ("NaN", None), ("soon", None)];
-        for (text, expect) in cases {
-            assert_eq!(seconds(text).ok(), expect.map(Duration::from_millis), "{text}");
-        }
     }
 }

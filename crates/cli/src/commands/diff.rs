@@ -12,6 +12,7 @@ use super::report::Judge;
 use crate::answer::{Answer, Section, Status, Warning};
 use crate::error::{CommandError, shown};
 use crate::exit::Exit;
+use crate::quantities::span;
 use crate::series::{self, Schedule};
 use crate::session::Session;
 use crate::{codes, findings, open, running, typed};
@@ -27,7 +28,7 @@ pub(crate) struct DiffArgs {
     #[arg(value_name = "FILE", num_args = 1..)]
     files: Vec<PathBuf>,
     /// Capture a running process now and so much later (90s, 5m, 1h), and compare: it stands still some milliseconds each time
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = span)]
     after: Option<Duration>,
     /// With --after: how many steps of that time, each with a capture at its end [default: 1]
     #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true, requires = "after", value_parser = clap::value_parser!(u32).range(1..=100))]

@@ -20,7 +20,7 @@ use crate::session::Session;
 #[derive(Args, Debug)]
 #[command(
     before_help = "Examples:\n  node --trace-gc server.js > gc.log; heapwhy gc gc.log\n  kubectl logs POD | heapwhy gc -\n  heapwhy gc gc.log --json | jq -r '.gc[0].trend'",
-    after_help = "The log is what --trace-gc or --trace-gc-nvp writes, among other lines or behind a logger's words. Judged is the floor: what full collections\n(Mark-Compact, Mark-sweep) leave. growing: it rises. filling-to-a-bound: it rose. lazy-gc: the heap is at least twice the floor before\ncollections, and falls back to it. thrashing: the last full collections took more than half of the time.",
+    after_help = "The log is what --trace-gc or --trace-gc-nvp writes, among other lines or behind a logger's words. Judged is the floor: what full collections (Mark-Compact, Mark-sweep) leave. growing: it rises. filling-to-a-bound: it rose. lazy-gc: the heap is at least twice the floor before collections, and falls back to it. thrashing: the last full collections took more than half of the time.",
     help_template = crate::args::TEMPLATE
 )]
 pub(crate) struct GcArgs {

@@ -21,7 +21,7 @@ use crate::session::Session;
 #[derive(Args, Debug)]
 #[command(
     before_help = "Examples:\n  heapwhy grep app.heapsnapshot user-17\n  heapwhy grep core.4217 0x1f3a4c0e8a10\n  heapwhy grep core.4217 4217\n  heapwhy grep core.4217 --text 4217",
-    after_help = "An address or a number is looked for word by word in all memory of a core that the process could write: objects, stacks, memory of C++.\nOther text is looked for in strings (in either case unless it has a capital), with one row for every holder. A snapshot\nhas the first 1,024 characters of each string; of a core dump all of them are looked at.",
+    after_help = "An address or a number is looked for word by word in all memory of a core that the process could write: objects, stacks, memory of C++.\nOther text is looked for in strings (in either case unless it has a capital), with one row for every holder. A snapshot has the first 1,024 characters of each string; of a core dump all of them are looked at.",
     help_template = crate::args::TEMPLATE
 )]
 pub(crate) struct GrepArgs {

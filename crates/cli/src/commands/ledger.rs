@@ -19,7 +19,7 @@ use crate::typed::shell_path;
 #[derive(Args, Debug)]
 #[command(
     before_help = "Examples:\n  heapwhy ledger 7073\n  heapwhy ledger core.4217\n  heapwhy ledger 7073 --json | jq '.ledger.rows[] | {use, bytes}'",
-    after_help = "Every byte is counted once. Of a running process: the pages that the kernel counts as its resident memory (RSS), asked just before the\nprocess is captured. Of a core dump: the bytes that it holds, without pages of zeros and without program text, which is in the files.\nThe heap of C and C++ is known where it is glibc's. A number can be too low where memory changed between the two looks.",
+    after_help = "Every byte is counted once. Of a running process: the pages that the kernel counts as its resident memory (RSS), asked just before the process is captured. Of a core dump: the bytes that it holds, without pages of zeros and without program text, which is in the files.\nThe heap of C and C++ is known where it is glibc's. A number can be too low where memory changed between the two looks.",
     help_template = crate::args::TEMPLATE
 )]
 pub(crate) struct LedgerArgs {

@@ -34,7 +34,7 @@ enum Question {
 #[derive(Args, Debug)]
 #[command(
     before_help = "Examples:\n  heapwhy native leaks 7073\n  heapwhy native leaks core.4217 --json | jq '.native_leaks.rows[0]'",
-    after_help = "Every word that may be an address keeps what it leads to: in globals, stacks, registers, V8's heap without garbage, and in memory that is itself\nkept. What is listed is lost in all likelihood; what an old word happens to lead to is missed. An image does not tell where memory was taken.\nlibrary: the first into which words of it lead, addons (.node) before all others. For glibc's malloc.",
+    after_help = "Every word that may be an address keeps what it leads to: in globals, stacks, registers, V8's heap without garbage, and in memory that is itself kept. What is listed is lost in all likelihood; what an old word happens to lead to is missed. An image does not tell where memory was taken.\nlibrary: the first into which words of it lead, addons (.node) before all others. For glibc's malloc.",
     help_template = crate::args::TEMPLATE
 )]
 struct LeaksArgs {

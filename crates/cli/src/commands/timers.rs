@@ -20,7 +20,7 @@ use crate::session::Session;
 #[derive(Args, Debug)]
 #[command(
     before_help = "Examples:\n  heapwhy timers app.heapsnapshot\n  heapwhy timers core.4217 --all\n  heapwhy timers core.4217 -q | heapwhy path core.4217 -",
-    after_help = "Those that retain most come first. ms: how long it waits, or of an interval how often it repeats. ms left: until it fires, from when the event loop\nlast looked at the clock; a snapshot does not tell. state: pending, running (its callback is being called), or with --all done: it has\nfired, or was cleared, and something still holds it. ref: whether it keeps the process running.",
+    after_help = "Those that retain most come first. ms: how long it waits, or of an interval how often it repeats. ms left: until it fires, from when the event loop last looked at the clock; a snapshot does not tell. state: pending, running (its callback is being called), or with --all done: it has fired, or was cleared, and something still holds it. ref: whether it keeps the process running.",
     help_template = crate::args::TEMPLATE
 )]
 pub(crate) struct TimersArgs {

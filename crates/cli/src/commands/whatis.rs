@@ -17,7 +17,7 @@ use crate::what;
 #[derive(Args, Debug)]
 #[command(
     before_help = "Examples:\n  heapwhy whatis core.4217 0x1f3a4c0e8a10\n  heapwhy grep core.4217 0x1f3a4c0e8a10 -q | heapwhy whatis core.4217 -",
-    after_help = "An address may lie anywhere in an object: field says where. life: reachable, weakly (only weak references lead to it), garbage, or\npermanent (isolates share it, and nobody frees it).",
+    after_help = "An address may lie anywhere in an object: field says where. life: reachable, weakly (only weak references lead to it), garbage, or permanent (isolates share it, and nobody frees it).",
     help_template = crate::args::TEMPLATE
 )]
 pub(crate) struct WhatisArgs {
