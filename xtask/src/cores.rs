@@ -223,7 +223,11 @@ fn compare(file: CoreFile, folder: &Path, subject: &Subject) -> Result<String> {
     let how = subject.how;
     let ([graph, weak, dead], problems, found) = read_scopes(&file, [Scope::Live, Scope::Weak, Scope::Dead])?;
     ensure!(problems.is_empty(), "problems: {:?}", problems.kept());
-    ensure!(found.basis.lost == Lost::default(), "references to no object: {:?}", found.basis.lost);
+    // V8 14 claims an object by writing where it goes, and copies it then: in between it has neither a map nor a copy. Each thread has one such
+    // at most, and only while young objects are being moved.
+    let claimed = if found.basis.moved.is_some() && how.is_busy() { file.notes.threads.len() as u64 } else { 0 };
+    let Lost { moving, astray } = found.basis.lost;
+    ensure!(moving == 0 && astray <= claimed, "references to no object: {:?}", found.basis.lost);
     stacks::check(&file, &found.anatomy, folder, how)?;
     let rests_on = rests_on(&found, subject.tables)?;
     attributed(&found, how)?;
