@@ -15,6 +15,8 @@ use crate::workspace::{Profile, Workspace, output};
 /// How long a process may take to run into its limit.
 const LIMIT: Duration = Duration::from_secs(120);
 const ABORTED: i32 = 6;
+/// Where V8 has no memory even for its last words.
+const TRAPPED: i32 = 5;
 const KILLED: i32 = 9;
 
 /// V8 ends a process that leaks: the capture is there, whole, and names what leaks.
@@ -25,7 +27,8 @@ pub(super) fn heap(workspace: &Workspace, line: u32) -> Result<String> {
     let guard = guard(workspace, &folder, &[&process.pid().to_string(), "--json"])?;
     process.ask("leak 300")?;
     let told = ended(guard)?;
-    ensure!(process.end()? == Some(ABORTED), "V8 has not ended it");
+    let signal = process.end()?;
+    ensure!(matches!(signal, Some(ABORTED | TRAPPED)), "V8 has not ended it: it ended by {signal:?}");
     let kept = kept(workspace, &folder, &told, "heap", "Session")?;
     fs::remove_dir_all(folder)?;
     Ok(kept)
