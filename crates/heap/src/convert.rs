@@ -5,6 +5,7 @@
 mod csv;
 mod pprof;
 mod pprof_samples;
+mod profile_proto;
 mod protobuf;
 
 pub use csv::csv;

@@ -230,7 +230,7 @@ fn by_numbers(key: String, name: String, [older, newer]: [Side<'_>; 2]) -> Optio
 /// From this share of agreeing ids on, two snapshots count as one process's.
 const SAME_PROCESS: f64 = 0.98;
 /// The same of addresses: those of objects that were moved are given to others, and no two processes have their heaps at the same ones.
-const SAME_PROCESS_BY_ADDRESS: f64 = 0.5;
+pub(crate) const SAME_PROCESS_BY_ADDRESS: f64 = 0.5;
 
 fn least_share(graph: &HeapGraph) -> f64 {
     if graph.ids_are_addresses() { SAME_PROCESS_BY_ADDRESS } else { SAME_PROCESS }

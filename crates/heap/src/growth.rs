@@ -57,6 +57,8 @@ struct Comparison<'a> {
     last: Scene<'a>,
     lineage: Lineage,
     matched: Matched,
+    /// Whether objects may have been moved, and so be known by another identity.
+    moves: bool,
     /// The identities of each snapshot.
     ids: Vec<IdSet>,
     /// What each snapshot has besides the common ground, by holder and class.
@@ -117,7 +119,7 @@ impl<'a> Comparison<'a> {
         let ((mut clusters, tools), ((last, lineage, newest), others)) = (earlier?, last?);
         let tools = Mutex::new(tools.or(others));
         clusters.push(newest);
-        Ok(Self { snapshots: snapshots.to_vec(), last, lineage, matched, ids, clusters, tools })
+        Ok(Self { snapshots: snapshots.to_vec(), last, lineage, matched, moves, ids, clusters, tools })
     }
 
     fn report(&self, options: &Options<'_>, progress: &dyn Progress) -> Result<Report, Cancelled> {
@@ -316,8 +318,7 @@ impl<'a> Comparison<'a> {
             graph.nodes().map(|node| graph.id(node).0).filter(|id| id % 2 == 1).max()
         };
         let (before, after) = (self.snapshots.first().and_then(newest), self.snapshots.last().and_then(newest));
-        let are_numbers = !self.snapshots.iter().any(|analysis| analysis.graph().ids_are_addresses());
-        self.matched == Matched::ById && are_numbers && last < first && after < before
+        self.matched == Matched::ById && !self.moves && last < first && after < before
     }
 
     fn verdict(&self, sizes: &[u64], series: &[Trend], findings: &[Finding]) -> Verdict {

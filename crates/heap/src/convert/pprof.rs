@@ -10,6 +10,7 @@ use std::io::{self, Write};
 use flate2::{Compression, GzBuilder};
 use rustc_hash::FxHashMap;
 
+use super::profile_proto::Strings;
 use super::protobuf::Message;
 use crate::analysis::HeapAnalysis;
 use crate::graph::{EdgeName, HeapGraph, NodeIx};
@@ -268,46 +269,21 @@ fn held(graph: &HeapGraph, step: Step) -> Held {
 /// Writes `perftools.profiles.Profile`. The field numbers are those of `profile.proto`.
 #[derive(Default)]
 struct Encoder {
-    strings: Vec<String>,
-    places: FxHashMap<String, u64>,
+    strings: Strings,
 }
 
 impl Encoder {
-    fn string(&mut self, text: &str) -> u64 {
-        if self.strings.is_empty() {
-            // The first string must be the empty one.
-            self.strings.push(String::new());
-            self.places.insert(String::new(), 0);
-        }
-        if let Some(&known) = self.places.get(text) {
-            return known;
-        }
-        let place = self.strings.len() as u64;
-        self.strings.push(text.to_owned());
-        self.places.insert(text.to_owned(), place);
-        place
-    }
-
-    /// Adds a `ValueType`.
-    fn value_type(&mut self, profile: &mut Message, field: u32, kind: &str, unit: &str) {
-        let (kind, unit) = (self.string(kind), self.string(unit));
-        profile.message(field, |value| {
-            value.number(1, kind);
-            value.number(2, unit);
-        });
-    }
-
     fn encode(mut self, stacks: &Stacks<'_>, out: &mut impl Write) -> io::Result<()> {
         let mut profile = Message::default();
-        self.value_type(&mut profile, 1, "inuse_objects", "count");
-        self.value_type(&mut profile, 1, "inuse_space", "bytes");
-        self.value_type(&mut profile, 11, "space", "bytes");
+        self.strings.value_type(&mut profile, 1, "inuse_objects", "count");
+        self.strings.value_type(&mut profile, 1, "inuse_space", "bytes");
+        self.strings.value_type(&mut profile, 11, "space", "bytes");
         profile.number(12, 1);
-        profile.number(14, self.string("inuse_space"));
-        let class_key = self.string("class");
+        profile.number(14, self.strings.place("inuse_space"));
+        let class_key = self.strings.place("class");
         let mut used = vec![false; stacks.frames.len()];
         for (at, stack) in stacks.stacks.iter().enumerate().filter(|(_, stack)| stack.bytes > 0) {
-            let class = self.string(&stacks.frames[stack.frame as usize].class);
+            let class = self.strings.place(&stacks.frames[stack.frame as usize].class);
             for frame in stacks.frames_of(at as u32) {
                 used[frame as usize] = true;
             }
@@ -327,33 +303,11 @@ impl Encoder {
             }
         }
         for (at, frame) in stacks.frames.iter().enumerate().filter(|&(at, _)| used[at]) {
-            self.frame(&mut profile, at as u64 + 1, frame);
+            self.strings.location(&mut profile, at as u64 + 1, (&frame.label, &frame.file, frame.line));
         }
         out.write_all(&std::mem::take(&mut profile.0))?;
-        for text in &self.strings {
-            profile.bytes(6, text.as_bytes());
-        }
+        self.strings.finish(&mut profile);
         out.write_all(&profile.0)
-    }
-
-    /// Adds a `Location` and its `Function`, both with the frame's number.
-    fn frame(&mut self, profile: &mut Message, id: u64, frame: &Frame) {
-        let (name, file) = (self.string(&frame.label), self.string(&frame.file));
-        let line = u64::from(frame.line);
-        profile.message(4, |location| {
-            location.number(1, id);
-            location.message(4, |at| {
-                at.number(1, id);
-                at.number(2, line);
-            });
-        });
-        profile.message(5, |function| {
-            function.number(1, id);
-            function.number(2, name);
-            function.number(3, name);
-            function.number(4, file);
-            function.number(5, line);
-        });
     }
 }
 

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use flate2::{Compression, GzBuilder};
-use rustc_hash::FxHashMap;
 
+use super::profile_proto::Strings;
 use super::protobuf::Message;
 use crate::heap_profile::HeapProfile;
 
@@ -17,11 +17,7 @@ pub fn pprof_samples(profile: &HeapProfile, out: &mut impl Write) -> io::Result<
     let mut strings = Strings::default();
     let mut message = Message::default();
     for (kind, unit) in [("samples", "count"), ("inuse_space", "bytes")] {
-        let (kind, unit) = (strings.place(kind), strings.place(unit));
-        message.message(1, |value| {
-            value.number(1, kind);
-            value.number(2, unit);
-        });
+        strings.value_type(&mut message, 1, kind, unit);
     }
     message.number(14, strings.place("inuse_space"));
     for (at, stack) in profile.stacks.iter().enumerate().filter(|(_, stack)| stack.bytes > 0) {
@@ -35,25 +31,9 @@ pub fn pprof_samples(profile: &HeapProfile, out: &mut impl Write) -> io::Result<
         }
     }
     for (id, frame) in (1_u64..).zip(&profile.frames) {
-        let (name, file, line) = (strings.place(frame.name()), strings.place(frame.path()), u64::from(frame.line));
-        message.message(4, |location| {
-            location.number(1, id);
-            location.message(4, |at| {
-                at.number(1, id);
-                at.number(2, line);
-            });
-        });
-        message.message(5, |function| {
-            function.number(1, id);
-            function.number(2, name);
-            function.number(3, name);
-            function.number(4, file);
-            function.number(5, line);
-        });
+        strings.location(&mut message, id, (frame.name(), frame.path(), frame.line));
     }
-    for text in &strings.texts {
-        message.bytes(6, text.as_bytes());
-    }
+    strings.finish(&mut message);
     gzip.write_all(&message.0)?;
     gzip.finish()?.flush()
 }
@@ -72,28 +52,4 @@ fn frames(profile: &HeapProfile, stack: usize) -> impl Iterator<Item = u32> + '_
         Some(stack.frame)
     })
     .take(DEEPEST)
-}
-
-/// Texts, each once; the first is the empty one.
-struct Strings {
-    texts: Vec<String>,
-    places: FxHashMap<String, u64>,
-}
-
-impl Default for Strings {
-    fn default() -> Self {
-        Self { texts: vec![String::new()], places: FxHashMap::from_iter([(String::new(), 0)]) }
-    }
-}
-
-impl Strings {
-    fn place(&mut self, text: &str) -> u64 {
-        if let Some(&known) = self.places.get(text) {
-            return known;
-        }
-        let place = self.texts.len() as u64;
-        self.texts.push(text.to_owned());
-        self.places.insert(text.to_owned(), place);
-        place
-    }
 }

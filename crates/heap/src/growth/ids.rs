@@ -6,6 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 
 use crate::analysis::HeapAnalysis;
 use crate::bitset::Bitset;
+use crate::diff::SAME_PROCESS_BY_ADDRESS;
 use crate::graph::{HeapGraph, NodeIx};
 
 /// The identities of a snapshot's nodes: a bit for each small one, a hash set for the few large ones (Node 16 to 20 use addresses for
@@ -61,8 +62,6 @@ impl IdSet {
 const SAMPLE: usize = 20_000;
 /// The part of equal identities that must be of equal kind and name.
 const AGREE: f64 = 0.97;
-/// The same of addresses: those of objects that were moved are given to others, and no two processes have their heaps at the same ones.
-const AGREE_BY_ADDRESS: f64 = 0.5;
 
 /// Says whether equal identities mean equal objects in all snapshots: whether they are of one process. Two processes of one program
 /// number what exists at start alike, so that only the later half of the numbers is looked at.
@@ -90,7 +89,7 @@ fn agree(a: &HeapGraph, b: &HeapGraph) -> bool {
             same += u64::from(is_same(a, other, b, node));
         }
     }
-    let agree = if are_addresses { AGREE_BY_ADDRESS } else { AGREE };
+    let agree = if are_addresses { SAME_PROCESS_BY_ADDRESS } else { AGREE };
     common * 5 >= sample.len() as u64 && same as f64 >= common as f64 * agree
 }
 
