@@ -19,17 +19,17 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use live::capture::{AtEnd, CaptureError, Captured, Method, Request, capture, nameless};
 
 use crate::cores;
+use crate::killed::Killed;
 use crate::lanes;
-use crate::say::say;
 use crate::setup;
-use crate::stages::Tally;
+use crate::stages::{Tally, tell};
 use crate::workspace::{NODE_LINES, Profile, Workspace};
 pub(crate) use dying::capture_and_die;
 use server::Client;
@@ -98,15 +98,6 @@ fn compiled(workspace: &Workspace, name: &str) -> Result<PathBuf> {
     let (source, program) = (workspace.root.join("tests/live").join(name).with_extension("c"), workspace.scratch.join(name));
     crate::workspace::run(Command::new("cc").args(["-O1", "-Wall", "-o"]).arg(&program).arg(source))?;
     Ok(program)
-}
-
-/// Says how a check went. Returns whether it passed.
-fn tell(name: &str, line: u32, result: &Result<String>) -> bool {
-    match result {
-        Ok(what) => say!("ok      node {line} {name}: {what}"),
-        Err(error) => say!("FAILED  node {line} {name}: {error:#}"),
-    }
-    result.is_ok()
 }
 
 /// Captures a process into a file without a name.
@@ -181,16 +172,6 @@ fn registers(workspace: &Workspace) -> Result<String> {
     let status = child.0.wait()?;
     ensure!(status.success(), "{status}: {text}");
     Ok(format!("{CAPTURES} captures in {}", text.trim()))
-}
-
-/// A process that is killed when this is dropped.
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// As another user, heapwhy is told no, and says why.

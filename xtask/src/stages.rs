@@ -37,6 +37,15 @@ impl fmt::Display for Tally {
     }
 }
 
+/// Says how a check went. Returns whether it passed.
+pub(crate) fn tell(name: &str, line: u32, result: &Result<String>) -> bool {
+    match result {
+        Ok(what) => say!("ok      node {line} {name}: {what}"),
+        Err(error) => say!("FAILED  node {line} {name}: {error:#}"),
+    }
+    result.is_ok()
+}
+
 struct Stage {
     name: &'static str,
     about: &'static str,

@@ -8,24 +8,18 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 
-use crate::say::say;
+use crate::killed::Killed;
 use crate::setup;
-use crate::stages::Tally;
+use crate::stages::{Tally, tell};
 use crate::workspace::{NODE_LINES, Workspace};
 
 /// `cargo xtask test --only watch`.
 pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
     setup::tests(workspace)?;
     let mut tally = Tally::default();
-    let mut add = |name: &str, line: u32, result: Result<String>| {
-        match &result {
-            Ok(what) => say!("ok      node {line} {name}: {what}"),
-            Err(error) => say!("FAILED  node {line} {name}: {error:#}"),
-        }
-        tally.add(result.is_ok());
-    };
+    let mut add = |name: &str, line: u32, result: Result<String>| tally.add(tell(name, line, &result));
     for line in NODE_LINES {
         add("counters", line, counters::check(workspace, line));
         add("growing", line, outlooks::growing(workspace, line));
@@ -39,7 +33,7 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
 
 /// A process that does what it is told, and says what V8 counts.
 struct Watched {
-    child: Child,
+    child: Killed,
     told: ChildStdin,
     says: BufReader<ChildStdout>,
 }
@@ -55,7 +49,7 @@ impl Watched {
         command.arg("--expose-gc").args(options).arg(workspace.root.join("tests/live/watched.js"));
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().context("cannot start it")?;
         let (told, says) = (child.stdin.take().context("no input")?, child.stdout.take().context("no output")?);
-        Ok(Self { child, told, says: BufReader::new(says) })
+        Ok(Self { child: Killed(child), told, says: BufReader::new(says) })
     }
 
     fn pid(&self) -> u32 {
@@ -78,12 +72,5 @@ impl Watched {
         let _ = self.child.kill();
         self.child.wait()?;
         Ok(before)
-    }
-}
-
-impl Drop for Watched {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

@@ -8,13 +8,13 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::wait;
 use crate::end_to_end::checked;
-use crate::say::say;
-use crate::stages::Tally;
+use crate::killed::Killed;
+use crate::stages::{Tally, tell};
 use crate::workspace::{NODE_LINES, Profile, Workspace};
 
 type Check = fn(&Asking) -> Result<String>;
@@ -37,11 +37,7 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
         let asking = Asking { workspace, line, heapwhy: workspace.heapwhy(Profile::Debug)?, folder };
         for (name, check) in checks {
             let result = check(&asking);
-            match &result {
-                Ok(what) => say!("ok      node {line} {name}: {what}"),
-                Err(error) => say!("FAILED  node {line} {name}: {error:#}"),
-            }
-            tally.add(result.is_ok());
+            tally.add(tell(name, line, &result));
         }
         fs::remove_dir_all(&asking.folder)?;
     }
@@ -66,7 +62,7 @@ impl Asking<'_> {
         let mut line = String::new();
         BufReader::new(child.stdout.take().context("no output")?).read_line(&mut line)?;
         let port = line.trim().strip_prefix("listening ").and_then(|port| port.parse().ok());
-        Ok(Service { child, inspector, port: port.with_context(|| format!("the service said {line:?}"))? })
+        Ok(Service { child: Killed(child), inspector, port: port.with_context(|| format!("the service said {line:?}"))? })
     }
 
     fn command(&self, words: &[&str]) -> Command {
@@ -95,7 +91,7 @@ impl Asking<'_> {
 
 /// A service that is attached to. Killed when dropped.
 struct Service {
-    child: Child,
+    child: Killed,
     /// Where its inspector listens, or would.
     inspector: u16,
     port: u16,
@@ -127,13 +123,6 @@ impl Service {
         let told = self.told()?;
         ensure!(told["trapped"] == 0 && told["signals"] == 0 && told["sessions"] == 1011, "it was touched: {told}");
         Ok(())
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

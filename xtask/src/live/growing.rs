@@ -6,29 +6,18 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use crate::end_to_end;
+use crate::killed::Killed;
 use crate::workspace::{Profile, Workspace, run};
 
-/// A process that grows, ended with this.
-struct Growing(Child);
-
-impl Growing {
-    fn start(workspace: &Workspace, line: u32) -> Result<Self> {
-        let mut command = Command::new(workspace.node(line));
-        command.arg(workspace.root.join("tests/live/growing.js")).stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut child = command.spawn().context("cannot start the program")?;
-        let mut ready = String::new();
-        BufReader::new(child.stdout.take().context("no output")?).read_line(&mut ready)?;
-        let growing = Self(child);
-        ensure!(ready == "ready\n", "the program said {ready:?}");
-        Ok(growing)
-    }
-}
-
-impl Drop for Growing {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// Starts a process that grows.
+fn start(workspace: &Workspace, line: u32) -> Result<Killed> {
+    let mut command = Command::new(workspace.node(line));
+    command.arg(workspace.root.join("tests/live/growing.js")).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut growing = Killed(command.spawn().context("cannot start the program")?);
+    let mut ready = String::new();
+    BufReader::new(growing.stdout.take().context("no output")?).read_line(&mut ready)?;
+    ensure!(ready == "ready\n", "the program said {ready:?}");
+    Ok(growing)
 }
 
 /// heapwhy while it captures a process again and again.
@@ -63,8 +52,8 @@ impl Watching {
 
 /// What grows is named, what is full is not; whoever stops early has what was known by then.
 pub(super) fn check(workspace: &Workspace, line: u32) -> Result<String> {
-    let mut growing = Growing::start(workspace, line)?;
-    let pid = growing.0.id();
+    let mut growing = start(workspace, line)?;
+    let pid = growing.id();
     let (status, whole) = Watching::start(workspace, pid, "2s")?.when_captured(1, |_| Ok(()))?;
     ensure!(status.success(), "{status}");
     let counts = grew(&whole)?;
@@ -73,7 +62,7 @@ pub(super) fn check(workspace: &Workspace, line: u32) -> Result<String> {
     let (status, stopped) = Watching::start(workspace, pid, "2s")?.when_captured(2, interrupt)?;
     ensure!(status.code() == Some(130) && stopped["status"] == "cancelled", "{status}, {}", stopped["status"]);
     ensure!(captures(&stopped)?.len() == 2 && grew(&stopped)?.len() == 2, "not two captures: {}", stopped["captures"]);
-    let (status, alone) = Watching::start(workspace, pid, "10m")?.when_captured(1, |_| Ok(growing.0.kill()?))?;
+    let (status, alone) = Watching::start(workspace, pid, "10m")?.when_captured(1, |_| Ok(growing.kill()?))?;
     ensure!(status.code() == Some(6) && alone["status"] == "partial", "{status}, {}", alone["status"]);
     ensure!(captures(&alone)?.len() == 1, "not one capture: {}", alone["captures"]);
     Ok(format!("sessions {counts:?} in three captures; stopped by Ctrl-C and by the process's end"))

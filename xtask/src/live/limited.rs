@@ -2,7 +2,6 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -10,6 +9,7 @@ use live::capture::{CaptureError, Method, nameless};
 
 use super::server::Server;
 use super::{captured, captured_into};
+use crate::memory_group::MemoryGroup;
 use crate::workspace::{Workspace, run};
 
 /// A process that may have no more addresses is cloned all the same: the copy has its own, of the same number.
@@ -34,44 +34,6 @@ fn kilobytes(pid: u32, name: &str) -> Result<u64> {
     Ok(line.trim().trim_end_matches("kB").trim().parse()?)
 }
 
-/// A control group for memory of its own.
-struct Group {
-    folder: PathBuf,
-    limit: &'static str,
-    used: &'static str,
-}
-
-impl Group {
-    /// Makes one, where the system lets us.
-    fn make() -> Option<Self> {
-        let name = format!("heapwhy-{}", std::process::id());
-        let kinds = [
-            ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
-            ("/sys/fs/cgroup", "memory.max", "memory.current"),
-        ];
-        kinds.into_iter().find_map(|(root, limit, used)| {
-            let folder = PathBuf::from(root).join(&name);
-            fs::create_dir(&folder).ok()?;
-            let group = Self { folder, limit, used };
-            group.folder.join(limit).exists().then_some(group)
-        })
-    }
-
-    fn used(&self) -> Result<u64> {
-        Ok(fs::read_to_string(self.folder.join(self.used))?.trim().parse()?)
-    }
-
-    fn set_limit(&self, bytes: u64) -> Result<()> {
-        Ok(fs::write(self.folder.join(self.limit), bytes.to_string())?)
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir(&self.folder);
-    }
-}
-
 /// Where memory is short because a process and its copy write, the copy goes, and the process stays.
 fn group(workspace: &Workspace, line: u32) -> Result<String> {
     /// Enough for a group in which the kernel takes the copy first: it counts pages of files too, which a copy has none of.
@@ -79,7 +41,7 @@ fn group(workspace: &Workspace, line: u32) -> Result<String> {
     /// So much is left of the limit: less than the process writes to while the copy is held.
     const LEFT: u64 = 12 << 20;
     const PATIENCE: Duration = Duration::from_secs(30);
-    let Some(group) = Group::make() else { return Ok("no control group can be made here".to_owned()) };
+    let Some(group) = MemoryGroup::make("limited") else { return Ok("no control group can be made here".to_owned()) };
     let mut command = Command::new("sh");
     // The shell goes into the group, and what it becomes is there from its first page on.
     command.args(["-c", "echo $$ > \"$0\" && exec \"$@\""]).arg(group.folder.join("cgroup.procs"));

@@ -4,9 +4,10 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use crate::end_to_end::checked;
+use crate::killed::Killed;
 use crate::workspace::{Profile, Workspace, run};
 
 /// Compiles the addon once for all lines: what it uses is the same in all of them.
@@ -20,7 +21,7 @@ pub(super) fn addon(workspace: &Workspace, line: u32) -> Result<PathBuf> {
 
 /// The process, and what it says of itself.
 struct Known {
-    child: Child,
+    child: Killed,
     told: Value,
 }
 
@@ -31,7 +32,7 @@ impl Known {
         command.arg(program).arg(addon).arg(mode).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().context("cannot start the program")?;
         let output = child.stdout.take();
-        let mut known = Self { child, told: Value::Null };
+        let mut known = Self { child: Killed(child), told: Value::Null };
         let mut text = String::new();
         BufReader::new(output.context("no output")?).read_line(&mut text)?;
         known.told = serde_json::from_str(&text)?;
@@ -51,13 +52,6 @@ impl Known {
         let output = command.output()?;
         ensure!(output.status.success(), "{question:?}: {}", String::from_utf8_lossy(&output.stderr));
         checked(&output.stdout)
-    }
-}
-
-impl Drop for Known {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

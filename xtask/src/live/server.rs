@@ -6,11 +6,12 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::{NOBODY, wait};
+use crate::killed::Killed;
 use crate::workspace::Workspace;
 
 /// Every server has a variable of its own, which a copy of it has too.
@@ -18,7 +19,7 @@ const MARK: &str = "HEAPWHY_LIVE_TEST";
 
 /// A server, with what must be so again after a capture.
 pub(crate) struct Server {
-    child: Child,
+    child: Killed,
     mark: String,
     /// Its port.
     pub(super) port: u16,
@@ -63,7 +64,7 @@ impl Server {
         BufReader::new(child.stdout.take().context("no output")?).read_line(&mut line)?;
         let port = line.trim().strip_prefix("listening ").and_then(|port| port.parse().ok());
         let port = port.with_context(|| format!("the server said {line:?}"))?;
-        let mut server = Self { child, mark, port, threads: Vec::new(), advised: BTreeMap::new() };
+        let mut server = Self { child: Killed(child), mark, port, threads: Vec::new(), advised: BTreeMap::new() };
         // What starts a thread of a pool is done once before they are counted.
         for what in ["file", "name", "hash", "zip", "worker", "chaos", "spawn", "signal", "timer"] {
             server.ask(&format!("/{what}/1"))?;
@@ -168,13 +169,6 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// Lists the mappings of a process by their first address, and whether each is kept out of clones.
 fn advised(pid: u32) -> Result<BTreeMap<u64, bool>> {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps"))?;
@@ -205,7 +199,7 @@ fn marked(mark: &str) -> Result<Vec<u32>> {
 
 /// A client that asks without pause.
 pub(super) struct Client {
-    child: Child,
+    child: Killed,
 }
 
 impl Client {
@@ -214,7 +208,7 @@ impl Client {
         let mut command = Command::new(workspace.node(line));
         command.arg(workspace.root.join("tests/live/client.js")).arg(server.port.to_string());
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("cannot start the client")?;
-        Ok(Self { child })
+        Ok(Self { child: Killed(child) })
     }
 
     /// Ends it. Returns what it says of the answers.
@@ -224,12 +218,5 @@ impl Client {
         self.child.stdout.take().context("no output")?.read_to_string(&mut text)?;
         self.child.wait()?;
         serde_json::from_str(&text).with_context(|| format!("the client said {text:?}"))
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

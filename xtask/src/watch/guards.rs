@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::Watched;
 use crate::end_to_end::checked;
+use crate::memory_group::MemoryGroup;
 use crate::workspace::{Profile, Workspace, output};
 
 /// How long a process may take to run into its limit.
@@ -37,7 +38,8 @@ pub(super) fn heap(workspace: &Workspace, line: u32) -> Result<String> {
 /// The kernel ends a process whose control group is full: the same.
 pub(super) fn group(workspace: &Workspace, line: u32) -> Result<String> {
     const LEFT: u64 = 250_000_000;
-    let Some(group) = Group::make(line, LEFT)? else { return Ok("no control group can be made here".to_owned()) };
+    let Some(group) = MemoryGroup::make(&format!("test-{line}")) else { return Ok("no control group can be made here".to_owned()) };
+    group.set_limit(LEFT)?;
     let folder = folder(workspace, line)?;
     let mut shell = Command::new("sh");
     shell.args(["-c", "echo $$ > \"$0\"; exec \"$@\""]).arg(group.folder.join("cgroup.procs")).arg(workspace.node(line));
@@ -138,39 +140,4 @@ fn kept(workspace: &Workspace, folder: &Path, told: &Value, cause: &str, class: 
         pauses.push(format!("{} of {class}, {} µs by {}", found["count"], row["pause_us"], row["method"]));
     }
     Ok(pauses.join("; "))
-}
-
-/// A control group with a limit on memory, of either version.
-struct Group {
-    folder: PathBuf,
-}
-
-impl Group {
-    /// Makes one; `None` where the system has no such groups, or lets us make none.
-    fn make(line: u32, bytes: u64) -> Result<Option<Self>> {
-        for (root, limit) in [("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")] {
-            let folder = Path::new(root).join(format!("heapwhy-test-{}-{line}", std::process::id()));
-            if !Path::new(root).join("cgroup.procs").exists() || fs::create_dir(&folder).is_err() {
-                continue;
-            }
-            let group = Self { folder };
-            if group.folder.join(limit).exists() {
-                fs::write(group.folder.join(limit), bytes.to_string())?;
-                return Ok(Some(group));
-            }
-        }
-        Ok(None)
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        // What was in it is gone a moment after it was killed.
-        for _ in 0..100 {
-            if fs::remove_dir(&self.folder).is_ok() {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
 }
