@@ -11,6 +11,7 @@ use live::{Inspector, Worker};
 use crate::answer::Answer;
 use crate::codes;
 use crate::error::CommandError;
+use crate::running::Dangers;
 use crate::session::Session;
 
 /// Which process, and how to reach it.
@@ -20,24 +21,8 @@ pub(crate) struct Way {
     pub(crate) pid: i32,
     /// Where its inspector listens already.
     pub(crate) port: Option<u16>,
-    /// What to do where it cannot be told what the signal does.
-    pub(crate) doubt: Doubt,
-}
-
-/// What to do where something could harm the process, or may not be known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Doubt {
-    /// Refuse.
-    Refuse,
-    /// Do it all the same.
-    Force,
-}
-
-impl Doubt {
-    /// As `--accept-danger` says.
-    pub(crate) fn of(accepted: bool) -> Self {
-        if accepted { Self::Force } else { Self::Refuse }
-    }
+    /// What is done about dangers: memory that may not suffice, and a signal of which nobody can tell what it does.
+    pub(crate) dangers: Dangers,
 }
 
 /// What a question costs the process.
@@ -124,16 +109,18 @@ pub(crate) fn failed_to_ask(pid: i32, error: &live::LiveError) -> CommandError {
 mod system {
     use std::path::PathBuf;
 
-    use live::attach::{AttachError, Attached, Found, Handler, Look, Network, Request, attach};
+    use live::attach::{AttachError, Attached, Found, Handler, Network, Request, attach};
+    use live::capture::Peek;
+    use v8mem::NodeBinary;
     use v8mem::node_binary::LoadedAt;
     use v8mem::node_side::signals;
-    use v8mem::{NodeBinary, memory};
 
     use super::told::{closed, left_open, with_inspector};
-    use super::{Answer, CommandError, Cost, Doubt, Inspector, Session, Way, codes, failed_to_ask};
+    use super::{Answer, CommandError, Cost, Dangers, Inspector, Session, Way, codes, failed_to_ask};
     use crate::progress::cancel_flag;
     use crate::render::number;
     use crate::running;
+    use crate::running::living::Living;
 
     pub(super) fn ask(
         way: &Way,
@@ -155,7 +142,7 @@ mod system {
     }
 
     pub(super) fn close(way: &Way, session: &Session) -> Result<Answer, CommandError> {
-        running::must_be_node(way.pid)?;
+        running::check(way.pid)?;
         let outlook = live::attach::outlook(way.pid).map_err(|error| failed(way.pid, &error))?;
         let port = way.port.unwrap_or(outlook.port);
         let mut attached = open(&Way { port: Some(port), ..*way }, session)?;
@@ -174,9 +161,9 @@ mod system {
     /// Attaches.
     fn open<'a>(way: &Way, session: &Session) -> Result<Attached<'a>, CommandError> {
         let pid = way.pid;
-        running::must_be_node(pid)?;
-        let handler = match (handler(pid), way.doubt) {
-            (Handler::Unknown, Doubt::Force) => Handler::Risked,
+        running::check(pid)?;
+        let handler = match (handler(pid), way.dangers) {
+            (Handler::Unknown, Dangers::Accepted) => Handler::Risked,
             (handler, _) => handler,
         };
         session.progress.work("opening the inspector", 0, 0);
@@ -197,11 +184,11 @@ mod system {
 
     pub(super) fn afford(way: &Way, what: &str, cost: impl FnOnce(u64) -> Cost, session: &Session) -> Result<(), CommandError> {
         let pid = way.pid;
-        let room = running::room(pid)?;
+        let room = running::headroom(pid)?;
         let cost = cost(room.resident);
         let is_short = room.left.is_some_and(|left| left < cost.growth);
         let costs = format!("up to about {} of standing still and {} more memory", number::time(cost.pause), number::bytes(cost.growth));
-        if is_short && way.doubt == Doubt::Refuse {
+        if is_short && way.dangers == Dangers::Refused {
             let left = room.left.map_or_else(|| "unknown".to_owned(), number::bytes);
             return Err(CommandError::new(&codes::TOO_COSTLY, format!("{what} of pid {pid} could exhaust its memory"))
                 .why(format!("it costs the process {costs}; {left} are left"))
@@ -238,35 +225,20 @@ mod system {
 
     /// Lists the signals for which the program waits: libuv is in the program, or in a library of its own.
     fn awaited(pid: i32) -> Option<Vec<i32>> {
-        let look = Look::into(pid).ok()?;
+        let peek = Peek::open(pid).ok()?;
+        let images = peek.stretches().ok()?.into_iter().filter(|stretch| !stretch.file.is_empty() && stretch.offset == 0);
+        let images: Vec<(PathBuf, u64)> = images.map(|image| (PathBuf::from(image.file), image.start)).collect();
         let exe = PathBuf::from(format!("/proc/{pid}/exe"));
-        let base = std::fs::read_link(&exe).ok().and_then(|program| look.images.iter().find(|(path, _)| *path == program));
+        let base = std::fs::read_link(&exe).ok().and_then(|program| images.iter().find(|(path, _)| *path == program));
         let program = (exe, base.map_or(LoadedAt::Unmoved, |(_, base)| LoadedAt::Base(*base)));
         let is_library = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().contains("libuv."));
-        let libraries = look.images.iter().filter(|(path, _)| is_library(path)).map(|(path, base)| {
-            let path = PathBuf::from(format!("/proc/{pid}/root")).join(path.strip_prefix("/").unwrap_or(path));
-            (path, LoadedAt::Base(*base))
+        let libraries = images.iter().filter(|(path, _)| is_library(path)).flat_map(|(path, base)| {
+            let places = running::places(pid, &path.to_string_lossy(), false);
+            places.into_iter().map(|path| (path, LoadedAt::Base(*base)))
         });
         let binaries = std::iter::once(program).chain(libraries).filter_map(|(path, at)| NodeBinary::open(&path, at).ok());
-        let memory = Running(&look);
+        let memory = Living { peek: &peek, ranges: &[] };
         binaries.into_iter().find_map(|binary| signals::awaited(&memory, &binary))
-    }
-
-    /// A running process as an address space: only for what is found by its address.
-    struct Running<'a>(&'a Look);
-
-    impl memory::Memory for Running<'_> {
-        fn ranges(&self) -> &[memory::MemoryRange] {
-            &[]
-        }
-
-        fn read(&self, addr: u64, into: &mut [u8]) -> Result<(), memory::Unreadable> {
-            self.0.read(addr, into).map_err(|_| memory::Unreadable { addr, len: into.len() })
-        }
-
-        fn slice(&self, _: u64, _: usize) -> Option<&[u8]> {
-            None
-        }
     }
 
     /// Returns the error for a process that was not attached to.

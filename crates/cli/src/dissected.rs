@@ -19,6 +19,7 @@ use crate::answer::{Answer, Target};
 use crate::core;
 use crate::error::CommandError;
 use crate::open::{self, Source};
+use crate::running::Besides;
 use crate::session::Session;
 
 /// An opened core.
@@ -38,7 +39,7 @@ pub(crate) struct Dissected {
 impl Dissected {
     /// Opens a core. `command` is the question, only for messages.
     pub(crate) fn open(path: &Path, command: &str, session: &Session) -> Result<Self, CommandError> {
-        Self::of(path, open::core_input(path, command, session)?, session)
+        Self::of(path, open::core_input(path, command, Besides::Nothing, session)?, session)
     }
 
     /// As `open`, of a core that is open.

@@ -2,9 +2,10 @@
 //!
 //! The sums are `v8mem::native::ledger`'s; here they are compared with what the kernel counts, and put into words.
 
+use heap::outlook::Limit;
 use heap::view::{Cell, ColumnKind, Table};
 use serde_json::{Value, json};
-use v8mem::heap_counters::CounterReader;
+use v8mem::heap_counters::{CounterReader, nearest_to_limit};
 use v8mem::native::ledger::{Ledger, Use, ledger};
 use v8mem::native::presence::Presence;
 use v8mem::{CoreFile, inventory::Inventory};
@@ -47,12 +48,12 @@ impl Footprint {
     }
 
     /// Says which limit gives up first where objects of JavaScript grow: they count for both.
-    fn first(&self) -> Option<First> {
+    fn first(&self) -> Option<Limit> {
         let (used, limit) = self.old_generation?;
         let group = self.residence.as_ref().and_then(|residence| residence.group);
         Some(match group {
-            Some((_, left)) if left < limit.saturating_sub(used) => First::Group,
-            _ => First::V8,
+            Some(group) if group.limit.saturating_sub(group.used) < limit.saturating_sub(used) => Limit::Group,
+            _ => Limit::Heap,
         })
     }
 
@@ -118,10 +119,10 @@ impl Footprint {
         let of = |used, limit| format!("{} of {}", number::bytes(used), number::bytes(limit));
         let heap = self.old_generation.map(|(used, limit)| format!("V8's old generation has {}", of(used, limit)));
         let group = self.residence.as_ref().and_then(|residence| residence.group);
-        let group = group.map(|(limit, left)| format!("its control group {}", of(limit.saturating_sub(left), limit)));
+        let group = group.map(|group| format!("its control group {}", of(group.used, group.limit)));
         let first = self.first().filter(|_| group.is_some()).map(|first| match first {
-            First::V8 => "V8 gives up first".to_owned(),
-            First::Group => "the control group gives up first".to_owned(),
+            Limit::Heap => "V8 gives up first".to_owned(),
+            Limit::Group => "the control group gives up first".to_owned(),
         });
         let told: Vec<String> = heap.into_iter().chain(group).chain(first).collect();
         (!told.is_empty()).then(|| vec![Piece::Strong("LIMIT".to_owned()), Piece::Plain(format!("    {}", told.join(" · ")))])
@@ -136,9 +137,9 @@ impl Footprint {
             "explained": self.explained(),
             "uses": uses,
             "swapped": residence.map(|residence| residence.swapped),
-            "group": residence.and_then(|residence| residence.group).map(|(limit, left)| json!({ "limit": limit, "left": left })),
+            "group": residence.and_then(|residence| residence.group).map(|group| json!({ "limit": group.limit, "left": group.limit.saturating_sub(group.used) })),
             "old_generation": self.old_generation.map(|(used, limit)| json!({ "limit": limit, "used": used })),
-            "gives_up_first": self.first().map(First::name),
+            "gives_up_first": self.first().map(Limit::name),
             "arenas": self.ledger.malloc.as_ref().map(|malloc| malloc.arenas),
             "arenas_lost": self.ledger.malloc.as_ref().map(|malloc| malloc.lost),
         })
@@ -165,31 +166,12 @@ impl Footprint {
     }
 }
 
-/// A limit that a process reaches first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum First {
-    /// V8's limit on the old generation: it ends the process with "heap out of memory".
-    V8,
-    /// That of its control group: the kernel ends the process.
-    Group,
-}
-
-impl First {
-    /// Returns the stable name.
-    fn name(self) -> &'static str {
-        match self {
-            Self::V8 => "v8",
-            Self::Group => "group",
-        }
-    }
-}
-
 /// Returns what the isolate has of its limit that is nearest to it, and the limit, both as V8 counts them.
 fn old_generation(core: &CoreFile, inventory: Inventory<'_, '_>) -> Option<(u64, u64)> {
     let anatomy = inventory.anatomy;
     let counters = CounterReader::find(core, anatomy.layout.version, anatomy.pages.headers()).read(core);
-    let limited = counters.into_iter().filter_map(|heap| Some((heap.old_used, heap.limit?)));
-    limited.min_by_key(|(used, limit)| limit.saturating_sub(*used))
+    let nearest = nearest_to_limit(&counters)?;
+    Some((nearest.old_used, nearest.limit?))
 }
 
 /// Says what a use is, and how it is known.

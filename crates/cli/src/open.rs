@@ -22,7 +22,7 @@ use crate::footprint::Footprint;
 use crate::index_file::{self, Unindexed};
 use crate::kept::{Again, Kept};
 use crate::render::number;
-use crate::running::{self, Residence, Running};
+use crate::running::{self, Besides, Residence, Running};
 use crate::session::Session;
 use crate::typed::{looks_like_snapshot, shell_path};
 
@@ -163,9 +163,8 @@ fn fit_for(opened: Opened, path: &Path, session: &Session) -> Result<Opened, Com
 
 fn read_any(path: &Path, wanted: Wanted, session: &Session) -> Result<Opened, CommandError> {
     if is_stdin(path) || running::pid(path).is_some() {
-        let pid = running::pid(path).filter(|_| wanted == Wanted::Footprint);
-        let residence = pid.map(running::residence).transpose()?;
-        return read_input(path, Source { residence, ..any_input(path, session)? }, (false, wanted), session);
+        let besides = if wanted == Wanted::Footprint { Besides::Residence } else { Besides::Nothing };
+        return read_input(path, any_input(path, besides, session)?, (false, wanted), session);
     }
     let bytes = check(path)?;
     if is_index(path) {
@@ -175,7 +174,7 @@ fn read_any(path: &Path, wanted: Wanted, session: &Session) -> Result<Opened, Co
     if let Some(opened) = (!session.global.no_index).then(|| indexed(path, bytes, wanted, session)).flatten() {
         return Ok(opened);
     }
-    read_input(path, any_input(path, session)?, (true, wanted), session)
+    read_input(path, any_input(path, Besides::Nothing, session)?, (true, wanted), session)
 }
 
 /// What was opened.
@@ -195,10 +194,10 @@ impl Source {
 }
 
 /// Captures a process.
-fn process(path: &Path, pid: i32, session: &Session) -> Result<Source, CommandError> {
-    let (file, running) = running::captured(pid, session)?;
+fn process(path: &Path, pid: i32, besides: Besides, session: &Session) -> Result<Source, CommandError> {
+    let (file, running, residence) = running::captured(pid, besides, session)?;
     let input = Input::of(path, file, &session.progress).map_err(|error| unreadable(path, error))?;
-    Ok(Source { input, running: Some(running), residence: None })
+    Ok(Source { input, running: Some(running), residence })
 }
 
 /// Returns what a process that was captured is.
@@ -225,8 +224,8 @@ fn indexed(path: &Path, bytes: u64, wanted: Wanted, session: &Session) -> Option
 }
 
 /// Opens a core for a question that only a core answers.
-pub(crate) fn core_input(path: &Path, command: &str, session: &Session) -> Result<Source, CommandError> {
-    let source = any_input(path, session)?;
+pub(crate) fn core_input(path: &Path, command: &str, besides: Besides, session: &Session) -> Result<Source, CommandError> {
+    let source = any_input(path, besides, session)?;
     if source.input.is_elf() {
         return Ok(source);
     }
@@ -247,7 +246,7 @@ pub(crate) fn core_or_graph(path: &Path, session: &Session) -> Result<CoreOrGrap
     if !is_stdin(path) && (is_index(path) || is_read()) {
         return Ok(CoreOrGraph::Graph(Box::new(read(path, session)?)));
     }
-    let source = any_input(path, session)?;
+    let source = any_input(path, Besides::Nothing, session)?;
     if source.input.is_elf() {
         return Ok(CoreOrGraph::Core(Box::new(source)));
     }
@@ -256,12 +255,12 @@ pub(crate) fn core_or_graph(path: &Path, session: &Session) -> Result<CoreOrGrap
 }
 
 /// Opens a file or captures a process, whatever was named.
-fn any_input(path: &Path, session: &Session) -> Result<Source, CommandError> {
+fn any_input(path: &Path, besides: Besides, session: &Session) -> Result<Source, CommandError> {
     if is_stdin(path) {
         return stdin(session).map(Source::of);
     }
     if let Some(pid) = running::pid(path) {
-        return process(path, pid, session);
+        return process(path, pid, besides, session);
     }
     check(path)?;
     Input::open(path, &session.progress).map(Source::of).map_err(|error| unreadable(path, error))

@@ -51,7 +51,7 @@ pub(crate) fn watch_ctrl_c() {
     let _ = ctrlc::set_handler(pressed);
 }
 
-/// How often work that cannot be asked to stop is left if Ctrl-C was pressed.
+/// How often it is asked whether Ctrl-C was pressed.
 const ASKED_EVERY: Duration = Duration::from_millis(20);
 
 /// Does work that cannot be asked to stop. Where Ctrl-C is pressed first, the work is left to end with the process: `None`.
@@ -63,7 +63,7 @@ pub(crate) fn unless_stopped<T: Send + 'static>(work: impl FnOnce() -> T + Send 
     loop {
         match receive.recv_timeout(ASKED_EVERY) {
             Ok(result) => return Some(result),
-            Err(RecvTimeoutError::Timeout) if CANCELLED.load(Ordering::Relaxed) => return None,
+            Err(RecvTimeoutError::Timeout) if is_cancelled() => return None,
             Err(RecvTimeoutError::Timeout) => {}
             // It panicked, which is a bug and is told as one.
             Err(RecvTimeoutError::Disconnected) => match worker.join() {
@@ -72,6 +72,25 @@ pub(crate) fn unless_stopped<T: Send + 'static>(work: impl FnOnce() -> T + Send 
             },
         }
     }
+}
+
+/// Waits until a moment. Says whether it has come: it has not where `is_over` said first that there is nothing to wait for any more.
+pub(crate) fn wait_until(moment: Instant, mut is_over: impl FnMut() -> bool) -> bool {
+    loop {
+        if is_over() {
+            return false;
+        }
+        let left = moment.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return true;
+        }
+        std::thread::sleep(left.min(ASKED_EVERY));
+    }
+}
+
+/// Says whether Ctrl-C was pressed.
+pub(crate) fn is_cancelled() -> bool {
+    CANCELLED.load(Ordering::Relaxed)
 }
 
 /// Returns the flag that Ctrl-C sets.
@@ -182,7 +201,7 @@ impl Progress for Console {
     }
 
     fn is_cancelled(&self) -> bool {
-        CANCELLED.load(Ordering::Relaxed)
+        is_cancelled()
     }
 }
 

@@ -9,6 +9,9 @@ fn split(text: &str) -> Option<(f64, &str)> {
     Some((number.parse().ok()?, unit.trim()))
 }
 
+/// Nobody waits longer than a year; moments further off cannot be told.
+const LONGEST: Duration = Duration::from_secs(366 * 86_400);
+
 /// Reads a time: `500ms`, `10s`, `5m`, `2h`. A number alone is seconds.
 ///
 /// # Errors
@@ -24,7 +27,7 @@ pub(crate) fn span(text: &str) -> Result<Duration, String> {
             "d" => number * 86_400.0,
             _ => return None,
         };
-        Duration::try_from_secs_f64(seconds).ok().filter(|time| !time.is_zero())
+        Duration::try_from_secs_f64(seconds).ok().filter(|time| !time.is_zero() && *time <= LONGEST)
     };
     read().ok_or_else(|| "a time is a number and a unit: 500ms, 10s, 5m, 2h".to_owned())
 }
@@ -83,7 +86,7 @@ mod tests {
         check("1.5m", Some(90_000));
         check("2h", Some(7_200_000));
         check("1 d", Some(86_400_000));
-        for text in ["", "s", "0s", "-3s", "10y", "1e99h", "1.2.3s", "NaN"] {
+        for text in ["", "s", "0s", "-3s", "10y", "1e99h", "1.2.3s", "NaN", "99999999999999d"] {
             check(text, None);
         }
     }

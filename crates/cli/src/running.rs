@@ -7,11 +7,12 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use heap::outlook::Room;
 use v8mem::{CoreFile, NodeBinary};
 
 use crate::answer::Section;
 use crate::codes;
-use crate::error::CommandError;
+use crate::error::{CommandError, shown};
 use crate::session::Session;
 
 /// A process that was captured.
@@ -44,7 +45,7 @@ pub(crate) struct Running {
 }
 
 /// How a process is to be captured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Wish {
     /// By a copy of itself where that is possible, else while it is stopped.
     #[default]
@@ -63,7 +64,7 @@ pub(crate) fn pid(path: &Path) -> Option<i32> {
 
 /// Returns where a running process's program and libraries are to be found now, by their paths as it sees them: in a container, or
 /// replaced since, they are not where it says.
-fn places(pid: i32, path: &str, is_program: bool) -> Vec<PathBuf> {
+pub(crate) fn places(pid: i32, path: &str, is_program: bool) -> Vec<PathBuf> {
     let root = PathBuf::from(format!("/proc/{pid}/root")).join(path.trim_start_matches('/'));
     if is_program { vec![PathBuf::from(format!("/proc/{pid}/exe")), root] } else { vec![root] }
 }
@@ -93,6 +94,13 @@ pub(crate) enum Dangers {
     Accepted,
 }
 
+impl Dangers {
+    /// As `--accept-danger` says.
+    pub(crate) fn of(are_accepted: bool) -> Self {
+        if are_accepted { Self::Accepted } else { Self::Refused }
+    }
+}
+
 /// What somebody says of how a process is to be captured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Manner {
@@ -113,25 +121,42 @@ pub(crate) struct Residence {
     pub(crate) bytes: u64,
     /// What was swapped out, in bytes.
     pub(crate) swapped: u64,
-    /// The tightest limit of its control groups, and how much of that is left, in bytes.
-    pub(crate) group: Option<(u64, u64)>,
+    /// The tightest limit of its control groups.
+    pub(crate) group: Option<Room>,
 }
 
-/// Refuses what is no process of Node.js that may be looked into. It is not touched.
+/// What is asked of a process besides its image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Besides {
+    /// Nothing.
+    Nothing,
+    /// Which of its memory is there, just before it is captured.
+    Residence,
+}
+
+/// Returns the number of the process that somebody named.
+pub(crate) fn named(path: &Path) -> Result<i32, CommandError> {
+    pid(path).ok_or_else(|| {
+        CommandError::new(&codes::USAGE, format!("{} is no process id", shown(path))).hint("pgrep -a node   lists processes of Node.js")
+    })
+}
+
+/// Refuses what is no process of Node.js. It is not touched.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub(crate) fn check(pid: i32) -> Result<(), CommandError> {
-    system::check(pid)
+    system::of_node(pid).map(drop)
 }
 
 /// Tells that processes are not read here.
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
-pub(crate) fn check(pid: i32) -> CommandError {
+pub(crate) fn unsupported(pid: i32) -> CommandError {
     system::unsupported(pid)
 }
 
-/// Asks which memory of a process is there, without stopping it.
-pub(crate) fn residence(pid: i32) -> Result<Residence, CommandError> {
-    system::residence(pid)
+/// Returns which V8 is in a process's program, or in the library that it uses.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub(crate) fn v8(pid: i32) -> Option<String> {
+    system::v8(pid)
 }
 
 /// Returns what tells a process from any later one of its number; `None` where there is none.
@@ -144,15 +169,9 @@ pub(crate) fn resident_bytes(pid: i32) -> Option<u64> {
     system::resident_bytes(pid)
 }
 
-/// Refuses what is no process of Node.js.
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-pub(crate) fn must_be_node(pid: i32) -> Result<(), CommandError> {
-    system::must_be_node(pid)
-}
-
 /// How much memory a process has, and how much more there is for it.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-pub(crate) struct Room {
+pub(crate) struct Headroom {
     /// What it occupies, in bytes.
     pub(crate) resident: u64,
     /// What is left, of its control groups' limits and on the machine; `None` where nobody tells.
@@ -161,13 +180,13 @@ pub(crate) struct Room {
 
 /// Asks how much memory is left to a process.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-pub(crate) fn room(pid: i32) -> Result<Room, CommandError> {
-    system::room(pid)
+pub(crate) fn headroom(pid: i32) -> Result<Headroom, CommandError> {
+    system::headroom(pid)
 }
 
 /// Captures a process into a file without a name.
-pub(crate) fn captured(pid: i32, session: &Session) -> Result<(File, Running), CommandError> {
-    system::captured(pid, session)
+pub(crate) fn captured(pid: i32, besides: Besides, session: &Session) -> Result<(File, Running, Option<Residence>), CommandError> {
+    system::captured(pid, besides, session)
 }
 
 /// Captures a process into a file.
@@ -200,7 +219,13 @@ fn is_package_manager(arguments: &[String]) -> bool {
     };
     // A process that has called itself something is all in the first word.
     let first = arguments.first().and_then(|first| first.split(' ').next()).is_some_and(is_one);
-    first || arguments.iter().skip(1).find(|argument| !argument.starts_with('-')).is_some_and(|script| is_one(script))
+    first || script(arguments).is_some_and(is_one)
+}
+
+/// Returns the script among a process's arguments: the first behind the program's name that is no option.
+#[cfg(any(test, all(target_os = "linux", target_arch = "x86_64")))]
+fn script(arguments: &[String]) -> Option<&str> {
+    arguments.get(1..)?.iter().map(String::as_str).find(|argument| !argument.starts_with('-'))
 }
 
 /// Examines a process without touching it.
@@ -210,6 +235,8 @@ pub(crate) fn examined(pid: i32) -> Result<Section, CommandError> {
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod checkup;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub(crate) mod living;
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod system {
@@ -217,13 +244,17 @@ mod system {
     use std::io::Seek;
     use std::time::Instant;
 
-    use live::capture::{AtEnd, CaptureError, Captured, Checkup, Method, Request, Resident, capture, examine, known, nameless, resident};
+    use live::capture::{
+        AtEnd, CaptureError, Captured, Checkup, Known, Method, Request, Resident, capture, examine, known, nameless, resident, vitals,
+    };
     use v8mem::collection::Collection;
     use v8mem::node_binary::LoadedAt;
     use v8mem::stack::stacks;
     use v8mem::{Anatomy, CoreFile, NodeBinary};
 
-    use super::{CommandError, Duration, File, Manner, Path, PathBuf, Residence, Running, Section, Session, Wish, checkup, codes};
+    use super::{
+        Besides, CommandError, Duration, File, Manner, Path, PathBuf, Residence, Room, Running, Section, Session, Wish, checkup, codes,
+    };
     use crate::progress::cancel_flag;
 
     /// A process is captured at most so often for a moment outside of garbage collections: each attempt makes it stand still.
@@ -231,12 +262,13 @@ mod system {
     /// Between two attempts: most collections of the young generation are over by then.
     const A_WHILE: Duration = Duration::from_millis(30);
 
-    pub(super) fn captured(pid: i32, session: &Session) -> Result<(File, Running), CommandError> {
+    pub(super) fn captured(pid: i32, besides: Besides, session: &Session) -> Result<(File, Running, Option<Residence>), CommandError> {
         let subject = Subject::of(pid)?;
+        let residence = (besides == Besides::Residence).then(|| subject.residence()).transpose()?;
         let failed = |error| CommandError::new(&codes::WRITE_FAILED, format!("no room for an image of pid {pid}: {error}"));
         let out = nameless(subject.checkup.known.resident).map_err(failed)?;
         let running = subject.capture(Manner::default(), &out, session)?;
-        Ok((out, running))
+        Ok((out, running, residence))
     }
 
     pub(super) fn capture_into(pid: i32, manner: Manner, out: &File, session: &Session) -> Result<Running, CommandError> {
@@ -252,18 +284,40 @@ mod system {
     }
 
     pub(super) fn is_program_of_node(pid: i32) -> bool {
-        let Ok(known) = known(pid) else { return false };
-        is_node(pid, &known.program) && !super::is_package_manager(&known.arguments)
+        of_node(pid).is_ok_and(|known| !super::is_package_manager(&known.arguments))
     }
 
-    pub(super) fn check(pid: i32) -> Result<(), CommandError> {
-        Subject::of(pid).map(drop)
+    /// Looks what a process is, and refuses what is none of Node.js.
+    pub(super) fn of_node(pid: i32) -> Result<Known, CommandError> {
+        let known = known(pid).map_err(|error| super::failed(pid, &error))?;
+        if is_node(pid, &known.program) {
+            return Ok(known);
+        }
+        let what = format!("pid {pid} is not a process of Node.js: it runs {}", known.program.display());
+        Err(CommandError::new(&codes::NOT_NODE, what))
     }
 
-    pub(super) fn residence(pid: i32) -> Result<Residence, CommandError> {
-        let group = Subject::of(pid)?.checkup.group;
-        let Resident { stretches, bytes, swapped } = resident(pid).map_err(|error| super::failed(pid, &error))?;
-        Ok(Residence { stretches, bytes, swapped, group })
+    pub(super) fn v8(pid: i32) -> Option<String> {
+        let version = |path: &Path| {
+            let binary = NodeBinary::open(path, LoadedAt::Unmoved).ok()?;
+            let version = binary.v8_version();
+            binary.forget();
+            version
+        };
+        let library = || Some(PathBuf::from(format!("/proc/{pid}/root{}", library(pid)?)));
+        version(&exe(pid)).or_else(|| version(&library()?))
+    }
+
+    fn exe(pid: i32) -> PathBuf {
+        PathBuf::from(format!("/proc/{pid}/exe"))
+    }
+
+    /// Returns the library with Node.js in it that a process uses, as it sees it.
+    fn library(pid: i32) -> Option<String> {
+        let maps = fs::read(format!("/proc/{pid}/maps")).ok()?;
+        let maps = String::from_utf8_lossy(&maps);
+        let line = maps.lines().find(|line| line.contains("/libnode."))?;
+        Some(line[line.find('/')?..].to_owned())
     }
 
     pub(super) fn identity(pid: i32) -> Option<u64> {
@@ -271,7 +325,7 @@ mod system {
     }
 
     pub(super) fn resident_bytes(pid: i32) -> Option<u64> {
-        live::capture::known(pid).ok().map(|known| known.resident)
+        vitals(pid).ok().map(|vitals| vitals.resident)
     }
 
     pub(super) fn examined(pid: i32) -> Result<Section, CommandError> {
@@ -279,14 +333,8 @@ mod system {
         Ok(checkup::section(pid, &subject.checkup, subject.script.as_deref()))
     }
 
-    pub(super) fn must_be_node(pid: i32) -> Result<(), CommandError> {
-        Subject::of(pid).map(drop)
-    }
-
-    pub(super) fn room(pid: i32) -> Result<super::Room, CommandError> {
-        let checkup = Subject::of(pid)?.checkup;
-        let left = [checkup.group.map(|(_, left)| left), checkup.available].into_iter().flatten().min();
-        Ok(super::Room { resident: checkup.known.resident, left })
+    pub(super) fn headroom(pid: i32) -> Result<super::Headroom, CommandError> {
+        Ok(super::Headroom { resident: of_node(pid)?.resident, left: live::capture::room(pid) })
     }
 
     /// A process before it is touched.
@@ -297,15 +345,18 @@ mod system {
     }
 
     impl Subject {
-        /// Looks at a process, and refuses what is none of Node.js.
+        /// Examines a process, and refuses what is none of Node.js.
         fn of(pid: i32) -> Result<Self, CommandError> {
+            let known = of_node(pid)?;
             let checkup = examine(pid).map_err(|error| super::failed(pid, &error))?;
-            let known = &checkup.known;
-            if !is_node(pid, &known.program) {
-                let what = format!("pid {pid} is not a process of Node.js: it runs {}", known.program.display());
-                return Err(CommandError::new(&codes::NOT_NODE, what));
-            }
-            Ok(Self { pid, script: script(&known.arguments, &known.folder), checkup })
+            let script = super::script(&known.arguments).map(|script| known.folder.join(script).display().to_string());
+            Ok(Self { pid, script, checkup })
+        }
+
+        fn residence(&self) -> Result<Residence, CommandError> {
+            let Resident { stretches, bytes, swapped } = resident(self.pid).map_err(|error| super::failed(self.pid, &error))?;
+            let group = self.checkup.group.map(|group| Room { limit: group.limit, used: group.used() });
+            Ok(Residence { stretches, bytes, swapped, group })
         }
 
         fn capture(&self, manner: Manner, out: &File, session: &Session) -> Result<Running, CommandError> {
@@ -386,24 +437,16 @@ mod system {
     /// Says whether a process is one of Node.js: by its program's name, or what is in it, or the library that it uses.
     fn is_node(pid: i32, program: &Path) -> bool {
         let named = program.file_name().is_some_and(|name| super::names_node(&name.to_string_lossy()));
-        let exe = PathBuf::from(format!("/proc/{pid}/exe"));
-        let describes = || NodeBinary::open(&exe, LoadedAt::Unmoved).is_ok_and(|binary| binary.describes_v8());
-        let uses = || fs::read(format!("/proc/{pid}/maps")).is_ok_and(|maps| String::from_utf8_lossy(&maps).contains("/libnode."));
-        named || describes() || uses()
-    }
-
-    /// Returns the script among a process's arguments: the first that is no option.
-    fn script(arguments: &[String], folder: &Path) -> Option<String> {
-        let script = arguments.iter().skip(1).find(|argument| !argument.starts_with('-'))?;
-        Some(folder.join(script).display().to_string())
+        let describes = || NodeBinary::open(&exe(pid), LoadedAt::Unmoved).is_ok_and(|binary| binary.describes_v8());
+        named || describes() || library(pid).is_some()
     }
 }
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 mod system {
-    use super::{CommandError, File, Manner, Residence, Running, Section, Session, codes};
+    use super::{Besides, CommandError, File, Manner, Residence, Running, Section, Session, codes};
 
-    pub(super) fn captured(pid: i32, _: &Session) -> Result<(File, Running), CommandError> {
+    pub(super) fn captured(pid: i32, _: Besides, _: &Session) -> Result<(File, Running, Option<Residence>), CommandError> {
         Err(unsupported(pid))
     }
 
@@ -421,10 +464,6 @@ mod system {
 
     pub(super) fn is_program_of_node(_: i32) -> bool {
         false
-    }
-
-    pub(super) fn residence(pid: i32) -> Result<Residence, CommandError> {
-        Err(unsupported(pid))
     }
 
     pub(super) fn identity(_: i32) -> Option<u64> {

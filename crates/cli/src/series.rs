@@ -4,7 +4,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use heap::view::{Cell, ColumnKind, Table};
@@ -13,13 +12,10 @@ use crate::answer::Section;
 use crate::codes;
 use crate::error::CommandError;
 use crate::open::{self, Opened};
-use crate::progress::cancel_flag;
+use crate::progress::{is_cancelled, wait_until};
 use crate::render::number;
 use crate::running;
 use crate::session::Session;
-
-/// How often somebody who waits looks up.
-const TICK: Duration = Duration::from_millis(50);
 
 /// When a process is captured.
 #[derive(Clone, Copy, Debug)]
@@ -35,12 +31,19 @@ pub(crate) struct Schedule {
 pub(crate) struct Series {
     /// The captures, the oldest first.
     pub(crate) files: Vec<Opened>,
-    /// How long after the first each was taken.
-    at: Vec<Duration>,
-    /// How much memory the process had just before each, in bytes: RSS.
-    resident: Vec<Option<u64>>,
+    /// When each was taken, and what the kernel said then.
+    moments: Vec<Moment>,
     /// Why there are no more.
     pub(crate) ended: Option<CommandError>,
+}
+
+/// When a process was captured.
+#[derive(Clone, Copy)]
+struct Moment {
+    /// How long after the beginning.
+    at: Duration,
+    /// How much memory it had, in bytes: RSS.
+    resident: Option<u64>,
 }
 
 /// Captures a process by a schedule. What comes between after the first capture ends the series, and is told in it.
@@ -65,33 +68,29 @@ pub(crate) fn take(path: &Path, pid: i32, schedule: Schedule, session: &Session)
 
 /// Waits until so long after the beginning, as long as the process is there.
 fn wait(pid: i32, process: Option<u64>, (began, until): (Instant, Duration), session: &Session) -> Result<(), CommandError> {
-    let started = began.elapsed();
+    let (started, mut ended) = (began.elapsed(), None);
     let span = until.saturating_sub(started);
-    loop {
-        if cancel_flag().load(Ordering::Relaxed) {
-            return Err(open::stopped());
+    wait_until(began + until, || {
+        session.progress.work("waiting for the next capture", (began.elapsed() - started).as_millis() as u64, span.as_millis() as u64);
+        if is_cancelled() {
+            ended = Some(open::stopped());
+        } else if running::identity(pid) != process {
+            // The number may be another process's by now.
+            ended = Some(CommandError::new(&codes::PROCESS_GONE, format!("pid {pid} ended before its next capture")));
         }
-        // The number may be another process's by now.
-        if running::identity(pid) != process {
-            return Err(CommandError::new(&codes::PROCESS_GONE, format!("pid {pid} ended before its next capture")));
-        }
-        let waited = began.elapsed().saturating_sub(started);
-        let Some(left) = span.checked_sub(waited).filter(|left| !left.is_zero()) else { return Ok(()) };
-        session.progress.work("waiting for the next capture", waited.as_millis() as u64, span.as_millis() as u64);
-        std::thread::sleep(left.min(TICK));
-    }
+        ended.is_some()
+    });
+    ended.map_or(Ok(()), Err)
 }
 
 impl Series {
     fn capture(&mut self, path: &Path, pid: i32, began: Instant, session: &Session) -> Result<(), CommandError> {
         self.files.last_mut().into_iter().for_each(Opened::let_go_of_image);
-        let resident = running::resident_bytes(pid);
-        let at = began.elapsed();
+        let moment = Moment { at: began.elapsed(), resident: running::resident_bytes(pid) };
         let file = open::read(path, session)?;
         // There is time for it now; who was stopped meanwhile has the earlier ones.
         file.analysis.prepare(&session.progress).map_err(|_| open::stopped())?;
-        self.at.push(at);
-        self.resident.push(resident);
+        self.moments.push(moment);
         self.files.push(file);
         Ok(())
     }
@@ -112,7 +111,7 @@ impl Series {
             ("resident", "RSS", ColumnKind::Bytes),
         ];
         let mut table = Table::new("captures", &columns);
-        for ((file, at), resident) in self.files.iter().zip(&self.at).zip(&self.resident) {
+        for (file, Moment { at, resident }) in self.files.iter().zip(&self.moments) {
             let pause = file.target.running.as_ref().map_or(Duration::ZERO, |running| running.pause);
             table.push(vec![
                 Cell::from(format!("{:.1}", at.as_secs_f64())),
@@ -128,7 +127,7 @@ impl Series {
     /// Says how fast what is alive grew, from the first capture to the last.
     fn rate(&self) -> Option<String> {
         let (first, last) = (self.files.first()?, self.files.last()?);
-        let span = self.at.last()?.saturating_sub(*self.at.first()?);
+        let span = self.moments.last()?.at.saturating_sub(self.moments.first()?.at);
         let grown = last.analysis.total_size().checked_sub(first.analysis.total_size()).filter(|&grown| grown > 0)?;
         let each_minute = grown as f64 / span.as_secs_f64() * 60.0;
         each_minute

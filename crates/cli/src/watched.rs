@@ -73,17 +73,16 @@ pub(crate) use system::Watched;
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod system {
-    use std::path::PathBuf;
     use std::time::Instant;
 
-    use live::capture::{Peek, Stretch, vitals};
-    use v8mem::heap_counters::{CounterReader, HeapCounters};
-    use v8mem::memory::{MemoryRange, Unreadable};
-    use v8mem::node_binary::LoadedAt;
-    use v8mem::{Memory, NodeBinary, V8Version, Versions, pages};
+    use live::capture::{Peek, vitals};
+    use v8mem::heap_counters::{CounterReader, HeapCounters, nearest_to_limit};
+    use v8mem::memory::MemoryRange;
+    use v8mem::{V8Version, Versions, pages};
 
     use super::{BTreeMap, CommandError, Duration, HeapLook, HeapSample, Room, Sample, SystemTime};
     use crate::running;
+    use crate::running::living::{Living, range};
 
     /// Isolates come and go: after so long they are looked for anew.
     const ANEW: Duration = Duration::from_secs(60);
@@ -107,7 +106,7 @@ mod system {
         pub(crate) fn begin(pid: i32) -> Result<Self, CommandError> {
             running::check(pid)?;
             let peek = Peek::open(pid).map_err(|error| running::failed(pid, &error))?;
-            let version = v8_version(pid, &peek);
+            let version = Versions { v8: running::v8(pid), node: None }.v8_version();
             let now = Instant::now();
             let mut watched =
                 Self { pid, peek, began: now, version, reader: CounterReader::default(), sought: now, patience: SOON, doubt: None };
@@ -137,7 +136,7 @@ mod system {
                 files: found.files,
                 shared: found.shared,
                 swapped: found.swapped,
-                group: found.group.map(|group| Room { limit: group.limit, used: group.used }),
+                group: found.group.map(|group| Room { limit: group.limit, used: group.used() }),
                 heap: together(&counters),
             })
         }
@@ -176,32 +175,9 @@ mod system {
         }
     }
 
-    fn range(stretch: &Stretch) -> MemoryRange {
-        let [readable, writable, executable] = stretch.rights;
-        MemoryRange { start: stretch.start, end: stretch.end, readable, writable, executable }
-    }
-
-    /// Returns which V8 is in a process's program, or in the library that it uses.
-    fn v8_version(pid: i32, peek: &Peek) -> Option<V8Version> {
-        let library = || {
-            let stretches = peek.stretches().ok()?;
-            let library = stretches.into_iter().find(|stretch| stretch.file.contains("/libnode."))?;
-            Some(PathBuf::from(format!("/proc/{pid}/root{}", library.file)))
-        };
-        let version = |path: PathBuf| {
-            let binary = NodeBinary::open(&path, LoadedAt::Unmoved).ok()?;
-            let v8 = binary.v8_version();
-            binary.forget();
-            Versions { v8, node: None }.v8_version()
-        };
-        version(PathBuf::from(format!("/proc/{pid}/exe"))).or_else(|| version(library()?))
-    }
-
     /// Adds up what V8 counts of every isolate.
     fn together(counters: &[HeapCounters]) -> Option<HeapSample> {
-        let fullness = |one: &&HeapCounters| one.limit.map_or(0.0, |limit| one.old_used as f64 / limit.max(1) as f64);
-        // Of isolates that are equally near the first counts: the main one.
-        let nearest = counters.iter().rev().max_by(|one, other| fullness(one).total_cmp(&fullness(other)))?;
+        let nearest = nearest_to_limit(counters)?;
         let sum = |of: fn(&HeapCounters) -> u64| counters.iter().map(of).fold(0, u64::saturating_add);
         Some(HeapSample {
             isolates: u32::try_from(counters.len()).unwrap_or(u32::MAX),
@@ -229,27 +205,6 @@ mod system {
             *used = used.zip(one.used).map(|(sum, used)| sum.saturating_add(used));
         }
         spaces
-    }
-
-    /// The memory of a process that runs.
-    struct Living<'p> {
-        peek: &'p Peek,
-        ranges: &'p [MemoryRange],
-    }
-
-    impl Memory for Living<'_> {
-        fn ranges(&self) -> &[MemoryRange] {
-            self.ranges
-        }
-
-        fn read(&self, addr: u64, into: &mut [u8]) -> Result<(), Unreadable> {
-            let len = into.len();
-            self.peek.read(addr, into).map_err(|_| Unreadable { addr, len })
-        }
-
-        fn slice(&self, _addr: u64, _len: usize) -> Option<&[u8]> {
-            None
-        }
     }
 
     #[cfg(test)]
@@ -293,7 +248,7 @@ mod elsewhere {
 
     impl Watched {
         pub(crate) fn begin(pid: i32) -> Result<Self, CommandError> {
-            Err(running::check(pid))
+            Err(running::unsupported(pid))
         }
 
         pub(crate) fn doubt(&self) -> Option<&str> {

@@ -8,11 +8,9 @@
 //! Knows processes and the protocol, nothing of V8.
 
 mod error;
-mod look;
 mod network;
 mod options;
 mod signal;
-mod sockets;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,7 +22,6 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde_json::{Value, json};
 
 pub use error::AttachError;
-pub use look::Look;
 pub use network::Network;
 pub use options::Options;
 pub use signal::Effect;
@@ -33,9 +30,9 @@ use crate::capture::terminal::Unstoppable;
 use crate::capture::{CaptureError, Known, known, proc};
 use crate::http::Client;
 use crate::inspector::{Inspector, InspectorUrl};
+use crate::sockets::{self, Listener};
 use crate::wait::Patience;
 use options::USUAL_PORT;
-use sockets::Listener;
 
 /// How long a process may take to open its inspector: its JavaScript must come to a point where it looks up.
 const OPENING_LIMIT: Duration = Duration::from_secs(20);
@@ -318,9 +315,9 @@ impl<'a> Attached<'a> {
     /// Makes sure that what answers is the process: a port can be led elsewhere.
     fn is_the_one(&mut self) -> Result<(), AttachError> {
         let (pid, address) = (self.pid, self.listener.address);
-        let expected = signal::own_number(pid).unwrap_or(i64::from(pid));
+        let expected = proc::status(pid).ok().and_then(|status| status.own_number).unwrap_or(pid);
         let other = self.inspector()?.evaluate("process.pid")?;
-        if other.as_i64() == Some(expected) {
+        if other.as_i64() == Some(i64::from(expected)) {
             return Ok(());
         }
         self.adopt();

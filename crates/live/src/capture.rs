@@ -38,10 +38,10 @@ use rustix::process::{Pid, PidfdFlags, getpriority_process, pidfd_open, setprior
 pub use doctor::{Checkup, Prediction, examine};
 pub use error::CaptureError;
 pub use filter::Filtering;
-pub use limits::nameless;
+pub use limits::{Group, nameless, room};
 pub use peek::{Peek, Stretch};
 pub use resident::{Resident, resident};
-pub use vitals::{GroupUse, Vitals, vitals};
+pub use vitals::{Vitals, vitals};
 
 use fork::{Advice, Copy, Target};
 use image::{Amount, Source};

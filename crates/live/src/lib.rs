@@ -25,6 +25,8 @@ mod output;
 mod private_file;
 mod process;
 mod snapshot;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod sockets;
 mod wait;
 
 pub use error::LiveError;

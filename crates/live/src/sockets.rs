@@ -19,6 +19,11 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
+    /// Says whether it listens for this machine alone, where others are not heard.
+    pub(crate) fn is_local(&self) -> bool {
+        self.address.ip() == IpAddr::V4(Ipv4Addr::LOCALHOST)
+    }
+
     /// Returns where somebody on the same machine reaches it: one that listens everywhere is reached on loopback too.
     pub(crate) fn reached_at(&self) -> SocketAddr {
         let ip = match self.address.ip() {
@@ -112,6 +117,17 @@ mod tests {
             let found = listener(&line).map(|listener| (listener.address.to_string(), listener.inode));
             assert_eq!(found, expect.map(|address| (address.to_owned(), 4711)), "{line}");
         }
+    }
+
+    #[test]
+    fn listeners_on_this_machine_alone_are_told() {
+        let line = |address: &str, state: &str| {
+            format!("   0: {address}:240D 00000000:0000 {state} 00000000:00000000 00:00000000 00000000     0        0 4711 1 0")
+        };
+        let local = |line: &str| listener(line).filter(Listener::is_local).map(|listener| (listener.address.port(), listener.inode));
+        assert_eq!(local(&line("0100007F", "0A")), Some((9229, 4711)));
+        assert_eq!(local(&line("00000000", "0A")), None);
+        assert_eq!(local(&line("0100007F", "01")), None);
     }
 
     #[test]

@@ -58,6 +58,13 @@ impl HeapCounters {
     }
 }
 
+/// Returns the heap of several that has most of its limit. Of those that are equally near the first counts: the main isolate's.
+#[must_use]
+pub fn nearest_to_limit(heaps: &[HeapCounters]) -> Option<&HeapCounters> {
+    let fullness = |one: &&HeapCounters| one.limit.map_or(0.0, |limit| one.old_used as f64 / limit.max(1) as f64);
+    heaps.iter().rev().max_by(|one, other| fullness(one).total_cmp(&fullness(other)))
+}
+
 /// Why an isolate's counters are not known.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -5,22 +5,33 @@ use serde_json::json;
 use crate::answer::{Answer, Piece, Section, Warning};
 use crate::exit::Exit;
 
-/// Adds how the inspector was found and left to an answer, as its first section.
-pub(super) fn with_inspector(mut answer: Answer, (pid, address): (i32, String), was_open: bool, left: &Result<(), String>) -> Answer {
+/// Adds how the inspector was found and left to an answer.
+pub(super) fn with_inspector(answer: Answer, (pid, address): (i32, String), was_open: bool, left: &Result<(), String>) -> Answer {
     let text = match (was_open, left) {
         (true, _) => format!("  was open on {address}, and is left so"),
         (false, Ok(())) => format!("  was opened on {address}, and is closed again"),
         (false, Err(error)) => format!("  was opened on {address}; {error}"),
     };
+    let found = [was_open, was_open || left.is_err()];
+    with_section(answer, (pid, &address), text, found, left)
+}
+
+/// Adds a section about an inspector that was found open or not, and left so or not; warns where it should have been closed and was not.
+fn with_section(
+    mut answer: Answer,
+    (pid, address): (i32, &str),
+    text: String,
+    [found, is_left]: [bool; 2],
+    left: &Result<(), String>,
+) -> Answer {
     if let Err(error) = left {
         answer.warnings.push(Warning { kind: "inspector_open", count: 1, offset: None, message: left_open(pid, error) });
         answer.exit = Exit::Target;
     }
     let word = |is_open: bool| if is_open { "open" } else { "closed" };
-    let json = json!({ "pid": pid, "address": address, "found": word(was_open), "left": word(was_open || left.is_err()) });
+    let json = json!({ "pid": pid, "address": address, "found": word(found), "left": word(is_left) });
     let line = vec![Piece::Strong("INSPECTOR".to_owned()), Piece::Plain(text)];
-    answer.sections.push(Section::Value { name: "inspector", json, lines: vec![line] });
-    answer
+    answer.section(Section::Value { name: "inspector", json, lines: vec![line] })
 }
 
 /// Says what to do about an inspector that is still open.
@@ -30,17 +41,11 @@ pub(super) fn left_open(pid: i32, error: &str) -> String {
 
 /// Makes the answer about an inspector that was to be closed.
 pub(super) fn closed(pid: i32, address: &str, left: &Result<(), String>) -> Answer {
-    let mut answer = Answer::default();
     let text = match left {
         Ok(()) => format!("  was open on {address}, and is closed now"),
-        Err(error) => {
-            answer.warnings.push(Warning { kind: "inspector_open", count: 1, offset: None, message: left_open(pid, error) });
-            answer.exit = Exit::Target;
-            format!("  {error}")
-        }
+        Err(error) => format!("  {error}"),
     };
-    let json = json!({ "pid": pid, "address": address, "found": "open", "left": if left.is_ok() { "closed" } else { "open" } });
-    answer.section(Section::Value { name: "inspector", json, lines: vec![vec![Piece::Strong("INSPECTOR".to_owned()), Piece::Plain(text)]] })
+    with_section(Answer::default(), (pid, address), text, [true, left.is_err()], left)
 }
 
 #[cfg(test)]

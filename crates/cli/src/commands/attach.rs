@@ -10,10 +10,10 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use crate::answer::Answer;
-use crate::attached::{self, Doubt, Way};
-use crate::codes;
-use crate::error::{CommandError, shown};
-use crate::running;
+use crate::attached::{self, Way};
+use crate::error::CommandError;
+use crate::quantities::span;
+use crate::running::{self, Dangers};
 use crate::session::Session;
 
 /// Options of `attach`.
@@ -64,11 +64,8 @@ enum Question {
 
 /// Asks.
 pub(crate) fn run(args: &AttachArgs, session: &Session) -> Result<Answer, CommandError> {
-    let Some(pid) = running::pid(&args.pid) else {
-        let what = format!("{} is no process id", shown(&args.pid));
-        return Err(CommandError::new(&codes::USAGE, what).hint("pgrep -a node   lists processes of Node.js"));
-    };
-    let way = Way { pid, port: args.how.port, doubt: Doubt::of(args.how.accept_danger) };
+    let pid = running::named(&args.pid)?;
+    let way = Way { pid, port: args.how.port, dangers: Dangers::of(args.how.accept_danger) };
     match &args.question {
         None | Some(Question::Memory) => memory::run(&way, args.how.worker, session),
         Some(Question::Query(query)) => query::run(query, &way, args.how.worker, session),
@@ -77,20 +74,10 @@ pub(crate) fn run(args: &AttachArgs, session: &Session) -> Result<Answer, Comman
     }
 }
 
-/// Reads a time: `30`, `30s`, `5m`, `500ms`.
+/// Reads a time of a day at most.
 fn time(text: &str) -> Result<Duration, String> {
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').len();
-    let (number, unit) = text.split_at(digits);
-    let seconds = match unit {
-        "ms" => 0.001,
-        "" | "s" => 1.0,
-        "m" | "min" => 60.0,
-        "h" => 3600.0,
-        _ => return Err("a time such as 30s, 5m or 500ms is expected".to_owned()),
-    };
-    let number: f64 = number.parse().map_err(|_| "a time such as 30s, 5m or 500ms is expected".to_owned())?;
-    let time = Duration::try_from_secs_f64(number * seconds).map_err(|_| "that is no time".to_owned())?;
-    if time.is_zero() || time > Duration::from_secs(24 * 3600) { Err("more than nothing and at most a day".to_owned()) } else { Ok(time) }
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    span(text).and_then(|time| if time > DAY { Err("at most a day".to_owned()) } else { Ok(time) })
 }
 
 #[cfg(test)]

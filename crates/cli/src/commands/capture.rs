@@ -9,7 +9,7 @@ use heap::whole_file::WholeFile;
 use live::{LiveError, SnapshotProgress};
 
 use crate::answer::{Answer, Section};
-use crate::attached::{self, Doubt, Way};
+use crate::attached::{self, Way};
 use crate::codes;
 use crate::error::{CommandError, shown};
 use crate::open;
@@ -66,10 +66,7 @@ enum Method {
 
 /// Captures.
 pub(crate) fn run(args: &CaptureArgs, session: &Session) -> Result<Answer, CommandError> {
-    let Some(pid) = running::pid(&args.pid) else {
-        let what = format!("{} is no process id", shown(&args.pid));
-        return Err(CommandError::new(&codes::USAGE, what).hint("pgrep -a node   lists processes of Node.js"));
-    };
+    let pid = running::named(&args.pid)?;
     let wish = match args.method {
         Method::Auto => Some(Wish::Auto),
         Method::Fork => Some(Wish::Fork),
@@ -94,8 +91,7 @@ pub(crate) fn run(args: &CaptureArgs, session: &Session) -> Result<Answer, Comma
 
 fn core_dump(args: &CaptureArgs, pid: i32, wish: Wish, goal: &Path, session: &Session) -> Result<Answer, CommandError> {
     let failed = |error| output::failed(goal, &error);
-    let dangers = if args.accept_danger { Dangers::Accepted } else { Dangers::Refused };
-    let manner = Manner { wish, dangers, longest_stop: args.max_pause };
+    let manner = Manner { wish, dangers: Dangers::of(args.accept_danger), longest_stop: args.max_pause };
     let mut file = WholeFile::beside(goal).map_err(failed)?;
     let running = running::capture_into(pid, manner, file.file(), session)?;
     file.name(goal).map_err(failed)?;
@@ -107,7 +103,7 @@ fn core_dump(args: &CaptureArgs, pid: i32, wish: Wish, goal: &Path, session: &Se
 
 /// Has V8 write a heap snapshot.
 fn snapshot(args: &CaptureArgs, pid: i32, goal: &Path, session: &Session) -> Result<Answer, CommandError> {
-    let way = Way { pid, port: None, doubt: Doubt::of(args.accept_danger) };
+    let way = Way { pid, port: None, dangers: Dangers::of(args.accept_danger) };
     attached::afford(&way, "a heap snapshot", attached::cost_of_snapshot, session)?;
     let answer = attached::ask(&way, session, |inspector| {
         attached::speak_to(inspector, pid, args.worker)?;

@@ -41,7 +41,7 @@ enum To {
 fn samples(args: &ConvertArgs, opened: profile::Opened) -> Result<Answer, CommandError> {
     let write = |mut out: &mut dyn std::io::Write| heap::convert::pprof_samples(&opened.profile, &mut out);
     let written = args.output.write("pprof profile", &args.file.file, write)?;
-    Ok(written.into_iter().fold(Answer { targets: vec![opened.target], ..Answer::default() }, Answer::section))
+    Ok(Answer { targets: vec![opened.target], ..Answer::default() }.sections(written))
 }
 
 /// Converts.
@@ -66,5 +66,5 @@ pub(crate) fn run(args: &ConvertArgs, session: &Session) -> Result<Answer, Comma
         }
         To::Csv => output.write("CSV table", input, |mut out| heap::convert::csv(&file.analysis, &mut out)),
     }?;
-    Ok(written.into_iter().fold(file.answer(session), Answer::section))
+    Ok(file.answer(session).sections(written))
 }

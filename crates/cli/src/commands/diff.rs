@@ -130,14 +130,14 @@ fn compared(files: &[open::Opened], args: &DiffArgs, progress: &dyn Progress, se
 }
 
 /// Shows how every class changed from the first file to the last.
-fn changes(files: &[open::Opened], args: &DiffArgs, session: &Session) -> Vec<Section> {
+fn changes(files: &[open::Opened], args: &DiffArgs, session: &Session) -> Option<Section> {
     let wanted = match args.by {
         By::Auto => Match::Auto,
         By::Ids => Match::Ids,
         By::Numbers => Match::Numbers,
     };
     let pair = files.first().zip(files.last());
-    pair.map(|(first, last)| table(&diff(&first.analysis, &last.analysis, wanted), last.analysis.graph(), session)).into_iter().collect()
+    pair.map(|(first, last)| table(&diff(&first.analysis, &last.analysis, wanted), last.analysis.graph(), session))
 }
 
 /// Shows how every class changed.

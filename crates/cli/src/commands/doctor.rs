@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::answer::Answer;
-use crate::codes;
-use crate::error::{CommandError, shown};
+use crate::error::CommandError;
 use crate::running;
 use crate::session::Session;
 
@@ -25,9 +24,6 @@ pub(crate) struct DoctorArgs {
 
 /// Examines.
 pub(crate) fn run(args: &DoctorArgs, _session: &Session) -> Result<Answer, CommandError> {
-    let Some(pid) = running::pid(&args.pid) else {
-        let what = format!("{} is no process id", shown(&args.pid));
-        return Err(CommandError::new(&codes::USAGE, what).hint("pgrep -a node   lists processes of Node.js"));
-    };
+    let pid = running::named(&args.pid)?;
     Ok(Answer::default().section(running::examined(pid)?).next(format!("heapwhy {pid}")).next(format!("heapwhy capture {pid}")))
 }

@@ -6,7 +6,6 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
@@ -23,7 +22,7 @@ use crate::error::{CommandError, shown};
 use crate::evidence::{Evidence, occupied};
 use crate::exit::Exit;
 use crate::output;
-use crate::progress::cancel_flag;
+use crate::progress::{is_cancelled, wait_until};
 use crate::quantities::{share, size};
 use crate::render::{self, clean, number};
 use crate::running::{self, Running};
@@ -107,7 +106,7 @@ pub(crate) fn run(args: &GuardArgs, session: &Session) -> Result<Answer, Command
         return Err(CommandError::new(&codes::USAGE, what).hint("heapwhy guard -- COMMAND   runs a command and guards it"));
     };
     let mut guard = Guard::begin(pid, args, evidence, session)?;
-    let end = guard.watch(&mut || cancel_flag().load(Ordering::Relaxed));
+    let end = guard.watch(&mut is_cancelled);
     Ok(guard.answer(end))
 }
 
@@ -162,8 +161,6 @@ struct Guard<'s> {
 
 /// How often growth is judged.
 const JUDGED_EVERY: Duration = Duration::from_secs(5);
-/// How often somebody is asked who may want an end.
-const STEP: Duration = Duration::from_millis(20);
 
 impl<'s> Guard<'s> {
     fn begin(pid: i32, args: &GuardArgs, evidence: Evidence, session: &'s Session) -> Result<Self, CommandError> {
@@ -200,12 +197,8 @@ impl<'s> Guard<'s> {
                     return End::Once;
                 }
             }
-            let until = Instant::now() + self.alarm.wait();
-            while Instant::now() < until {
-                if is_over() {
-                    return End::Stopped;
-                }
-                std::thread::sleep(STEP.min(until.saturating_duration_since(Instant::now())));
+            if !wait_until(Instant::now() + self.alarm.wait(), &mut *is_over) {
+                return End::Stopped;
             }
         }
     }
@@ -427,6 +420,6 @@ mod with_command {
     use super::{Answer, CommandError, Evidence, GuardArgs, Session, running};
 
     pub(super) fn run(_: &GuardArgs, _: Evidence, _: &Session) -> Result<Answer, CommandError> {
-        Err(running::check(0))
+        Err(running::unsupported(0))
     }
 }

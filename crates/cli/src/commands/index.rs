@@ -35,7 +35,7 @@ pub(crate) fn run(args: &IndexArgs, session: &Session) -> Result<Answer, Command
     file.analysis.prepare(&session.progress).map_err(|_| open::stopped())?;
     let mut written = file.unindexed().into_iter().map(|entry| entry.write(session)).collect::<Result<Vec<_>, _>>()?.into_iter();
     let main = written.next().map(|(path, bytes)| Section::Written { path, bytes, what: "index" });
-    let answer = main.into_iter().fold(file.answer(session), Answer::section);
+    let answer = file.answer(session).sections(main);
     let others: Vec<(PathBuf, u64)> = written.collect();
     Ok(if others.is_empty() { answer } else { answer.section(also(&others)) })
 }

@@ -11,7 +11,8 @@ use crate::args::FileArg;
 use crate::dissected::Dissected;
 use crate::error::CommandError;
 use crate::footprint::Footprint;
-use crate::running;
+use crate::open;
+use crate::running::Besides;
 use crate::session::Session;
 use crate::typed::shell_path;
 
@@ -30,8 +31,9 @@ pub(crate) struct LedgerArgs {
 /// Adds it up.
 pub(crate) fn run(args: &LedgerArgs, session: &Session) -> Result<Answer, CommandError> {
     let path = &args.file.file;
-    let residence = running::pid(path).map(running::residence).transpose()?;
-    let mut file = Dissected::open(path, "ledger", session)?;
+    let mut source = open::core_input(path, "ledger", Besides::Residence, session)?;
+    let residence = source.residence.take();
+    let mut file = Dissected::of(path, source, session)?;
     let (found, basis) = file.inventory(|inventory| (Footprint::of(&file.core, inventory, residence), inventory.basis()))?;
     file.doubt(&basis);
     let limit = session.limit(false);

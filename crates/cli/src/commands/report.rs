@@ -11,7 +11,7 @@ use heap::suspects::{Finding, Options, Report, VerdictKind};
 use heap::{Cancelled, HeapAnalysis, Progress};
 use v8mem::graph::Scope;
 
-use crate::answer::{Answer, Section, Status, Warning};
+use crate::answer::{Answer, Status, Warning};
 use crate::args::SourceArgs;
 use crate::commands::gc;
 use crate::core::Wanted;
@@ -132,7 +132,7 @@ fn about_memory(file: &Opened, session: &Session) -> Result<Answer, CommandError
         Some(footprint) => answer.section(footprint.brief()).section(memory::of_what_is_alive(&file.analysis)),
         None => answer.section(memory::section(&file.analysis)),
     };
-    Ok(file.core.iter().fold(answer, |answer, kept| answer.section(core::liveness(&kept.notes.sums))))
+    Ok(answer.sections(file.core.as_ref().map(|kept| core::liveness(&kept.notes.sums))))
 }
 
 /// Reports on what grew between snapshots, the oldest first.
@@ -260,8 +260,7 @@ fn with_report(answer: Answer, report: &Report, judge: &Judge) -> Answer {
 /// Returns what is known when the analysis was stopped: the memory by kind of what was read.
 pub(crate) fn stopped(files: &[&Opened], session: &Session) -> Answer {
     let answer = Answer { status: Status::Cancelled, exit: Exit::Stopped, ..open::about(files, session).headed() };
-    let last: Option<Section> = files.last().map(|file| memory::section(&file.analysis));
-    last.into_iter().fold(answer, Answer::section)
+    answer.sections(files.last().map(|file| memory::section(&file.analysis)))
 }
 
 /// Returns the command that explains the worst finding; `None` where there is none.

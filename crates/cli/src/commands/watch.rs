@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -13,11 +12,10 @@ use heap::whole_file::WholeFile;
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Line, Piece, Section, Status};
-use crate::codes;
-use crate::error::{CommandError, shown};
+use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::output;
-use crate::progress::cancel_flag;
+use crate::progress::{is_cancelled, wait_until};
 use crate::quantities::span;
 use crate::render::number;
 use crate::render::samples::{self, Form, Stream};
@@ -70,10 +68,7 @@ enum End {
 
 /// Watches.
 pub(crate) fn run(args: &WatchArgs, session: &Session) -> Result<Answer, CommandError> {
-    let Some(pid) = running::pid(&args.pid) else {
-        let what = format!("{} is no process id", shown(&args.pid));
-        return Err(CommandError::new(&codes::USAGE, what).hint("pgrep -a node   lists processes of Node.js"));
-    };
+    let pid = running::named(&args.pid)?;
     let every = args.every.max(SHORTEST);
     let mut watched = Watched::begin(pid)?;
     session.progress.finish();
@@ -124,7 +119,7 @@ impl Record {
             if args.time.is_some_and(|time| next.duration_since(began) > time) {
                 return Ok(End::Over);
             }
-            if !wait_until(next) {
+            if !wait_until(next, is_cancelled) {
                 return Ok(End::Stopped);
             }
         }
@@ -149,21 +144,6 @@ impl Record {
             return answer.section(Section::Table { title: String::new(), table: table(&self.samples), only_json: &[] });
         }
         if outlook.trend() == Trend::Growing && end != End::Gone { answer.next(format!("heapwhy {pid}")) } else { answer }
-    }
-}
-
-/// Waits. Says whether nobody pressed Ctrl-C meanwhile.
-fn wait_until(moment: Instant) -> bool {
-    const STEP: Duration = Duration::from_millis(50);
-    loop {
-        if cancel_flag().load(Ordering::Relaxed) {
-            return false;
-        }
-        let left = moment.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return true;
-        }
-        std::thread::sleep(left.min(STEP));
     }
 }
 

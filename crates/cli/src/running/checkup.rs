@@ -1,11 +1,8 @@
 //! What `live` found out of a process before it is touched, as people and programs are told, and what follows from it.
 
-use std::path::PathBuf;
-
 use live::capture::{Checkup, Filtering, Method, Prediction};
 use serde_json::{Value, json};
-use v8mem::node_binary::LoadedAt;
-use v8mem::{NodeBinary, Tables, V8Version};
+use v8mem::{Tables, Versions};
 
 use super::{Dangers, Wish};
 use crate::answer::{Line, Piece, Section};
@@ -43,8 +40,9 @@ pub(super) fn choose(pid: i32, checkup: &Checkup, wish: Wish, met: Dangers) -> R
 
 /// Tells all of it.
 pub(super) fn section(pid: i32, checkup: &Checkup, script: Option<&str>) -> Section {
-    let v8 = NodeBinary::open(&PathBuf::from(format!("/proc/{pid}/exe")), LoadedAt::Unmoved).ok().and_then(|binary| binary.v8_version());
-    let is_known = v8.as_deref().and_then(version).is_some_and(|version| Tables::default().know(version));
+    let v8 = super::v8(pid);
+    let version = Versions { v8: v8.clone(), node: None }.v8_version();
+    let is_known = version.is_some_and(|version| Tables::default().know(version));
     let ports: Vec<String> = checkup.local_ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
     let mut lines = vec![
         line(
@@ -91,12 +89,6 @@ fn line(label: &str, text: String) -> Line {
     vec![Piece::Strong(format!("{label:<10}")), Piece::Plain(text)]
 }
 
-/// Reads the first two numbers of V8's version.
-fn version(text: &str) -> Option<V8Version> {
-    let mut numbers = text.split('.').map(str::parse);
-    Some(V8Version::new(numbers.next()?.ok()?, numbers.next()?.ok()?))
-}
-
 fn state(checkup: &Checkup) -> String {
     match (checkup.tracer, checkup.is_stopped) {
         (Some(tracer), _) => format!("; traced by pid {tracer}, so nobody else can"),
@@ -113,7 +105,8 @@ fn rights(checkup: &Checkup) -> String {
 }
 
 fn room(checkup: &Checkup) -> String {
-    let group = checkup.group.map(|(limit, left)| format!("{} left of {} in its control group", number::bytes(left), number::bytes(limit)));
+    let group =
+        checkup.group.map(|group| format!("{} left of {} in its control group", number::bytes(group.left), number::bytes(group.limit)));
     let machine = checkup.available.map(|bytes| format!("{} left on the machine", number::bytes(bytes)));
     let parts: Vec<String> = group.into_iter().chain(machine).collect();
     if parts.is_empty() { "unknown".to_owned() } else { parts.join(", ") }
@@ -160,8 +153,7 @@ struct Inspector {
 impl Inspector {
     fn of(pid: i32, checkup: &Checkup) -> Self {
         let cost = attached::cost_of_snapshot(checkup.known.resident);
-        let room = [checkup.group.map(|(_, left)| left), checkup.available].into_iter().flatten().min();
-        let short = room.filter(|&room| room < cost.growth).map(|room| format!("only {} are left for it", number::bytes(room)));
+        let short = checkup.room().filter(|&room| room < cost.growth).map(|room| format!("only {} are left for it", number::bytes(room)));
         Self { cost, dangers: attached::obstacle(pid).into_iter().chain(short).collect() }
     }
 
@@ -210,7 +202,7 @@ fn in_json(pid: i32, checkup: &Checkup, script: Option<&str>, v8: Option<&str>, 
         "filtered": checkup.filtering != Filtering::None,
         "filter": checkup.filtering.name(),
         "shadow_stack": checkup.has_shadow_stack,
-        "group": checkup.group.map(|(limit, left)| json!({"limit": limit, "left": left})),
+        "group": checkup.group.map(|group| json!({"limit": group.limit, "left": group.left})),
         "available": checkup.available,
         "longest_stop_ms": checkup.longest_stop().as_secs_f64() * 1000.0,
         "local_ports": checkup.local_ports,
@@ -223,6 +215,7 @@ fn in_json(pid: i32, checkup: &Checkup, script: Option<&str>, v8: Option<&str>, 
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
     use std::time::Duration;
 
     use live::capture::{Filtering, Known};

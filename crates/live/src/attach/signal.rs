@@ -1,8 +1,6 @@
 //! What SIGUSR1 would do to a process, as far as the kernel tells.
 
-use std::fs;
-
-use crate::capture::proc;
+use crate::capture::proc::{self, Status};
 
 /// What becomes of a process that gets SIGUSR1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,27 +17,18 @@ pub enum Effect {
 
 /// Says what SIGUSR1 would do.
 pub(crate) fn effect(pid: i32) -> Effect {
-    fs::read_to_string(proc::path(pid, "status")).map_or(Effect::Unknown, |status| of_status(&status))
+    proc::status(pid).map_or(Effect::Unknown, |status| of_status(&status))
 }
 
-fn of_status(status: &str) -> Effect {
+fn of_status(status: &Status) -> Effect {
     const SIGUSR1: u32 = 10;
-    let has = |name: &str| {
-        let text = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-        Some(u64::from_str_radix(text.trim(), 16).ok()? >> (SIGUSR1 - 1) & 1 == 1)
-    };
-    match (has("SigIgn"), has("SigCgt")) {
+    let has = |set: Option<u64>| Some(set? >> (SIGUSR1 - 1) & 1 == 1);
+    match (has(status.ignored), has(status.caught)) {
         (Some(true), _) => Effect::Ignored,
         (_, Some(true)) => Effect::Caught,
         (Some(false), Some(false)) => Effect::Deadly,
         _ => Effect::Unknown,
     }
-}
-
-/// Returns the number that a process has in its own eyes: in a container it is another.
-pub(crate) fn own_number(pid: i32) -> Option<i64> {
-    let status = fs::read_to_string(proc::path(pid, "status")).ok()?;
-    status.lines().find_map(|line| line.strip_prefix("NSpid:"))?.split_ascii_whitespace().last()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -58,14 +47,8 @@ mod tests {
             ("", Effect::Unknown),
         ];
         for (status, expect) in cases {
-            assert_eq!(of_status(status), expect, "{status}");
+            assert_eq!(of_status(&proc::parse_status(status)), expect, "{status}");
         }
         assert_eq!(effect(i32::MAX), Effect::Unknown);
-    }
-
-    #[test]
-    fn a_process_knows_its_own_number() {
-        let pid = std::process::id();
-        assert_eq!(own_number(i32::try_from(pid).unwrap()), Some(i64::from(pid)));
     }
 }

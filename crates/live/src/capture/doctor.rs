@@ -4,13 +4,15 @@
 //! Predictions are from measurements: 80 ms a gigabyte (GiB) for a clone, mostly page tables, and 1.2 s for reading while it is stopped. Knows
 //! no V8: whether its layout is known is asked elsewhere.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::time::Duration;
 
 use super::error::{CaptureError, yama};
 use super::filter::{self, Filtering};
+use super::limits::{self, Group};
 use super::terminal::Unstoppable;
-use super::{Known, Method, fork, known, limits, proc};
+use super::{Known, Method, fork, known, proc};
+use crate::sockets;
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,8 +41,8 @@ pub struct Checkup {
     pub threads: usize,
     /// Memory of its page tables, in bytes.
     pub page_tables: u64,
-    /// The tightest limit on its control group's memory, and what is left of it, in bytes.
-    pub group: Option<(u64, u64)>,
+    /// The tightest limit on its control groups' memory.
+    pub group: Option<Group>,
     /// How much memory the machine could give out, in bytes.
     pub available: Option<u64>,
     /// Ports of this machine alone on which it listens.
@@ -77,6 +79,12 @@ impl Checkup {
         HEALTH_CHECKS_WAIT.max(self.prediction(Method::Stop).pause.saturating_mul(TIMES))
     }
 
+    /// Returns how much more memory there is for it, in bytes: of its control groups' limits, and on the machine. `None` where nobody tells.
+    #[must_use]
+    pub fn room(&self) -> Option<u64> {
+        limits::least(self.group, self.available)
+    }
+
     /// Returns what is predicted of a method.
     #[must_use]
     pub fn prediction(&self, method: Method) -> &Prediction {
@@ -107,7 +115,7 @@ pub fn examine(pid: i32) -> Result<Checkup, CaptureError> {
         has_shadow_stack: status.shadow_stack,
         threads: proc::threads(pid).map_or(0, |threads| threads.len()),
         page_tables: status.page_tables,
-        group: group.map(|group| (group.limit, group.left)),
+        group,
         available,
         local_ports: local_ports(pid),
         methods: [by_fork(&status, (group, available), &filtering), by_stop(&status)],
@@ -135,7 +143,7 @@ const HEALTH_CHECKS_WAIT: Duration = Duration::from_secs(10);
 const GIB: f64 = (1u64 << 30) as f64;
 
 /// Where there is room for the copy: in the process's control group, and on the machine.
-type Room = (Option<limits::Group>, Option<u64>);
+type Room = (Option<Group>, Option<u64>);
 
 fn by_fork(status: &proc::Status, (group, available): Room, filtering: &Filtering) -> Prediction {
     const SECONDS_PER_GIB: f64 = 0.08;
@@ -148,8 +156,7 @@ fn by_fork(status: &proc::Status, (group, available): Room, filtering: &Filterin
         dangers.push("the hardware guards its return addresses (shadow stack), so that no thread of it can be borrowed".to_owned());
     }
     dangers.extend(filtering.objection());
-    let room = group.map(|group| group.left).into_iter().chain(available).min();
-    if room.is_some_and(|room| room < most) {
+    if limits::least(group, available).is_some_and(|room| room < most) {
         dangers.push("there may be too little memory left for what it writes meanwhile".to_owned());
     }
     // Where memory is short the kernel ends who has most: of files too, which a copy has none of, and of a copy it adds as much as the limit is.
@@ -169,24 +176,10 @@ fn by_stop(status: &proc::Status) -> Prediction {
 
 /// Returns the ports of 127.0.0.1 on which a process listens: an inspector's would be one of them.
 fn local_ports(pid: i32) -> Vec<u16> {
-    let sockets: Vec<String> = fs::read_dir(proc::path(pid, "fd"))
-        .map(|entries| entries.flatten().filter_map(|entry| fs::read_link(entry.path()).ok()?.to_str().map(str::to_owned)).collect())
-        .unwrap_or_default();
-    let text = fs::read_to_string(proc::path(pid, "net/tcp")).unwrap_or_default();
-    let listening = text.lines().skip(1).filter_map(local_listener);
-    let mut ports: Vec<u16> = listening.filter(|(_, inode)| sockets.contains(&format!("socket:[{inode}]"))).map(|(port, _)| port).collect();
+    let listeners = sockets::of(pid).unwrap_or_default();
+    let mut ports: Vec<u16> = listeners.iter().filter(|listener| listener.is_local()).map(|listener| listener.address.port()).collect();
     ports.sort_unstable();
     ports
-}
-
-/// Takes a line of `/proc/PID/net/tcp`. Returns the port and the number of a socket that listens on 127.0.0.1.
-fn local_listener(line: &str) -> Option<(u16, &str)> {
-    const LISTENS: &str = "0A";
-    const LOCAL: &str = "0100007F";
-    let words: Vec<&str> = line.split_ascii_whitespace().collect();
-    let (address, port) = words.get(1)?.split_once(':')?;
-    let is_one = address == LOCAL && *words.get(3)? == LISTENS;
-    is_one.then_some((u16::from_str_radix(port, 16).ok()?, *words.get(9)?))
 }
 
 #[cfg(test)]
@@ -198,7 +191,7 @@ mod tests {
         let kinds = [0, 50 << 20, 0];
         let status =
             |shadow_stack, resident| proc::Status { shadow_stack, resident, kinds, page_tables: 1 << 20, ..proc::Status::default() };
-        let group = |limit, left| Some(limits::Group { limit, left });
+        let group = |limit, left| Some(Group { limit, left });
         let cases = [
             (status(false, 1 << 30), (None, Some(1 << 30)), Filtering::None, [0, 0]),
             (status(false, 1 << 30), (None, None), Filtering::Allows, [0, 0]),
@@ -217,16 +210,6 @@ mod tests {
         }
         let pause = by_fork(&status(false, 1 << 30), (None, None), &Filtering::None).pause;
         assert!(pause.as_millis() == 82 && by_stop(&status(false, 1 << 30)).pause > 10 * pause);
-    }
-
-    #[test]
-    fn listeners_on_this_machine_alone_are_told() {
-        let line = |address: &str, state: &str| {
-            format!("   0: {address}:240D 00000000:0000 {state} 00000000:00000000 00:00000000 00000000     0        0 4711 1 0")
-        };
-        assert_eq!(local_listener(&line("0100007F", "0A")), Some((9229, "4711")));
-        assert_eq!(local_listener(&line("00000000", "0A")), None);
-        assert_eq!(local_listener(&line("0100007F", "01")), None);
     }
 
     #[cfg(target_os = "linux")]

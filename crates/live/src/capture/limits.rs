@@ -12,8 +12,7 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// What the system says.
 pub fn nameless(bytes: u64) -> io::Result<File> {
-    let room = [available(), left("self").map(|group| group.left)].into_iter().flatten().min().unwrap_or(0);
-    if room / 2 > bytes {
+    if least(left("self"), available()).unwrap_or(0) / 2 > bytes {
         let file = rustix::fs::memfd_create("heapwhy", rustix::fs::MemfdFlags::CLOEXEC);
         if let Ok(file) = file {
             return Ok(File::from(file));
@@ -31,11 +30,30 @@ pub(crate) fn available() -> Option<u64> {
 
 /// A limit on the memory of a control group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Group {
+pub struct Group {
     /// How much it may have, in bytes.
-    pub(crate) limit: u64,
+    pub limit: u64,
     /// How much of that is left, in bytes, with the pages of files that nobody has used lately: the kernel takes those back first.
-    pub(crate) left: u64,
+    pub left: u64,
+}
+
+impl Group {
+    /// Returns what it has, in bytes: all of its processes, without pages of files that nobody has used lately.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.limit.saturating_sub(self.left)
+    }
+}
+
+/// Returns how much more memory there is for a process, in bytes: of its control groups' limits, and on the machine. `None` where nobody tells.
+#[must_use]
+pub fn room(pid: i32) -> Option<u64> {
+    least(left(&pid.to_string()), available())
+}
+
+/// Returns the lesser of what a group has left and what there is on the machine.
+pub(crate) fn least(group: Option<Group>, available: Option<u64>) -> Option<u64> {
+    group.map(|group| group.left).into_iter().chain(available).min()
 }
 
 /// Returns the tightest limit on a process's control groups; `None` where there is none.

@@ -8,6 +8,7 @@ use std::os::unix::fs::FileExt;
 
 use super::error::CaptureError;
 use super::proc::{self, Mapping};
+use super::started;
 
 /// A process whose memory can be read while it runs.
 #[derive(Debug)]
@@ -26,14 +27,16 @@ pub struct Stretch {
     pub end: u64,
     /// Read, write, execute.
     pub rights: [bool; 3],
+    /// Where in its file it begins, in bytes.
+    pub offset: u64,
     /// The file behind it, as the process sees it; empty where there is none.
     pub file: String,
 }
 
 impl Stretch {
     fn of(mapping: Mapping) -> Self {
-        let Mapping { start, end, rights, has_file, name, .. } = mapping;
-        Self { start, end, rights, file: if has_file { name } else { String::new() } }
+        let Mapping { start, end, rights, offset, has_file, name, .. } = mapping;
+        Self { start, end, rights, offset, file: if has_file { name } else { String::new() } }
     }
 }
 
@@ -43,7 +46,7 @@ impl Peek {
     /// # Errors
     /// When there is none of that number, or we may not look into it.
     pub fn open(pid: i32) -> Result<Self, CaptureError> {
-        let started = proc::stat(pid, "stat").map_err(|_| CaptureError::NoProcess { pid })?.started;
+        let started = started(pid).ok_or(CaptureError::NoProcess { pid })?;
         let memory = File::open(proc::path(pid, "mem")).map_err(|source| CaptureError::of_reading(pid, "opening its memory", source))?;
         Ok(Self { pid, started, memory })
     }
@@ -68,7 +71,7 @@ impl Peek {
     /// Says whether the process is still there, has not ended, and is the same.
     #[must_use]
     pub fn is_there(&self) -> bool {
-        proc::stat(self.pid, "stat").is_ok_and(|stat| stat.started == self.started && !matches!(stat.state, 'Z' | 'X'))
+        started(self.pid) == Some(self.started)
     }
 }
 
@@ -88,6 +91,8 @@ mod tests {
         let stretches = peek.stretches().unwrap();
         assert!(stretches.iter().any(|stretch| (stretch.start..stretch.end).contains(&here) && stretch.rights == [true, true, false]));
         assert!(stretches.iter().any(|stretch| !stretch.file.is_empty() && stretch.rights[2]));
+        let own = std::env::current_exe().unwrap();
+        assert!(stretches.iter().any(|stretch| stretch.offset == 0 && std::path::Path::new(&stretch.file) == own));
     }
 
     #[test]

@@ -33,6 +33,12 @@ pub(crate) struct Status {
     pub(crate) swapped: u64,
     /// Memory of its page tables, in bytes.
     pub(crate) page_tables: u64,
+    /// The signals that it ignores, and those that it catches, a bit each; `None` where the kernel does not tell.
+    pub(crate) ignored: Option<u64>,
+    /// See `ignored`.
+    pub(crate) caught: Option<u64>,
+    /// Its number as it sees it itself: in a container it has another.
+    pub(crate) own_number: Option<i32>,
     /// Its short name.
     pub(crate) name: String,
 }
@@ -100,11 +106,12 @@ pub(crate) fn status(pid: i32) -> io::Result<Status> {
 const CAP_SYS_PTRACE: u64 = 1 << 19;
 const CAP_SYS_ADMIN: u64 = 1 << 21;
 
-fn parse_status(text: &str) -> Status {
+pub(crate) fn parse_status(text: &str) -> Status {
     let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap_or_default().trim();
     let number = |name: &str| field(name).split_ascii_whitespace().next().and_then(|word| word.parse::<u64>().ok()).unwrap_or(0);
     let mut users = field("Uid").split_ascii_whitespace().map(|word| word.parse().unwrap_or(u32::MAX));
-    let has = |capability: u64| u64::from_str_radix(field("CapEff"), 16).is_ok_and(|rights| rights & capability != 0);
+    let set = |name: &str| u64::from_str_radix(field(name), 16).ok();
+    let has = |capability: u64| set("CapEff").is_some_and(|rights| rights & capability != 0);
     let mut user = || users.next().unwrap_or(u32::MAX);
     Status {
         state: field("State").chars().next().unwrap_or('?'),
@@ -119,6 +126,9 @@ fn parse_status(text: &str) -> Status {
         kinds: ["RssAnon", "RssFile", "RssShmem"].map(|kind| kilobytes(field(kind))),
         swapped: kilobytes(field("VmSwap")),
         page_tables: kilobytes(field("VmPTE")),
+        ignored: set("SigIgn"),
+        caught: set("SigCgt"),
+        own_number: field("NSpid").split_ascii_whitespace().last().and_then(|number| number.parse().ok()),
         name: field("Name").to_owned(),
     }
 }
@@ -297,6 +307,7 @@ mod tests {
         assert!(described.iter().all(|one| ["rd", "mr", "ex"].iter().any(|flag| one.flags.contains(flag))));
         assert!(described.iter().any(|one| (one.mapping.start..one.mapping.end).contains(&here) && one.resident > 0));
         assert!(is_alive(pid, own_thread().unwrap()) && !is_alive(pid, i32::MAX));
+        assert_eq!(status(pid).unwrap().own_number, Some(pid));
         assert!(threads(pid).unwrap().contains(&pid) && status(pid).unwrap().resident > 1 << 20 && own_bytes(pid).unwrap() > 0);
     }
 }

@@ -3,7 +3,8 @@
 //! A look takes some tens of microseconds: `status`, and three small files of each control group with a limit.
 
 use super::error::CaptureError;
-use super::{limits, proc};
+use super::limits::{self, Group};
+use super::proc;
 
 /// How much memory a process has, as the kernel counts it, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,16 +20,7 @@ pub struct Vitals {
     /// What was swapped out besides.
     pub swapped: u64,
     /// The control group that gives up first.
-    pub group: Option<GroupUse>,
-}
-
-/// What a control group may have and has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GroupUse {
-    /// The most that it may have.
-    pub limit: u64,
-    /// What it has: of all its processes, without pages of files that nobody has used lately, which the kernel takes back first.
-    pub used: u64,
+    pub group: Option<Group>,
 }
 
 /// Asks the kernel.
@@ -41,7 +33,7 @@ pub fn vitals(pid: i32) -> Result<Vitals, CaptureError> {
     if matches!(status.state, 'Z' | 'X') {
         return Err(CaptureError::Gone { pid, doing: "reading how much memory it has" });
     }
-    let group = limits::left(&pid.to_string()).map(|group| GroupUse { limit: group.limit, used: group.limit.saturating_sub(group.left) });
+    let group = limits::left(&pid.to_string());
     let [anonymous, files, shared] = status.kinds;
     Ok(Vitals { resident: status.resident, anonymous, files, shared, swapped: status.swapped, group })
 }
