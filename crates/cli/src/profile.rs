@@ -31,8 +31,13 @@ pub(crate) struct Opened {
     pub(crate) target: Target,
 }
 
+/// Opens the profile in a file that was refused as no snapshot.
+pub(crate) fn instead(path: &Path, refused: CommandError, session: &Session) -> Result<Opened, CommandError> {
+    open(path, session).unwrap_or(Err(refused))
+}
+
 /// Opens a file if it is a profile, also a packed one; `None` for everything else.
-pub(crate) fn open(path: &Path, session: &Session) -> Option<Result<Opened, CommandError>> {
+fn open(path: &Path, session: &Session) -> Option<Result<Opened, CommandError>> {
     if open::is_stdin(path) || !path.is_file() {
         return None;
     }

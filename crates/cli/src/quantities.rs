@@ -29,7 +29,7 @@ pub(crate) fn span(text: &str) -> Result<Duration, String> {
         };
         Duration::try_from_secs_f64(seconds).ok().filter(|time| !time.is_zero() && *time <= LONGEST)
     };
-    read().ok_or_else(|| "a time is a number and a unit: 500ms, 10s, 5m, 2h".to_owned())
+    read().ok_or_else(|| "a time is a number and a unit, a year at most: 500ms, 10s, 5m, 2h".to_owned())
 }
 
 /// Reads a size in bytes: `500MB`, `2GB`, `1.5GiB`. A number alone is bytes.

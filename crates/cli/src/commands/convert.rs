@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 
 use crate::answer::Answer;
 use crate::args::FileArg;
+use crate::codes;
 use crate::error::CommandError;
 use crate::open;
 use crate::output::OutputArgs;
@@ -47,14 +48,17 @@ fn samples(args: &ConvertArgs, opened: profile::Opened) -> Result<Answer, Comman
 /// Converts.
 pub(crate) fn run(args: &ConvertArgs, session: &Session) -> Result<Answer, CommandError> {
     args.output.check(session)?;
-    if let Some(opened) = (args.to == To::Pprof).then(|| profile::open(&args.file.file, session)).flatten() {
-        return samples(args, opened?);
-    }
-    let file = match args.to {
-        To::Heapsnapshot => open::read(&args.file.file, session)?,
-        To::Pprof | To::Csv => open::read_prepared(&args.file.file, session)?,
-    };
     let (output, input) = (&args.output, args.file.file.as_path());
+    let file = match args.to {
+        To::Heapsnapshot => open::read(input, session),
+        To::Pprof | To::Csv => open::read_prepared(input, session),
+    };
+    let file = match file {
+        Err(error) if args.to == To::Pprof && error.code == &codes::SAMPLING_PROFILE => {
+            return samples(args, profile::instead(input, error, session)?);
+        }
+        other => other?,
+    };
     let written = match args.to {
         To::Heapsnapshot => {
             let options = heap::snapshot::write::WriteOptions::default();

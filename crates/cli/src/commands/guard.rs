@@ -302,7 +302,7 @@ impl<'s> Guard<'s> {
         };
         let captures = self.captures.len();
         let ended = if end == End::Gone { "; it has ended" } else { "" };
-        let text = format!("  pid {}: {captures} captures{ended}", self.pid);
+        let text = format!("  pid {}: {captures} capture{}{ended}", self.pid, if captures == 1 { "" } else { "s" });
         let json = json!({ "pid": self.pid, "captures": captures, "ended": end == End::Gone });
         let lines = vec![vec![Piece::Strong("GUARDED".to_owned()), Piece::Plain(text)]];
         let answer = Answer { status, exit, ..Answer::default() }.section(Section::Value { name: "guard", json, lines });

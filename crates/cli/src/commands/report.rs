@@ -83,7 +83,6 @@ pub(crate) fn run(args: &ReportArgs, session: &Session) -> Result<Answer, Comman
         }
     }
     match args.files.as_slice() {
-        [file] if gc::is_log(file) => gc::judged(file, None, session),
         [file] => single(file, &args.judge, session),
         files => growth(files, &args.judge, session),
     }
@@ -92,8 +91,9 @@ pub(crate) fn run(args: &ReportArgs, session: &Session) -> Result<Answer, Comman
 fn single(path: &Path, judge: &Judge, session: &Session) -> Result<Answer, CommandError> {
     let file = match open::read_with(path, Wanted::Footprint, session) {
         Err(error) if error.code == &codes::SAMPLING_PROFILE => {
-            return profile::open(path, session).unwrap_or(Err(error)).map(|opened| profile::report(path, opened, session));
+            return profile::instead(path, error, session).map(|opened| profile::report(path, opened, session));
         }
+        Err(error) if error.code == &codes::NOT_A_SNAPSHOT && gc::is_log(path) => return gc::judged(path, None, session),
         other => other?,
     };
     if file.prepare(session).is_err() {
