@@ -55,7 +55,8 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
     let addon = native::addon(workspace, newest)?;
     let filter = compiled(workspace, "filtered")?;
     // Each has a process of its own, and none is asked how long that stood still.
-    let apart: [(&str, &Check<'_>); 10] = [
+    let apart: [(&str, &Check<'_>); 11] = [
+        ("growing", &|line| growing::check(workspace, line)),
         ("process killed", &|line| dying::targets(workspace, line)),
         ("heapwhy killed", &|line| dying::captures(workspace, line)),
         ("collecting", &|line| collecting::check(workspace, line)),
@@ -71,8 +72,7 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
     let mut tally = lanes::check_all(jobs.filter(|(name, ..)| is_wanted(name)), |(name, line, check)| [tell(name, line, &check(line))]);
     // These have the machine for themselves. What does not hang on V8 is checked on one line.
     let (all, one) = (&NODE_LINES[..], &[newest][..]);
-    let alone: [(&str, &[u32], &Check<'_>); 7] = [
-        ("growing", all, &|line| growing::check(workspace, line)),
+    let alone: [(&str, &[u32], &Check<'_>); 6] = [
         ("under load", all, &|line| under_load(workspace, line)),
         ("registers", one, &|_| registers(workspace)),
         ("disk that hangs", one, &|line| hanging::check(workspace, line)),

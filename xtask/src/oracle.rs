@@ -107,10 +107,8 @@ impl Ours {
         Ok(found)
     }
 
-    fn compare_diff(&self, oracle: &Oracle, name: &str, older: &Path, newer: &Path) -> Result<Differences> {
-        let truth = self.scratch_for(name, "diff.json");
-        oracle.ask(&["diff".as_ref(), older.as_ref(), newer.as_ref(), truth.as_ref()])?;
-        compare::diff(&self.json(&["diff".as_ref(), older.as_ref(), newer.as_ref()])?, &read_json(&truth)?)
+    fn compare_diff(&self, older: &Path, newer: &Path, truth: &Path) -> Result<Differences> {
+        compare::diff(&self.json(&["diff".as_ref(), older.as_ref(), newer.as_ref()])?, &read_json(truth)?)
     }
 }
 
@@ -123,14 +121,15 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
     let snapshots = snapshots::all(workspace)?;
     let oracle = Oracle::new(workspace)?;
     let ours = Ours::new(workspace, Profile::Debug)?;
-    let both = pairs(&snapshots).into_iter().map(|(older, newer)| (older, Some(newer)));
+    let both = pairs(snapshots).into_iter().map(|(older, newer)| (older, Some(newer)));
     let jobs = snapshots.iter().map(|snapshot| (snapshot, None)).chain(both);
     Ok(lanes::check_all(jobs, |(snapshot, newer)| {
         [match newer {
             None => tell(&snapshot.name, ours.compare_one(snapshot)),
             Some(newer) => {
-                let name = format!("{} to {}", snapshot.name, newer.name);
-                tell(&name, ours.compare_diff(&oracle, &name, &snapshot.file, &newer.file))
+                let truth = snapshots::change(workspace, &oracle, snapshot, newer);
+                let compared = truth.and_then(|truth| ours.compare_diff(&snapshot.file, &newer.file, &truth));
+                tell(&format!("{} to {}", snapshot.name, newer.name), compared)
             }
         }]
     }))
@@ -158,8 +157,10 @@ pub(crate) fn compare_files(workspace: &Workspace, files: &[&str]) -> Result<Exi
         tally.add(tell(file, ours.compare_one(&snapshot)));
     }
     for pair in files.windows(2) {
-        let name = format!("{} to {}", pair[0], pair[1]);
-        tally.add(tell(&name, ours.compare_diff(&oracle, &name, pair[0].as_ref(), pair[1].as_ref())));
+        let [older, newer] = [pair[0], pair[1]].map(Path::new);
+        let truth = ours.scratch.join("asked.diff.json");
+        let asked = oracle.ask(&["diff".as_ref(), older.as_ref(), newer.as_ref(), truth.as_ref()]);
+        tally.add(tell(&format!("{} to {}", pair[0], pair[1]), asked.and_then(|()| ours.compare_diff(older, newer, &truth))));
     }
     say!("{tally}");
     Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -42,8 +42,29 @@ pub(crate) struct Snapshot {
     pub(crate) paths: PathBuf,
 }
 
+/// What changed from one snapshot to another, by DevTools' engine: asked, unless its answer is there.
+pub(crate) fn change(workspace: &Workspace, oracle: &Oracle, older: &Snapshot, newer: &Snapshot) -> Result<PathBuf> {
+    let to = newer.name.replace('/', "-");
+    let base = workspace.cache.join("truth").join(format!("{}-to-{to}", older.name));
+    let (answer, stamp) = (base.with_extension("json"), base.with_extension("made"));
+    let key = key_of(&[older.file.clone(), newer.file.clone()], &[oracle.key()])?;
+    if !is_fresh(&stamp, &key) {
+        oracle.ask(&["diff".as_ref(), older.file.as_ref(), newer.file.as_ref(), answer.as_ref()])?;
+        fs::write(stamp, key)?;
+    }
+    Ok(answer)
+}
+
 /// Makes what is missing and returns all snapshots, by line of Node.js and name.
-pub(crate) fn all(workspace: &Workspace) -> Result<Vec<Snapshot>> {
+pub(crate) fn all(workspace: &Workspace) -> Result<&[Snapshot]> {
+    if let Some(known) = workspace.snapshots.get() {
+        return Ok(known);
+    }
+    let made = make(workspace)?;
+    Ok(workspace.snapshots.get_or_init(|| made))
+}
+
+fn make(workspace: &Workspace) -> Result<Vec<Snapshot>> {
     setup::tests(workspace)?;
     let oracle = Oracle::new(workspace)?;
     let mut made = Vec::new();

@@ -3,11 +3,13 @@
 use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
 use std::fs;
-use std::hash::{DefaultHasher, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::snapshots::Snapshot;
 
 /// The lines of Node.js that the tests run on; `tests/package.json` says which release of each.
 pub(crate) const NODE_LINES: [u32; 6] = [16, 18, 20, 22, 24, 26];
@@ -26,6 +28,8 @@ pub(crate) struct Workspace {
     target: PathBuf,
     /// heapwhy, once it was built: debug and release.
     built: [OnceLock<PathBuf>; 2],
+    /// The tests' snapshots, once they were looked at in a run: that is to read all of them.
+    pub(crate) snapshots: OnceLock<Vec<Snapshot>>,
 }
 
 /// What runs that were killed left behind is removed after so long.
@@ -60,7 +64,7 @@ impl Workspace {
         let exe = std::env::current_exe()?;
         let target = exe.parent().and_then(Path::parent).context("xtask does not lie in a target folder")?.to_owned();
         let scratch = scratch(&cache)?;
-        Ok(Self { root, cache, scratch, target, built: [const { OnceLock::new() }; 2] })
+        Ok(Self { root, cache, scratch, target, built: [const { OnceLock::new() }; 2], snapshots: OnceLock::new() })
     }
 
     /// The folder of npm packages of `set` (`tests` or `bench`).
@@ -174,14 +178,14 @@ pub(crate) fn is_fresh(stamp: &Path, key: &str) -> bool {
 
 /// A key for the contents of files and a few words.
 pub(crate) fn key_of(files: &[PathBuf], words: &[&str]) -> Result<String> {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = Xxh3::new();
     for file in files {
-        hasher.write(&fs::read(file).with_context(|| format!("cannot read {}", file.display()))?);
-        hasher.write_u8(0);
+        hasher.update(&fs::read(file).with_context(|| format!("cannot read {}", file.display()))?);
+        hasher.update(&[0]);
     }
     for word in words {
-        hasher.write(word.as_bytes());
-        hasher.write_u8(0);
+        hasher.update(word.as_bytes());
+        hasher.update(&[0]);
     }
-    Ok(format!("{:016x}", hasher.finish()))
+    Ok(format!("{:016x}", hasher.digest()))
 }

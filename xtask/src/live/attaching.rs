@@ -14,6 +14,7 @@ use std::time::Duration;
 use super::wait;
 use crate::end_to_end::checked;
 use crate::killed::Killed;
+use crate::lanes;
 use crate::stages::{Tally, tell};
 use crate::workspace::{NODE_LINES, Profile, Workspace};
 
@@ -21,7 +22,6 @@ type Check = fn(&Asking) -> Result<String>;
 
 /// The stage `attach`.
 pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
-    let mut tally = Tally::default();
     let checks: [(&str, Check); 7] = [
         ("memory", memory),
         ("query", query),
@@ -31,16 +31,12 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
         ("open already", open_already),
         ("refused", refused),
     ];
-    for line in NODE_LINES {
-        let folder = workspace.scratch.join(format!("attach-{line}"));
-        fs::create_dir_all(&folder)?;
-        let asking = Asking { workspace, line, heapwhy: workspace.heapwhy(Profile::Debug)?, folder };
-        for (name, check) in checks {
-            let result = check(&asking);
-            tally.add(tell(name, line, &result));
-        }
-        fs::remove_dir_all(&asking.folder)?;
-    }
+    let heapwhy = workspace.heapwhy(Profile::Debug)?;
+    let of_line = |line| Asking { workspace, line, heapwhy: heapwhy.clone(), folder: workspace.scratch.join(format!("attach-{line}")) };
+    let lines = NODE_LINES.map(of_line);
+    lines.iter().try_for_each(|asking| fs::create_dir_all(&asking.folder))?;
+    let tally = lanes::check_all(&lines, |asking| checks.map(|(name, check)| tell(name, asking.line, &check(asking))));
+    lines.iter().try_for_each(|asking| fs::remove_dir_all(&asking.folder))?;
     Ok(tally)
 }
 
