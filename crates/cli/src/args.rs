@@ -169,6 +169,8 @@ pub(crate) enum Command {
     Dominators(commands::dominators::DominatorsArgs),
     /// Strings: largest, duplicate, matching
     Strings(commands::strings::StringsArgs),
+    /// Who made the objects that are there, where V8 tracked allocations
+    Allocations(commands::allocations::AllocationsArgs),
     /// Functions: how many closures of each, where they were written, what they retain
     Functions(commands::functions::FunctionsArgs),
     /// The variables that a closure sees, scope by scope

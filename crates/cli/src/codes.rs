@@ -98,6 +98,9 @@ searches.";
         "Objects are matched by id, which means something only among snapshots of one run of one process. Of others heapwhy compares numbers per class; \
 of different programs or versions of Node.js the verdict is `not enough evidence` and the exit code 0, as nothing was asked to be judged. With --fail-on \
 something was: then the exit code is 5, neither passed nor failed. Give it snapshots of one process, the oldest first.";
+    NOT_TRACKED "HW1106" Unsupported "a snapshot without stacks of allocations"
+        "V8 notes by which stack an object was made only while somebody has it track allocations, which costs the process much: `heapwhy attach PID track`, or \
+DevTools with `Allocations on timeline` and stacks recorded. Other snapshots know what holds an object, not who made it: `heapwhy why FILE CLASS`.";
     WRITE_FAILED "HW1201" Unreadable "the output cannot be written"
         "Output files are written under a temporary name and renamed when complete: nothing half-written is left. The message after the colon is the system's own.";
     DISK_FULL "HW1202" Unreadable "no space left on the device"
@@ -169,6 +172,10 @@ open later, and `heapwhy attach PID close` closes it.";
         "V8 has one sampling profiler for each thread. Starting ours would end theirs: an APM agent's, DevTools' or --heap-prof's.";
     NO_SUCH_WORKER "HW1510" Usage "no such worker"
         "--worker takes the number by which Node.js calls a worker (threadId). Only workers that the main thread has started are reached.";
+    MAY_CRASH "HW1511" Refused "a question during which V8 may crash"
+        "When V8 is told to stop tracking allocations, it writes down the places of the functions that it has noted, which makes objects, which it still \
+tracks: where JavaScript of the process runs at that moment, that can end the process by SIGSEGV. Seen in 2 of 100 with a busy Node.js 20; all lines are \
+built alike, and DevTools does the same. `heapwhy attach PID sample` has no such fault. --accept-danger tracks all the same.";
     STOPPED "HW1900" Stopped "stopped by Ctrl-C"
         "The work was stopped before it had an answer. A second Ctrl-C ends heapwhy at once.";
     BUG "HW1999" Bug "a bug in heapwhy"

@@ -2,6 +2,7 @@
 //!
 //! Commands print nothing and do not know whether people or programs read their answer.
 
+pub(crate) mod allocations;
 pub(crate) mod attach;
 pub(crate) mod buffers;
 pub(crate) mod capture;
@@ -64,6 +65,7 @@ pub(crate) fn run(command: &Command, session: &Session) -> Result<Answer, Comman
         Command::Why(args) => why::run(args, session),
         Command::Path(args) => path::run(args, session),
         Command::Dominators(args) => dominators::run(args, session),
+        Command::Allocations(args) => allocations::run(args, session),
         Command::Functions(args) => functions::run(args, session),
         Command::Closure(args) => closure::run(args, session),
         Command::Contexts(args) => contexts::run(args, session),

@@ -1,6 +1,6 @@
-//! Sampling heap profiles (`.heapprofile`): opened, and told by function, by whose code it is, and as a tree of calls.
+//! Where memory was allocated: told by function, by whose code it is, and as a tree of calls; sampling profiles (`.heapprofile`) are opened too.
 //!
-//! Also what `attach PID sample` ends in. What a profile counts is `heap`'s.
+//! Also what `attach PID sample`, `attach PID track` and `allocations` end in. What a profile counts is `heap`'s.
 
 use std::io::BufReader;
 use std::path::Path;
@@ -22,6 +22,33 @@ use crate::typed::shell_path;
 const SMALLEST_SHARE: f64 = 0.01;
 /// Where all is wanted, next to nothing is left out.
 const SMALLEST_OF_ALL: f64 = 0.0;
+
+/// How a profile came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Recorded {
+    /// V8 noted one allocation in so many bytes.
+    Sampled,
+    /// V8 noted every allocation.
+    Tracked,
+}
+
+impl Recorded {
+    /// Returns what its bytes rest on, in JSON and for people.
+    fn counted(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Sampled => ("samples", "samples"),
+            Self::Tracked => ("count", "objects"),
+        }
+    }
+
+    /// Returns the names of the tables by function and by whose code.
+    fn tables(self) -> [&'static str; 2] {
+        match self {
+            Self::Sampled => ["sampled_functions", "sampled_owners"],
+            Self::Tracked => ["allocating_functions", "allocating_owners"],
+        }
+    }
+}
 
 /// A profile that was opened.
 pub(crate) struct Opened {
@@ -76,22 +103,37 @@ fn failed(path: &Path, error: &ProfileError) -> CommandError {
 pub(crate) fn report(path: &Path, opened: Opened, session: &Session) -> Answer {
     let answer = Answer { targets: vec![opened.target], ..Answer::default() }.headed();
     let convert = format!("heapwhy convert {} --to pprof -o sampled.pb.gz", shell_path(path));
-    told(answer, &opened.profile, session).next(convert)
+    told(answer, &opened.profile, Recorded::Sampled, session).next(convert)
 }
 
 /// Tells a profile.
-pub(crate) fn told(answer: Answer, profile: &HeapProfile, session: &Session) -> Answer {
+pub(crate) fn told(answer: Answer, profile: &HeapProfile, recorded: Recorded, session: &Session) -> Answer {
     let title = |title: &str, table| Section::Table { title: title.to_owned(), table, only_json: &[] };
     let is_all = session.global.json || session.global.jsonl || session.global.limit == Some(0);
     let tree = profile.tree(if is_all { SMALLEST_OF_ALL } else { SMALLEST_SHARE });
     answer
-        .section(summary(profile))
-        .section(title("By function", functions(profile, session.limit(false))))
-        .section(title("By whose code", owners(profile, session.limit(false))))
+        .section(match recorded {
+            Recorded::Sampled => sampled(profile),
+            Recorded::Tracked => tracked(profile),
+        })
+        .section(title("By function", functions(profile, recorded, session.limit(false))))
+        .section(title("By whose code", owners(profile, recorded, session.limit(false))))
         .section(Section::Tree { title: "Calls, with what was allocated below each".to_owned(), tree })
 }
 
-fn summary(profile: &HeapProfile) -> Section {
+fn tracked(profile: &HeapProfile) -> Section {
+    let (bytes, count) = (profile.bytes(), profile.samples());
+    let left =
+        format!("  {} in {} objects that were made while V8 tracked them and are still there", number::bytes(bytes), number::count(count));
+    let lines = vec![
+        vec![Piece::Strong("TRACKED".to_owned()), Piece::Plain(left)],
+        vec![Piece::Plain("         not in it: what was there before, and what holds an object".to_owned())],
+    ];
+    let json = json!({ "bytes": bytes, "count": count, "functions": profile.frames.len(), "stacks": profile.stacks.len() });
+    Section::Value { name: "tracked", json, lines }
+}
+
+fn sampled(profile: &HeapProfile) -> Section {
     let (bytes, samples) = (profile.bytes(), profile.samples());
     let from = if samples > 0 { format!(" ({} samples)", number::count(samples)) } else { String::new() };
     let lines = vec![
@@ -109,16 +151,18 @@ fn share(bytes: u64, profile_bytes: u64) -> Cell {
     Cell::Share(if profile_bytes == 0 { 0.0 } else { bytes as f64 / profile_bytes as f64 })
 }
 
-fn functions(profile: &HeapProfile, limit: usize) -> Table {
+fn functions(profile: &HeapProfile, recorded: Recorded, limit: usize) -> Table {
+    let (name, title) = recorded.counted();
     let columns = [
         ("function", "function", ColumnKind::Text),
         ("self_bytes", "itself", ColumnKind::Bytes),
         ("share", "share", ColumnKind::Share),
         ("total_bytes", "with callees", ColumnKind::Bytes),
-        ("samples", "samples", ColumnKind::Count),
+        (name, title, ColumnKind::Count),
         ("location", "location", ColumnKind::Location),
     ];
-    let mut table = Table::new("sampled_functions", &columns);
+    let [table, _] = recorded.tables();
+    let mut table = Table::new(table, &columns);
     let all = profile.bytes();
     for (frame, sums) in profile.functions() {
         table.push(vec![
@@ -134,15 +178,17 @@ fn functions(profile: &HeapProfile, limit: usize) -> Table {
     table
 }
 
-fn owners(profile: &HeapProfile, limit: usize) -> Table {
+fn owners(profile: &HeapProfile, recorded: Recorded, limit: usize) -> Table {
+    let (name, title) = recorded.counted();
     let columns = [
         ("owner", "code of", ColumnKind::Text),
         ("self_bytes", "itself", ColumnKind::Bytes),
         ("share", "share", ColumnKind::Share),
         ("total_bytes", "with callees", ColumnKind::Bytes),
-        ("samples", "samples", ColumnKind::Count),
+        (name, title, ColumnKind::Count),
     ];
-    let mut table = Table::new("sampled_owners", &columns);
+    let [_, table] = recorded.tables();
+    let mut table = Table::new(table, &columns);
     let all = profile.bytes();
     for (owner, sums) in profile.owners() {
         table.push(vec![owner.to_string().into(), sums.own.into(), share(sums.own, all), sums.total.into(), sums.samples.into()]);

@@ -4,6 +4,7 @@
 
 use rustc_hash::FxHashMap;
 
+use crate::allocations::Allocations;
 use crate::column::Column;
 use crate::graph::{Columns, Detachedness, Extras, HeapGraph, MAX_NODES, NodeId, NodeIx, TARGET_BITS};
 use crate::interner::Interner;
@@ -105,6 +106,11 @@ impl GraphBuilder {
     /// Sets the native memory that belongs to no node, in bytes.
     pub fn extra_native_bytes(&mut self, bytes: u64) {
         self.extras.native_bytes = bytes;
+    }
+
+    /// Sets what V8 noted of allocations: one stack for each node, in their order.
+    pub fn allocations(&mut self, allocations: Allocations) {
+        self.extras.allocations = allocations;
     }
 
     /// Makes the graph. Edges from or to nodes that were never added are left out and reported. O(nodes + edges).

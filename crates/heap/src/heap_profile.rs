@@ -7,6 +7,7 @@
 //! The tree is as deep as the stacks were, or as a stranger likes: reading it and all questions work without recursion.
 
 mod parse;
+mod tracked;
 mod tree;
 
 use rustc_hash::FxHashMap;
@@ -57,7 +58,7 @@ pub struct Stack {
     pub frame: u32,
     /// What was allocated by it itself and is still in use, in bytes.
     pub bytes: u64,
-    /// How many samples that rests on; 0 where the file has none.
+    /// How many samples that rests on; 0 where the file has none. Where V8 noted every allocation, how many objects.
     pub samples: u64,
 }
 

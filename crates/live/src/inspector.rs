@@ -11,6 +11,7 @@
 mod memory;
 mod objects;
 mod sampling;
+mod tracking;
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -27,6 +28,7 @@ use tungstenite::{Error, Message, WebSocket};
 
 pub use memory::{HeapSpace, ThreadMemory};
 pub use objects::{Constructed, Query};
+pub use sampling::Sampled;
 
 use crate::snapshot::SnapshotProgress;
 use crate::wait::{Patience, TICK, is_tick};
@@ -226,8 +228,18 @@ impl<'a> Inspector<'a> {
     /// V8 collects garbage first, then stops the process's JavaScript until the snapshot is sent. When `into` fails the process
     /// goes on sending; later commands still work, but not before it is done.
     pub fn take_heap_snapshot(&mut self, into: &mut dyn FnMut(&str) -> Result<()>, progress: &dyn Fn(SnapshotProgress)) -> Result<u64> {
+        self.receive_snapshot("HeapProfiler.takeHeapSnapshot", into, progress)
+    }
+
+    /// Sends a command to which a heap snapshot is the answer.
+    fn receive_snapshot(
+        &mut self,
+        method: &str,
+        into: &mut dyn FnMut(&str) -> Result<()>,
+        progress: &dyn Fn(SnapshotProgress),
+    ) -> Result<u64> {
         let (mut bytes, mut ends) = (0_u64, (None, None));
-        self.call_with("HeapProfiler.takeHeapSnapshot", json!({ "reportProgress": true }), SILENCE_LIMIT, &mut |event, params| {
+        self.call_with(method, json!({ "reportProgress": true }), SILENCE_LIMIT, &mut |event, params| {
             match event {
                 "HeapProfiler.addHeapSnapshotChunk" => {
                     let chunk = params.get("chunk").and_then(Value::as_str).unwrap_or_default();

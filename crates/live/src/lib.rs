@@ -30,11 +30,11 @@ mod sockets;
 mod wait;
 
 pub use error::LiveError;
-pub use inspector::{Constructed, HeapSpace, Inspector, InspectorUrl, MemoryUsage, Query, ThreadMemory, Worker};
+pub use inspector::{Constructed, HeapSpace, Inspector, InspectorUrl, MemoryUsage, Query, Sampled, ThreadMemory, Worker};
 pub use node::{NodeBinary, OLDEST_NODE};
 pub use private_file::PrivateFile;
 pub use process::{Launch, NodeProcess};
-pub use snapshot::{SnapshotProgress, save_heap_snapshot};
+pub use snapshot::{SnapshotProgress, save_heap_snapshot, save_tracked};
 
 /// What every function of this crate returns.
 pub type Result<T, E = LiveError> = std::result::Result<T, E>;

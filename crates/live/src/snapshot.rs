@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::private_file::PrivateFile;
 use crate::{Inspector, Result};
@@ -28,8 +29,24 @@ pub enum SnapshotProgress {
 ///
 /// `path` appears, or is replaced, only when the snapshot is complete; on an error nothing is left.
 pub fn save_heap_snapshot(inspector: &mut Inspector, path: &Path, progress: &dyn Fn(SnapshotProgress)) -> Result<u64> {
+    save(path, |into| inspector.take_heap_snapshot(into, progress))
+}
+
+/// Tracks allocations for some time, then takes a heap snapshot with the stacks and saves it, as [`save_heap_snapshot`] does.
+///
+/// `told` hears how long it has been going on.
+pub fn save_tracked(
+    inspector: &mut Inspector,
+    time: Duration,
+    path: &Path,
+    told: &dyn Fn(Duration),
+    progress: &dyn Fn(SnapshotProgress),
+) -> Result<u64> {
+    save(path, |into| inspector.track_allocations(time, told, into, progress))
+}
+
+fn save(path: &Path, snapshot: impl FnOnce(&mut dyn FnMut(&str) -> Result<()>) -> Result<u64>) -> Result<u64> {
     let mut file = PrivateFile::create(path)?;
-    let mut into = |chunk: &str| file.write_all(chunk.as_bytes()).map_err(|source| file.failed(source));
-    inspector.take_heap_snapshot(&mut into, progress)?;
+    snapshot(&mut |chunk| file.write_all(chunk.as_bytes()).map_err(|source| file.failed(source)))?;
     file.finish()
 }

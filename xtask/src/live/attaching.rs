@@ -7,6 +7,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -20,12 +21,15 @@ use crate::workspace::{NODE_LINES, Profile, Workspace};
 
 type Check = fn(&Asking) -> Result<String>;
 
+const SIGSEGV: i32 = 11;
+
 /// The stage `attach`.
 pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
-    let checks: [(&str, Check); 7] = [
+    let checks: [(&str, Check); 8] = [
         ("memory", memory),
         ("query", query),
         ("sample", sample),
+        ("track", track),
         ("snapshot", snapshot),
         ("stopped and killed", stopped_and_killed),
         ("open already", open_already),
@@ -187,6 +191,46 @@ fn sample(asking: &Asking) -> Result<String> {
     Ok(format!("{} bytes from {} samples", read["sampled"]["bytes"], read["sampled"]["samples"]))
 }
 
+/// Has allocations tracked. V8 may crash where it stops that while JavaScript runs, which is why it must be asked for.
+fn tracked(asking: &Asking) -> Result<Value> {
+    const ATTEMPTS: u32 = 3;
+    for _ in 0..ATTEMPTS {
+        let mut service = asking.start(&[], &[])?;
+        let pid = service.pid();
+        let words = ["attach", &pid, "track", "--for", "2s", "-o", "now.heaptimeline"];
+        let (code, refused) = asking.ask(&words)?;
+        ensure!(code == 7 && refused["error"]["code"] == "HW1511", "{code}: {refused}");
+        service.is_as_before()?;
+        let answer = asking.answer(&service, &[&words[..], &["--accept-danger"]].concat());
+        let ended = service.child.try_wait()?.and_then(|status| status.signal());
+        match (answer, ended) {
+            (answer, None) => return answer,
+            (answer, Some(SIGSEGV)) => ensure!(answer.is_err(), "it crashed, and nothing was said"),
+            (_, Some(signal)) => bail!("it ended by signal {signal}"),
+        }
+    }
+    bail!("V8 crashed {ATTEMPTS} times")
+}
+
+/// Every object that was made meanwhile and is left is told, with who made it; the file says the same.
+fn track(asking: &Asking) -> Result<String> {
+    let value = tracked(asking)?;
+    let file = asking.folder.join("now.heaptimeline");
+    ensure!(fs::metadata(&file)?.permissions().mode() & 0o777 == 0o600, "others may read the snapshot");
+    let (code, again) = asking.ask(&["allocations", "now.heaptimeline", "--no-index"])?;
+    let table = "allocating_functions";
+    ensure!(code == 0 && again["tracked"] == value["tracked"] && again[table] == value[table], "the file tells another story");
+    // Which of the two functions it is depends on what V8 has compiled into what.
+    let is_ours = |row: &&Value| row["location"].as_str().is_some_and(|place| place.contains("/tests/live/attached.js:"));
+    let ours: Vec<&Value> = value[table]["rows"].as_array().context("no functions")?.iter().filter(is_ours).collect();
+    let sum = |key: &str| ours.iter().filter_map(|row| row[key].as_u64()).sum::<u64>();
+    // Each of what it remembers is an object, and an array of a hundred with its elements: some 870 bytes.
+    let (count, bytes) = (sum("count"), sum("self_bytes"));
+    ensure!(count > 300 && (200..400).contains(&(bytes / count)), "{count} objects of {bytes} bytes: {ours:?}");
+    fs::remove_file(file)?;
+    Ok(format!("{count} objects of {bytes} bytes"))
+}
+
 fn snapshot(asking: &Asking) -> Result<String> {
     let service = asking.start(&[], &[])?;
     let written = asking.answer(&service, &["capture", &service.pid(), "--method", "inspector", "-o", "now.heapsnapshot"])?;
@@ -208,17 +252,20 @@ fn snapshot(asking: &Asking) -> Result<String> {
     Ok(format!("{} bytes", written["output"]["bytes"]))
 }
 
-/// Ctrl-C, SIGTERM, and SIGKILL, after which only `close` helps.
+/// Ctrl-C and SIGTERM, after which what was sampled by then is shown, and SIGKILL, after which only `close` helps.
 fn stopped_and_killed(asking: &Asking) -> Result<String> {
     let service = asking.start(&[], &[])?;
     for (signal, code) in [("INT", Some(130)), ("TERM", Some(130)), ("KILL", None)] {
-        let mut child = asking.command(&["attach", &service.pid(), "sample", "--for", "60s"]).spawn()?;
+        let child = asking.command(&["attach", &service.pid(), "sample", "--for", "60s"]).spawn()?;
         wait("an inspector", || Ok(service.listens()))?;
-        std::thread::sleep(Duration::from_millis(300));
+        std::thread::sleep(Duration::from_secs(1));
         crate::workspace::run(Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]))?;
-        let ended = child.wait()?;
-        ensure!(ended.code() == code, "after SIG{signal}: {ended}");
+        let ended = child.wait_with_output()?;
+        ensure!(ended.status.code() == code, "after SIG{signal}: {}", ended.status);
         if code.is_some() {
+            let told = checked(&ended.stdout).with_context(|| format!("after SIG{signal}"))?;
+            let sampled = told["sampled"]["bytes"].as_u64();
+            ensure!(told["status"] == "cancelled" && sampled > Some(0), "after SIG{signal}: {told}");
             service.is_as_before().with_context(|| format!("after SIG{signal}"))?;
         }
     }

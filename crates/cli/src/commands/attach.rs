@@ -3,6 +3,7 @@
 mod memory;
 mod query;
 mod sample;
+mod track;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use crate::session::Session;
 /// Options of `attach`.
 #[derive(Args, Debug)]
 #[command(
-    before_help = "Examples:\n  heapwhy attach 7073                what each thread says of its memory\n  heapwhy attach 7073 query Session\n  heapwhy attach 7073 sample --for 30s -o now.heapprofile",
+    before_help = "Examples:\n  heapwhy attach 7073                what each thread says of its memory\n  heapwhy attach 7073 query Session\n  heapwhy attach 7073 sample --for 30s -o now.heapprofile\n  heapwhy attach 7073 track --accept-danger",
     after_help = "The process gets SIGUSR1, and Node.js opens its inspector on 127.0.0.1. Before that heapwhy makes sure that the signal does nothing else. While the inspector is open, whoever reaches it can run code as the process: any user of the machine, any container of the same pod. It is closed again at the end, also after an error or Ctrl-C, and left open where it was open before. Where heapwhy itself is killed it stays open: `heapwhy attach PID close` closes it.\n\nNode.js writes some lines to the standard error of the process: Debugger listening, Debugger attached. That cannot be avoided.\n\n`heapwhy PID` answers most questions from outside, without any of this.",
     help_template = crate::args::TEMPLATE,
     subcommand_value_name = "QUESTION",
@@ -58,6 +59,8 @@ enum Question {
     Query(query::QueryArgs),
     /// Where memory that is still in use was allocated, by sampling for some time
     Sample(sample::SampleArgs),
+    /// Who made the objects that are left, of every allocation in some time
+    Track(track::TrackArgs),
     /// Close an inspector that was left open
     Close,
 }
@@ -70,6 +73,7 @@ pub(crate) fn run(args: &AttachArgs, session: &Session) -> Result<Answer, Comman
         None | Some(Question::Memory) => memory::run(&way, args.how.worker, session),
         Some(Question::Query(query)) => query::run(query, &way, args.how.worker, session),
         Some(Question::Sample(sample)) => sample::run(sample, &way, args.how.worker, session),
+        Some(Question::Track(track)) => track::run(track, &way, args.how.worker, session),
         Some(Question::Close) => attached::close(&way, session),
     }
 }

@@ -118,7 +118,8 @@ fn snapshot(args: &CaptureArgs, pid: i32, goal: &Path, session: &Session) -> Res
     Ok(answer.next(format!("heapwhy {}", shell_path(goal))))
 }
 
-fn tell(progress: SnapshotProgress, session: &Session) {
+/// Says how far a heap snapshot is.
+pub(super) fn tell(progress: SnapshotProgress, session: &Session) {
     match progress {
         SnapshotProgress::Walking { done, total } => session.progress.work("V8 walks the heap, the process stands still", done, total),
         SnapshotProgress::Sending { bytes } => session.progress.work("the snapshot is being sent", bytes, 0),

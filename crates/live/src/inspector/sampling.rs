@@ -1,6 +1,6 @@
 //! Sampling of allocations: V8 notes the stack of about one allocation in so many bytes, and forgets those whose objects were collected.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,18 @@ use serde_json::value::RawValue;
 use super::{ANSWER_LIMIT, Inspector};
 use crate::wait::TICK;
 use crate::{LiveError, Result};
+
+/// A flag that nobody sets.
+static NEVER: AtomicBool = AtomicBool::new(false);
+
+/// What was sampled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sampled {
+    /// The profile (`.heapprofile`) as V8 writes it.
+    pub text: String,
+    /// For how long it went on: less than was asked for where it was cancelled.
+    pub time: Duration,
+}
 
 /// What V8 answers.
 #[derive(Deserialize)]
@@ -28,28 +40,29 @@ impl Inspector<'_> {
         }
     }
 
-    /// Samples for some time, one allocation in `interval` bytes. Returns the profile (`.heapprofile`) as V8 writes it.
+    /// Samples for some time, one allocation in `interval` bytes. Who cancels that has what was sampled by then; nothing that is asked for
+    /// afterwards over this connection can be cancelled.
     ///
     /// `told` hears how long it has been going on. On an error sampling ends with the connection.
-    pub fn sample(&mut self, time: Duration, interval: u64, told: &dyn Fn(Duration)) -> Result<String> {
+    pub fn sample(&mut self, time: Duration, interval: u64, told: &dyn Fn(Duration)) -> Result<Sampled> {
         self.call("HeapProfiler.startSampling", json!({ "samplingInterval": interval }))?;
-        self.wait(time, told)?;
+        let time = self.wait(time, told);
+        if self.cancel.load(Ordering::Relaxed) {
+            self.cancel = &NEVER;
+        }
         let text = self.call_for_text("HeapProfiler.stopSampling", json!({}), ANSWER_LIMIT, &mut |_, _| Ok(false))?;
         let answer: Answer = serde_json::from_str(&text).map_err(|_| LiveError::protocol("sampling", "a profile", &text))?;
-        Ok(String::from(Box::<str>::from(answer.profile)))
+        Ok(Sampled { text: String::from(Box::<str>::from(answer.profile)), time })
     }
 
-    /// Lets time pass. Fails when it is cancelled.
-    pub(super) fn wait(&self, time: Duration, told: &dyn Fn(Duration)) -> Result<()> {
+    /// Lets time pass, until it is cancelled. Returns how much has passed.
+    fn wait(&self, time: Duration, told: &dyn Fn(Duration)) -> Duration {
         let began = Instant::now();
         loop {
-            if self.cancel.load(Ordering::Relaxed) {
-                return Err(LiveError::Cancelled);
-            }
-            let passed = began.elapsed();
-            told(passed.min(time));
-            if passed >= time {
-                return Ok(());
+            let passed = began.elapsed().min(time);
+            told(passed);
+            if passed >= time || self.cancel.load(Ordering::Relaxed) {
+                return passed;
             }
             thread::sleep(TICK.min(time - passed));
         }
