@@ -22,15 +22,15 @@ pub type LostMaps = FxHashMap<u64, u64>;
 
 const WORD: usize = 8;
 
-/// Returns the bytes of a page, by its place, as the collection would have left them: references lead to the copies, a large object has its map.
+/// Returns what a page holds, from `area_start` on, by its place, as the collection would have left them: references lead to the copies, a large object has its map.
 /// `None` where nothing changes. O(bytes).
 #[must_use]
 pub(crate) fn finished(heap: HeapView<'_, '_>, place: usize, maps: &LostMaps) -> Option<Vec<u8>> {
     let page = heap.pages.all().get(place)?;
-    let old = page.bytes(page.base, (page.area_end - page.base) as usize)?;
+    let old = page.bytes(page.area_start, (page.area_end - page.area_start) as usize)?;
     let mut new = None;
     let mut write = |addr: u64, word: u64| {
-        let at = (addr - page.base) as usize;
+        let at = (addr - page.area_start) as usize;
         new.get_or_insert_with(|| old.to_vec())[at..at + WORD].copy_from_slice(&word.to_le_bytes());
     };
     let mut finish = |addr: u64, word: u64| {

@@ -83,7 +83,7 @@ pub struct PageHeader {
 #[derive(Debug)]
 pub struct Page<'m> {
     header: PageHeader,
-    /// The bytes from `base` to `area_end`.
+    /// The bytes from `area_start` to `area_end`: what lies before may be another mapping, with guards around it where there is machine code.
     bytes: Contents<'m>,
 }
 
@@ -131,14 +131,14 @@ impl PageHeader {
 impl Page<'_> {
     /// Says that the page need not stay in memory: it is read again if somebody looks.
     pub fn forget(&self, memory: &dyn Memory) {
-        memory.forget(self.base, (self.area_end - self.base) as usize);
+        memory.forget(self.area_start, (self.area_end - self.area_start) as usize);
     }
 
-    /// Returns bytes, which must lie in the page before `area_end`.
+    /// Returns bytes, which must lie where the page's objects do.
     #[inline]
     #[must_use]
     pub fn bytes(&self, addr: u64, len: usize) -> Option<&[u8]> {
-        let at = addr.checked_sub(self.base)? as usize;
+        let at = addr.checked_sub(self.area_start)? as usize;
         self.bytes.get(at..at.checked_add(len)?)
     }
 
@@ -148,11 +148,11 @@ impl Page<'_> {
         words(self.bytes(addr + offsets.start, len).unwrap_or_default(), offsets.start)
     }
 
-    /// Returns a word.
+    /// Returns a word, which must lie where the page's objects do.
     #[inline]
     #[must_use]
     pub fn word(&self, addr: u64) -> Option<u64> {
-        let at = addr.checked_sub(self.base)? as usize;
+        let at = addr.checked_sub(self.area_start)? as usize;
         Some(u64::from_le_bytes(self.bytes.get(at..at + 8)?.try_into().ok()?))
     }
 }
@@ -170,7 +170,7 @@ pub struct PageTable {
     open_areas: Arc<[OpenArea]>,
     anchors: Arc<[u64]>,
     awake: bool,
-    /// The bytes of pages on which a collection was brought to its end, by the page's address.
+    /// What pages hold on which a collection was brought to its end, by the page's address.
     finished: Arc<FxHashMap<u64, Arc<[u8]>>>,
     layout: HeaderLayout,
     dispatch: Option<u64>,
@@ -517,13 +517,13 @@ fn load(memory: &dyn Memory, header: PageHeader) -> Option<Page<'_>> {
 
 /// Takes a page's bytes: as they are where they lie side by side, else copied, with zeros for what is not there.
 fn contents<'m>(memory: &'m dyn Memory, header: &PageHeader) -> Option<Contents<'m>> {
-    let len = usize::try_from(header.area_end - header.base).ok()?;
-    if let Some(bytes) = memory.slice(header.base, len) {
+    let len = usize::try_from(header.area_end - header.area_start).ok()?;
+    if let Some(bytes) = memory.slice(header.area_start, len) {
         return Some(Contents::There(bytes));
     }
-    let known = known_bytes(memory, header.base, header.area_end);
+    let known = known_bytes(memory, header.area_start, header.area_end);
     let plausible = known > 0 && len as u64 <= LARGE.max(64 * known);
-    plausible.then(|| Contents::Copied(gather(memory, header.base, len).into()))
+    plausible.then(|| Contents::Copied(gather(memory, header.area_start, len).into()))
 }
 
 /// A page larger than this is copied only if a fair part of it is there.
@@ -544,17 +544,19 @@ fn known_bytes(memory: &dyn Memory, start: u64, end: u64) -> u64 {
     ranges.map(in_range).sum()
 }
 
-fn gather(memory: &dyn Memory, base: u64, len: usize) -> Vec<u8> {
-    const STEP: usize = 4096;
-    let end = base + len as u64;
-    let mut bytes = Vec::new();
-    for at in (base..end).step_by(STEP) {
-        let step = STEP.min((end - at) as usize);
+fn gather(memory: &dyn Memory, start: u64, len: usize) -> Vec<u8> {
+    const STEP: u64 = 4096;
+    let end = start + len as u64;
+    let (mut bytes, mut at) = (Vec::new(), start);
+    // What is there and what is not changes where pages of the machine begin.
+    while at < end {
+        let next = (at / STEP * STEP).saturating_add(STEP).min(end);
         let from = bytes.len();
-        bytes.resize(from + step, 0);
+        bytes.resize(from + (next - at) as usize, 0);
         if memory.read(at, &mut bytes[from..]).is_err() {
             bytes[from..].fill(0);
         }
+        at = next;
     }
     bytes
 }
