@@ -1,4 +1,5 @@
-//! Checks that have nothing to do with one another, one on each core at a time: most of a check is work for one core.
+//! Checks that have nothing to do with one another, one on each core at a time and one besides: most of a check is work for one core, and now
+//! and then it waits.
 //!
 //! What is checked together shares nothing but the machine. What measures time, or looks at a process of its own that must not be
 //! disturbed, is not checked here.
@@ -15,7 +16,7 @@ const MOST: usize = 4;
 
 /// Checks all jobs, those first that stand first; `check` says of each of a job's checks whether it passed. Returns how many did.
 pub(crate) fn check_all<J: Send, P: IntoIterator<Item = bool>>(jobs: impl IntoIterator<Item = J>, check: impl Fn(J) -> P + Sync) -> Tally {
-    let lanes = thread::available_parallelism().map_or(1, NonZero::get).min(MOST);
+    let lanes = thread::available_parallelism().map_or(1, NonZero::get).saturating_add(1).min(MOST);
     check_in(lanes, jobs, check)
 }
 

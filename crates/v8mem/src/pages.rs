@@ -170,8 +170,9 @@ pub struct PageTable {
     open_areas: Arc<[OpenArea]>,
     anchors: Arc<[u64]>,
     awake: bool,
-    /// What pages hold on which a collection was brought to its end, by the page's address.
-    finished: Arc<FxHashMap<u64, Arc<[u8]>>>,
+    /// What pages hold that is not as the memory has it, by the page's address: where it had to be put together, or a collection was
+    /// brought to its end.
+    copies: Arc<FxHashMap<u64, Arc<[u8]>>>,
     layout: HeaderLayout,
     dispatch: Option<u64>,
 }
@@ -204,7 +205,7 @@ impl PageTable {
     /// Takes the pages' bytes anew. O(pages), unless they must be copied.
     #[must_use]
     pub fn open<'m>(&self, memory: &'m dyn Memory) -> Pages<'m> {
-        let bytes = |header: &PageHeader| match self.finished.get(&header.base) {
+        let bytes = |header: &PageHeader| match self.copies.get(&header.base) {
             Some(bytes) => Contents::Copied(Arc::clone(bytes)),
             None => contents(memory, header).unwrap_or(Contents::There(&[])),
         };
@@ -273,7 +274,8 @@ impl PageTable {
     /// Brings a collection to its end. O(bytes of the heap).
     pub(crate) fn finish(&mut self, heap: HeapView<'_, '_>, maps: &LostMaps) {
         let changed = |(place, page): (usize, &Page<'_>)| Some((page.base, finished(heap, place, maps)?.into()));
-        self.finished = Arc::new(heap.pages.all().iter().enumerate().filter_map(changed).collect());
+        let changed = heap.pages.all().iter().enumerate().filter_map(changed);
+        self.copies = Arc::new(kept_copies(heap.pages.all()).chain(changed).collect());
     }
 }
 
@@ -341,7 +343,7 @@ impl<'m> Pages<'m> {
             open_areas: Arc::clone(&self.open_areas),
             anchors: Arc::clone(&self.anchors),
             awake: false,
-            finished: Arc::default(),
+            copies: Arc::new(kept_copies(&self.pages).collect()),
             layout: self.layout,
             dispatch: self.dispatch,
         }
@@ -428,6 +430,23 @@ impl<'m> Pages<'m> {
     pub fn byte(&self, addr: u64) -> Option<u8> {
         self.page(addr)?.bytes(addr, 1)?.first().copied()
     }
+}
+
+/// Returns copies that are worth keeping, by the page's address: every look at an object would make them anew. In a core of Node.js 26 those
+/// are the read-only pages, of which V8 gives back what is behind the last object.
+fn kept_copies(pages: &[Page<'_>]) -> impl Iterator<Item = (u64, Arc<[u8]>)> {
+    /// Where most of a heap must be put together, it is not kept twice.
+    const MOST: usize = 64 << 20;
+    let copies = pages.iter().filter_map(|page| match &page.bytes {
+        Contents::Copied(bytes) => Some((page.base, Arc::clone(bytes))),
+        Contents::There(_) => None,
+    });
+    let mut left = MOST;
+    copies.filter(move |(_, bytes)| {
+        let fits = bytes.len() <= left;
+        left -= if fits { bytes.len() } else { 0 };
+        fits
+    })
 }
 
 /// Finds the headers of all pages without reading what is in them, so that a process that runs can be asked. Pages that V8 let go are among them.

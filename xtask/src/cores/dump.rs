@@ -128,7 +128,7 @@ fn told_again(child: &Child, folder: &Path) -> Result<()> {
 }
 
 /// Captures a process that says that it is ready.
-fn capture(child: &Child, folder: &Path) -> Result<PathBuf> {
+pub(super) fn capture(child: &Child, folder: &Path) -> Result<PathBuf> {
     wait(|| folder.join("ready").exists())?;
     let path = folder.join(format!("core.{}", child.id()));
     let out = fs::File::options().read(true).write(true).create_new(true).open(&path)?;
