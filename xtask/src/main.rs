@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "xtask is a command for people; only the product has rules for its output")]
 
 mod bench;
+mod cargo_tests;
 mod cores;
 mod csv;
 mod end_to_end;

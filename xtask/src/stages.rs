@@ -3,13 +3,12 @@
 use crate::say::say;
 use anyhow::{Context, Result, bail};
 use std::fmt;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{ExitCode, Stdio};
+use std::process::ExitCode;
 use std::time::Instant;
 
-use crate::workspace::{NODE_LINES, Workspace, run};
-use crate::{cores, end_to_end, live, oracle, setup, snapshots, watch, written};
+use crate::workspace::{Workspace, run};
+use crate::{cargo_tests, cores, end_to_end, live, oracle, setup, snapshots, watch, written};
 
 /// How many passed and failed.
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
@@ -60,7 +59,7 @@ const STAGES: &[Stage] = &[
     Stage {
         name: "test",
         about: "unit, property, documentation and command tests, those with a real Node.js on every line",
-        run: cargo_test,
+        run: cargo_tests::stage,
     },
     Stage { name: "snapshots", about: "make snapshots on every Node.js; DevTools' engine reads each", run: make_snapshots },
     Stage {
@@ -145,36 +144,6 @@ fn make_snapshots(workspace: &Workspace) -> Result<Tally> {
     Ok(Tally { passed: count, failed: 0 })
 }
 
-/// Runs all of cargo's tests and adds up what they report. An ignored test is a failed one.
-fn cargo_test(workspace: &Workspace) -> Result<Tally> {
-    setup::tests(workspace)?;
-    let nodes = std::env::join_paths(NODE_LINES.map(|line| workspace.node(line)))?;
-    let mut command = workspace.cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
-    let mut child = command.env("HEAPWHY_TEST_NODES", nodes).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
-    let mut tally = Tally::default();
-    for line in BufReader::new(child.stdout.take().context("cargo test has no output")?).lines() {
-        let line = line?;
-        if let Some(counts) = line.strip_prefix("test result: ") {
-            let [passed, failed, ignored] = [" passed", " failed", " ignored"].map(|what| count_before(counts, what));
-            tally.passed += passed;
-            tally.failed += failed + ignored;
-        }
-        if !line.ends_with("... ok") && !line.is_empty() {
-            say!("{line}");
-        }
-    }
-    if !child.wait()?.success() && tally.failed == 0 {
-        tally.failed = 1;
-    }
-    Ok(tally)
-}
-
-/// The number that stands before `what`.
-fn count_before(line: &str, what: &str) -> u32 {
-    let number = line.split(what).next().and_then(|before| before.rsplit(' ').next());
-    number.and_then(|number| number.parse().ok()).unwrap_or(0)
-}
-
 const MAX_LINES: usize = 800;
 
 /// Checks what STYLE.md asks of files: a first line that says what the file knows, and no more than 800 lines.
@@ -212,15 +181,4 @@ fn sources(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::count_before;
-
-    #[test]
-    fn counts_are_read_from_cargos_line() {
-        let line = "ok. 12 passed; 3 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s";
-        assert_eq!([" passed", " failed", " ignored", " absent"].map(|what| count_before(line, what)), [12, 3, 1, 0]);
-    }
 }
