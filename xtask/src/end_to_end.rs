@@ -21,6 +21,8 @@ use crate::workspace::{NODE_LINES, Profile, TOOL_LINE, Workspace, output, run, r
 #[path = "../../crates/cli/tests/cli/schema.rs"]
 mod schema;
 
+/// Diagnostic reports.
+mod diagnostic_reports;
 /// One fingerprint for one snapshot and for three.
 mod fingerprints;
 /// Logs of garbage collections.
@@ -61,8 +63,8 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
 }
 
 /// Checks of one line of Node.js, in groups that have nothing to do with each other.
-fn case_checks(case: Arc<Case>) -> [(Arc<Case>, Checks); 3] {
-    [DEMO, LOGS, QUESTIONS].map(|checks| (Arc::clone(&case), checks))
+fn case_checks(case: Arc<Case>) -> [(Arc<Case>, Checks); 4] {
+    [DEMO, LOGS, REPORTS, QUESTIONS].map(|checks| (Arc::clone(&case), checks))
 }
 
 type Checks = &'static [(&'static str, Check)];
@@ -70,6 +72,7 @@ type Checks = &'static [(&'static str, Check)];
 /// The second looks at what the first leaves.
 const DEMO: Checks = &[("demo", Case::demo), ("fingerprints", fingerprints::check)];
 const LOGS: Checks = &[("logs of collections", gc_logs::check)];
+const REPORTS: Checks = &[("diagnostic reports", diagnostic_reports::check)];
 const QUESTIONS: Checks = &[
     ("report on three snapshots", Case::growth),
     ("report on one snapshot", Case::report),

@@ -35,7 +35,7 @@ impl Status {
 /// What was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
-    /// `heapsnapshot`, `core`, `process` or `index`.
+    /// `heapsnapshot`, `core`, `process`, `index`, `heapprofile` or `diagnostic-report`.
     pub(crate) kind: &'static str,
     /// The file.
     pub(crate) path: PathBuf,
@@ -216,6 +216,12 @@ impl Answer {
     /// Adds sections.
     pub(crate) fn sections(mut self, sections: impl IntoIterator<Item = Section>) -> Self {
         self.sections.extend(sections);
+        self
+    }
+
+    /// Adds commands to try next.
+    pub(crate) fn with_next(mut self, commands: Vec<String>) -> Self {
+        self.next.extend(commands);
         self
     }
 

@@ -41,7 +41,8 @@ by a liveness probe, or when --heapsnapshot-near-heap-limit has no memory left t
 --heapsnapshot-signal=SIGUSR2.";
     NOT_A_SNAPSHOT "HW1005" Unreadable "not a heap snapshot"
         "heapwhy reads what v8.writeHeapSnapshot(), --heapsnapshot-signal, --heapsnapshot-near-heap-limit, DevTools' Memory panel and \
-HeapProfiler.takeHeapSnapshot write: JSON that starts with {\"snapshot\":{\"meta\": … , also packed with gzip, zstd or lz4.";
+HeapProfiler.takeHeapSnapshot write: JSON that starts with {\"snapshot\":{\"meta\": … , also packed with gzip, zstd or lz4. A diagnostic report of Node.js \
+(report.….json) and a log of collections hold no objects: `heapwhy FILE` alone tells what they say.";
     SAMPLING_PROFILE "HW1006" Unsupported "a profile, not a snapshot"
         "A .heapprofile holds sampled allocation sites: `heapwhy FILE` prints it and `heapwhy convert FILE --to pprof` converts it, each alone and as a named file. A .cpuprofile holds \
 sampled stacks and nothing about memory. Neither holds objects or who keeps them, for which most commands ask: take a snapshot with v8.writeHeapSnapshot().";
@@ -94,10 +95,11 @@ searches.";
         "With - in place of a name, one id a line is read: @123 or 123. `heapwhy instances FILE CLASS -q` writes them.";
     BAD_PATTERN "HW1104" Usage "a pattern that makes no sense"
         "--grep takes plain text; letters match in either case unless the text has a capital.";
-    DIFFERENT_PROCESSES "HW1105" Unsupported "snapshots of different processes"
+    DIFFERENT_PROCESSES "HW1105" Unsupported "snapshots or reports of different processes"
         "Objects are matched by id, which means something only among snapshots of one run of one process. Of others heapwhy compares numbers per class; \
 of different programs or versions of Node.js the verdict is `not enough evidence` and the exit code 0, as nothing was asked to be judged. With --fail-on \
-something was: then the exit code is 5, neither passed nor failed. Give it snapshots of one process, the oldest first.";
+something was: then the exit code is 5, neither passed nor failed. Give it snapshots of one process, the oldest first. Diagnostic reports of different processes are \
+refused: totals of different programs compare to nothing.";
     NOT_TRACKED "HW1106" Unsupported "a snapshot without stacks of allocations"
         "V8 notes by which stack an object was made only while somebody has it track allocations, which costs the process much: `heapwhy attach PID track`, or \
 DevTools with `Allocations on timeline` and stacks recorded. Other snapshots know what holds an object, not who made it: `heapwhy why FILE CLASS`.";

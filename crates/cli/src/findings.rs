@@ -327,7 +327,7 @@ fn rounded(share: f64) -> f64 {
 }
 
 /// Breaks text into lines of at most `width` columns, between words.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in clean(text).split(' ') {
         match lines.last_mut() {

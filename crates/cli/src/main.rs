@@ -29,6 +29,7 @@ mod profile;
 mod progress;
 mod quantities;
 mod render;
+mod reported;
 mod running;
 mod series;
 mod session;

@@ -148,6 +148,11 @@ pub(crate) fn read_with(path: &Path, wanted: Wanted, session: &Session) -> Resul
     fit_for(read_any(path, wanted, session)?, path, session)
 }
 
+/// As `read_with`, of what is open already.
+pub(crate) fn read_source(path: &Path, source: Source, wanted: Wanted, session: &Session) -> Result<Opened, CommandError> {
+    fit_for(read_input(path, source, (false, wanted), session)?, path, session)
+}
+
 /// Refuses what only cores can be asked for, where a file is none.
 fn fit_for(opened: Opened, path: &Path, session: &Session) -> Result<Opened, CommandError> {
     if session.global.isolate.is_some() && opened.core.is_none() {
@@ -255,7 +260,7 @@ pub(crate) fn core_or_graph(path: &Path, session: &Session) -> Result<CoreOrGrap
 }
 
 /// Opens a file or captures a process, whatever was named.
-fn any_input(path: &Path, besides: Besides, session: &Session) -> Result<Source, CommandError> {
+pub(crate) fn any_input(path: &Path, besides: Besides, session: &Session) -> Result<Source, CommandError> {
     if is_stdin(path) {
         return stdin(session).map(Source::of);
     }
@@ -461,7 +466,8 @@ pub(crate) fn unreadable(path: &Path, error: ReadError) -> CommandError {
     }
 }
 
-fn foreign(path: &Path, found: &Found) -> CommandError {
+/// Returns the error for a file that is something else than a snapshot.
+pub(crate) fn foreign(path: &Path, found: &Found) -> CommandError {
     let name = match packed_with(path) {
         Some(by) => format!("{} is {by}, and what is in it", shown(path)),
         None => shown(path),
@@ -479,9 +485,17 @@ fn foreign(path: &Path, found: &Found) -> CommandError {
         Found::CpuProfile => CommandError::new(&codes::SAMPLING_PROFILE, format!("{name} is a CPU profile (.cpuprofile)"))
             .why("it says nothing about memory")
             .hint(snapshot_hint),
-        Found::DiagnosticReport => CommandError::new(&codes::NOT_A_SNAPSHOT, format!("{name} is a diagnostic report of Node.js"))
-            .why("it holds totals of memory, no objects")
-            .hint(snapshot_hint),
+        Found::DiagnosticReport => {
+            let what = format!("{name} is a diagnostic report of Node.js, which has no objects to ask for");
+            CommandError::new(&codes::NOT_A_SNAPSHOT, what)
+                .why("it holds totals of memory, limits and handles")
+                .hint(format!("heapwhy {}   prints it; with several of one process, what grew", shell_path(path)))
+                .hint(snapshot_hint)
+        }
+        Found::Text | Found::OtherJson(_) if crate::commands::gc::is_log(path) => {
+            CommandError::new(&codes::NOT_A_SNAPSHOT, format!("{name} is a log of garbage collections, not a heap snapshot"))
+                .hint(format!("heapwhy gc {}", shell_path(path)))
+        }
         Found::OtherJson(key) => {
             let error = CommandError::new(&codes::NOT_A_SNAPSHOT, format!("{name} is JSON, but not a heap snapshot"));
             let error = if key.is_empty() { error } else { error.note("found", format!("its first key is {key:?}")) };
@@ -496,10 +510,9 @@ fn foreign(path: &Path, found: &Found) -> CommandError {
         Found::Index => CommandError::new(&codes::INDEX_FILE, format!("{name} is an index that heapwhy wrote, not a snapshot"))
             .why("an index is known by its name, which ends in .hwy")
             .hint("give heapwhy what it is the index of; it finds the index by itself"),
-        Found::Text if crate::commands::gc::is_log(path) => {
-            CommandError::new(&codes::NOT_A_SNAPSHOT, format!("{name} is a log of garbage collections, not a heap snapshot"))
-                .hint(format!("heapwhy gc {}", shell_path(path)))
-        }
+        Found::Text if is_stdin(path) => CommandError::new(&codes::NOT_A_SNAPSHOT, format!("{name} is text, not a heap snapshot"))
+            .hint("heapwhy gc -   if it is a log of garbage collections whose first comes late")
+            .hint(snapshot_hint),
         Found::Text => CommandError::new(&codes::NOT_A_SNAPSHOT, format!("{name} is text, not a heap snapshot")).hint(snapshot_hint),
         _ => CommandError::new(&codes::NOT_A_SNAPSHOT, format!("{name} is not a heap snapshot")).why(found.to_string()).hint(snapshot_hint),
     }

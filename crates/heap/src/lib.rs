@@ -32,6 +32,7 @@ pub mod convert;
 pub mod cut;
 mod decimal;
 mod detached;
+pub mod diagnostic_report;
 pub mod diff;
 pub mod distance;
 mod dominators;

@@ -1,7 +1,7 @@
 //! `heapwhy gc`: what V8's own log of garbage collections says.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -39,18 +39,34 @@ pub(crate) fn run(args: &GcArgs, session: &Session) -> Result<Answer, CommandErr
 
 /// Says whether a file is a log of collections, by its beginning. What is no text is none.
 pub(crate) fn is_log(path: &Path) -> bool {
+    let is_file = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    is_file && File::open(path).is_ok_and(|file| begins_as_log(&file))
+}
+
+fn begins_as_log(file: &File) -> bool {
     /// A program may say something else before its first collection.
     const BEGINNING: u64 = 256 << 10;
     let mut bytes = Vec::new();
-    let read = || File::open(path)?.take(BEGINNING).read_to_end(&mut bytes);
-    let is_file = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    let is_read = file.take(BEGINNING).read_to_end(&mut bytes).is_ok();
     let is_text = |bytes: &[u8]| !bytes.contains(&0) && !bytes.trim_ascii_start().starts_with(b"{");
-    is_file && { read }().is_ok() && is_text(&bytes) && GcLog::is_log(&bytes)
+    is_read && is_text(&bytes) && GcLog::is_log(&bytes)
+}
+
+/// Judges what is open already, standard input for one; `None` where it is no log. `path` is only for messages.
+pub(crate) fn judged_file(path: &Path, mut file: File, session: &Session) -> Result<Option<Answer>, CommandError> {
+    if !begins_as_log(&file) {
+        return Ok(None);
+    }
+    let log = file.rewind().and_then(|()| GcLog::read(BufReader::new(file))).map_err(|error| open::io_error(path, &error))?;
+    told(path, &log, None, session).map(Some)
 }
 
 /// Judges the log at a path.
 pub(crate) fn judged(path: &Path, heap_limit: Option<u64>, session: &Session) -> Result<Answer, CommandError> {
-    let log = read(path)?;
+    told(path, &read(path)?, heap_limit, session)
+}
+
+fn told(path: &Path, log: &GcLog, heap_limit: Option<u64>, session: &Session) -> Result<Answer, CommandError> {
     if log.collections.is_empty() {
         let what = format!("{} holds no line of a garbage collection", shown(path));
         return Err(CommandError::new(&codes::NOT_A_GC_LOG, what)
@@ -64,8 +80,8 @@ pub(crate) fn judged(path: &Path, heap_limit: Option<u64>, session: &Session) ->
     lines.extend(left_out(judged.len() - shown.len()));
     let json: Vec<Value> = shown.iter().map(|(isolate, judgement)| in_json(isolate, judgement, limit)).collect();
     let mut answer = Answer::default().section(Section::Value { name: "gc", json: json.into(), lines });
-    answer.warnings.extend(forgotten(&log));
-    let table = last_full(&log, session.limit(false).max(1));
+    answer.warnings.extend(forgotten(log));
+    let table = last_full(log, session.limit(false).max(1));
     Ok(answer.section(Section::Table { title: "Last full collections".to_owned(), table, only_json: &[] }))
 }
 

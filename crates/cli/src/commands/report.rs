@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use heap::questions::Selector;
+use heap::snapshot::Found;
 use heap::source::SourceFiles;
 use heap::suspects::{Finding, Options, Report, VerdictKind};
 use heap::{Cancelled, HeapAnalysis, Progress};
@@ -19,9 +20,10 @@ use crate::error::{CommandError, shown};
 use crate::exit::Exit;
 use crate::open::{self, Opened};
 use crate::process::Fate;
+use crate::running::Besides;
 use crate::session::Session;
 use crate::typed::{self, shell_path, shell_word};
-use crate::{codes, core, findings, memory, process, profile, usage};
+use crate::{codes, core, findings, memory, process, profile, reported, usage};
 
 /// How many suspects a report shows.
 const SUSPECTS: usize = 3;
@@ -29,7 +31,7 @@ const SUSPECTS: usize = 3;
 /// Options of the report.
 #[derive(Args, Debug)]
 pub(crate) struct ReportArgs {
-    /// Snapshots: one to explain, several of one process (oldest first) to see what grew
+    /// Snapshots or diagnostic reports: one to explain, several of one process (oldest first) to see what grew
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     /// How to judge.
@@ -65,7 +67,7 @@ pub(crate) struct Judge {
 
 impl Judge {
     /// Says how the process ends after a verdict, where the input was sound.
-    fn exit(&self, verdict: VerdictKind) -> Exit {
+    pub(crate) fn exit(&self, verdict: VerdictKind) -> Exit {
         let fails = match self.fail_on {
             FailOn::Never => false,
             FailOn::Growing => verdict == VerdictKind::Growing,
@@ -84,23 +86,49 @@ pub(crate) fn run(args: &ReportArgs, session: &Session) -> Result<Answer, Comman
     }
     match args.files.as_slice() {
         [file] => single(file, &args.judge, session),
-        files => growth(files, &args.judge, session),
+        files => match growth(files, &args.judge, session) {
+            Err(error) if error.code == &codes::NOT_A_SNAPSHOT => reported::growth_instead(files, error, &args.judge, session),
+            other => other,
+        },
     }
 }
 
 fn single(path: &Path, judge: &Judge, session: &Session) -> Result<Answer, CommandError> {
-    let file = match open::read_with(path, Wanted::Footprint, session) {
+    if open::is_stdin(path) {
+        return piped(path, judge, session);
+    }
+    match open::read_with(path, Wanted::Footprint, session) {
+        Ok(file) => of_graph(path, &file, judge, session),
         Err(error) if error.code == &codes::SAMPLING_PROFILE => {
-            return profile::instead(path, error, session).map(|opened| profile::report(path, opened, session));
+            profile::instead(path, error, session).map(|opened| profile::report(path, opened, session))
         }
-        Err(error) if error.code == &codes::NOT_A_SNAPSHOT && gc::is_log(path) => return gc::judged(path, None, session),
-        other => other?,
-    };
+        Err(error) if error.code == &codes::NOT_A_SNAPSHOT && gc::is_log(path) => gc::judged(path, None, session),
+        Err(error) if error.code == &codes::NOT_A_SNAPSHOT => reported::instead(path, error, judge, session),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reports on standard input, which can be read once: what it is is seen before it is read.
+fn piped(path: &Path, judge: &Judge, session: &Session) -> Result<Answer, CommandError> {
+    let source = open::any_input(path, Besides::Nothing, session)?;
+    match source.input.other() {
+        Some(Found::DiagnosticReport) => reported::piped(path, source.input, judge, session),
+        // A line of a log begins as a list of JSON does.
+        Some(found @ (Found::Text | Found::OtherJson(_))) => {
+            let (file, _) = source.input.into_file();
+            gc::judged_file(path, file, session)?.ok_or_else(|| open::foreign(path, &found))
+        }
+        _ => of_graph(path, &open::read_source(path, source, Wanted::Footprint, session)?, judge, session),
+    }
+}
+
+/// Reports on a snapshot, a core dump or a process.
+fn of_graph(path: &Path, file: &Opened, judge: &Judge, session: &Session) -> Result<Answer, CommandError> {
     if file.prepare(session).is_err() {
-        return Ok(stopped(&[&file], session));
+        return Ok(stopped(&[file], session));
     }
     let name = shell_path(path);
-    let answer = about_memory(&file, session)?;
+    let answer = about_memory(file, session)?;
     // What is not alive is held by nothing: there is nothing to suspect.
     if let Some(option) = match session.scope() {
         Scope::Live => None,
@@ -110,9 +138,9 @@ fn single(path: &Path, judge: &Judge, session: &Session) -> Result<Answer, Comma
         return Ok(answer.next(format!("heapwhy classes {option} {name}")));
     }
     let Ok(mut report) = searched(judge, |options| heap::suspects::find(&file.analysis, options, &session.progress)) else {
-        return Ok(stopped(&[&file], session));
+        return Ok(stopped(&[file], session));
     };
-    doubt(&mut report, &[&file]);
+    doubt(&mut report, &[file]);
     let mut answer = with_report(answer, &report, judge);
     if let Some(why) = why_command(path, &file.analysis, &report, &judge.sources) {
         answer = answer.next(why);

@@ -40,11 +40,12 @@ pub(super) fn damage(answer: &Answer, style: &Style) -> String {
     }
     let nodes: u64 = answer.targets.iter().filter_map(|target| target.nodes).sum();
     let edges: u64 = answer.targets.iter().filter_map(|target| target.edges).sum();
-    let salvaged = format!(
-        "{} nodes and {} edges: the answer is marked PARTIAL, its numbers may be too low",
-        number::count(nodes),
-        number::count(edges)
-    );
+    let salvaged = if answer.targets.iter().all(|target| target.nodes.is_none()) {
+        "what comes before: the answer is marked PARTIAL, what is missing counts as unknown".to_owned()
+    } else {
+        let (nodes, edges) = (number::count(nodes), number::count(edges));
+        format!("{nodes} nodes and {edges} edges: the answer is marked PARTIAL, its numbers may be too low")
+    };
     push_note(&mut text, "salvaged", &salvaged, style);
     let exit = if answer.exit == Exit::Unreadable { "exit 3 (--partial-ok makes it 0)" } else { "accepted" };
     text.push_str(&style.dim(&style.own(&format!("  {exit} · heapwhy explain {}", code.id))));

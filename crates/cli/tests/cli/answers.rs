@@ -422,6 +422,14 @@ fn a_log_of_collections_is_known_as_such() {
     assert!(limited.out.contains("2 more isolates, with fewer collections (--limit 0 shows all)"), "{}", limited.out);
     let json: serde_json::Value = serde_json::from_str(&fixture.run(&["server.log", "--json", "--limit", "2"]).out).unwrap();
     assert_eq!(json["gc"].as_array().map(Vec::len), Some(2));
+    // On standard input, a line of the log first or not.
+    for text in [&log, &format!("listening on 8080\n{log}")] {
+        assert_eq!(fixture.run_with(&["-"], text.as_bytes()).out, named.out);
+    }
+    let refused = fixture.run_with(&["-"], b"listening on 8080\n");
+    assert!(refused.code == 3 && refused.err.contains("heapwhy gc -"), "{}", refused.err);
+    fixture.file("bare.log", log.as_bytes());
+    assert!(fixture.run(&["classes", "bare.log"]).err.contains("heapwhy gc bare.log"));
     fixture.file("other.log", b"listening on 8080\n");
     assert!(fixture.run(&["other.log"]).err.contains("is text, not a heap snapshot"));
 }

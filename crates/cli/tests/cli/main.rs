@@ -8,5 +8,6 @@ mod fixture;
 mod json;
 mod pipes;
 mod profiles;
+mod reported;
 mod schema;
 mod writes;

@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use crate::gc_log::GcLog;
 use crate::problems::{ProblemKind, Problems};
 use crate::progress::{Phase, Progress};
 use crate::snapshot::packing::Packing;
@@ -131,10 +132,12 @@ impl Spool<'_> {
         Ok(true)
     }
 
-    /// Says whether what begins so is an ELF file; an error if it is no snapshot either, nor a profile, which others read.
+    /// Says whether what begins so is an ELF file; an error if it is no snapshot either, nor a profile, a report or a log, which others read.
     fn look_at(&self, head: &[u8]) -> Result<bool, ReadError> {
         match find_header(head) {
-            Ok(_) | Err(Found::HeapProfile) => Ok(false),
+            Ok(_) | Err(Found::HeapProfile | Found::DiagnosticReport) => Ok(false),
+            // A line of a log begins as a list of JSON does.
+            Err(Found::Text | Found::OtherJson(_)) if GcLog::is_log(head) => Ok(false),
             Err(Found::Elf) => Ok(true),
             Err(found) => Err(ReadError::NotASnapshot { path: self.path.to_owned(), found }),
         }
