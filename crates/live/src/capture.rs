@@ -15,6 +15,7 @@ mod fork;
 mod image;
 pub(crate) mod limits;
 mod notes;
+mod packed;
 mod pagemap;
 mod peek;
 mod places;
@@ -38,7 +39,8 @@ use rustix::process::{Pid, PidfdFlags, getpriority_process, pidfd_open, setprior
 pub use doctor::{Checkup, Prediction, examine};
 pub use error::CaptureError;
 pub use filter::Filtering;
-pub use limits::{Group, nameless, room};
+pub use limits::{Group, in_memory, nameless, room};
+pub use packed::{capture_packed, pack};
 pub use peek::{Peek, Stretch};
 pub use resident::{Resident, resident};
 pub use vitals::{Vitals, vitals};
