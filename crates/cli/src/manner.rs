@@ -62,6 +62,11 @@ impl MannerArgs {
         };
         Ok(Reader::Ours(Manner { wish, dangers, longest_stop: self.max_pause }))
     }
+
+    /// Says whether somebody has said anything of it.
+    pub(crate) fn is_said(self) -> bool {
+        self.method != Method::Auto || self.max_pause.is_some() || self.accept_danger
+    }
 }
 
 #[cfg(test)]
@@ -73,6 +78,7 @@ mod tests {
         let check = |method, max_pause: Option<u64>, expect: Option<Reader>| {
             let args = MannerArgs { method, max_pause: max_pause.map(Duration::from_secs), accept_danger: false };
             assert_eq!(args.reader().ok(), expect, "{args:?}");
+            assert_eq!(args.is_said(), method != Method::Auto || max_pause.is_some());
         };
         let ours = |wish, longest_stop: Option<u64>| {
             Some(Reader::Ours(Manner { wish, dangers: Dangers::Refused, longest_stop: longest_stop.map(Duration::from_secs) }))

@@ -201,6 +201,12 @@ pub(crate) fn read_process(path: &Path, process: (i32, Manner), wanted: Wanted, 
     fit_for(read_input(path, source, (false, wanted), session)?, path, session)
 }
 
+/// Reads a snapshot that has no name of its own, in the place of what was named.
+pub(crate) fn read_nameless(path: &Path, file: File, session: &Session) -> Result<Opened, CommandError> {
+    let input = Input::of(path, file, &session.progress).map_err(|error| unreadable(path, error))?;
+    fit_for(read_input(path, Source::of(input), (false, Wanted::Nothing), session)?, path, session)
+}
+
 /// Captures a process.
 fn captured(path: &Path, (pid, manner): (i32, Manner), besides: Besides, session: &Session) -> Result<Source, CommandError> {
     let (file, running, residence) = running::captured(pid, manner, besides, session)?;

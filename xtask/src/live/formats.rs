@@ -120,6 +120,7 @@ pub(super) fn check(workspace: &Workspace, line: u32, oracle: &Oracle) -> Result
     let loaded = fs::read_to_string(&nodes)?.lines().count();
     ensure!(loaded > 10_000, "DevTools' engine finds {loaded} nodes");
     let streamed = streamed(&kept)?;
+    manners(&kept)?;
     Ok(format!("{counts:?} objects, a core of {plain} bytes packed into {packed}{streamed}"))
 }
 
@@ -135,4 +136,16 @@ fn streamed(kept: &Kept<'_>) -> Result<String> {
     kept.by(command, &["capture", &kept.pid(), "--to", "core.zst", "--force", "-o", "a.zst"])?;
     kept.count(("a.zst", "core"))?;
     Ok(format!(", in {} MB of memory too", LITTLE >> 20))
+}
+
+/// The report captures as it is told to, and leaves the inspector closed.
+fn manners(kept: &Kept<'_>) -> Result<()> {
+    for method in ["fork", "stop"] {
+        let told = kept.heapwhy(&[&kept.pid(), "--method", method, "--max-pause", "60s"])?;
+        ensure!(told["target"]["capture"]["method"] == method, "{method}: {}", told["target"]);
+    }
+    let told = kept.heapwhy(&[&kept.pid(), "--method", "inspector"])?;
+    ensure!(told["target"]["kind"] == "heapsnapshot" && told["verdict"].is_object(), "{}", told["target"]);
+    ensure!(told["inspector"]["left"] == "closed", "{}", told["inspector"]);
+    Ok(())
 }

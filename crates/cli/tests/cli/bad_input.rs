@@ -85,6 +85,10 @@ fn a_capture_is_what_its_name_says() {
         fixture.file(&name, b"kept");
         refused(&fixture, &["capture", "4194305", "-o", &name], 7, "HW1205", &format!("heapwhy: {name} exists: it would be replaced"));
     }
+    let no_process = "heapwhy: --method, --max-pause and --accept-danger are for one running process";
+    refused(&fixture, &["app.heapsnapshot", "--method", "stop"], 2, "HW1000", no_process);
+    refused(&fixture, &["4194305", "4194306", "--max-pause", "1s"], 2, "HW1000", no_process);
+    refused(&fixture, &["4194305", "--method", "fork"], 6, "HW1401", "heapwhy: there is no process 4194305");
 }
 
 #[test]
