@@ -6,6 +6,7 @@
 pub(crate) mod attaching;
 mod changing;
 mod collecting;
+mod doctored;
 mod dying;
 mod filtered;
 mod formats;
@@ -58,7 +59,7 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
     let filter = compiled(workspace, "filtered")?;
     let oracle = Oracle::new(workspace)?;
     // Each has a process of its own, and none is asked how long that stood still.
-    let apart: [(&str, &Check<'_>); 11] = [
+    let apart: [(&str, &Check<'_>); 12] = [
         ("process killed", &|line| dying::targets(workspace, line)),
         ("heapwhy killed", &|line| dying::captures(workspace, line)),
         ("collecting", &|line| collecting::check(workspace, line)),
@@ -69,6 +70,7 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
         ("stopped meanwhile", &|line| changing::stops(workspace, line)),
         ("two at once", &|line| changing::twice(workspace, line)),
         ("filtered", &|line| filtered::check(workspace, line, &filter)),
+        ("doctor", &|line| doctored::check(workspace, line)),
         ("formats", &|line| formats::check(workspace, line, &oracle)),
     ];
     let jobs = apart.into_iter().flat_map(|(name, check)| NODE_LINES.map(|line| (name, line, check)));

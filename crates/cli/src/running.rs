@@ -153,10 +153,20 @@ pub(crate) fn unsupported(pid: i32) -> CommandError {
     system::unsupported(pid)
 }
 
-/// Returns which V8 is in a process's program, or in the library that it uses.
+/// What a process's program, or the library that it uses, says of itself.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-pub(crate) fn v8(pid: i32) -> Option<String> {
-    system::v8(pid)
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Program {
+    /// Which V8 is in it.
+    pub(crate) v8: Option<String>,
+    /// Which Node.js it is.
+    pub(crate) node: Option<v8mem::version::NodeVersion>,
+}
+
+/// Returns what a process's program says of itself.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub(crate) fn program(pid: i32) -> Program {
+    system::program(pid)
 }
 
 /// Returns what tells a process from any later one of its number; `None` where there is none.
@@ -184,6 +194,9 @@ pub(crate) fn headroom(pid: i32) -> Result<Headroom, CommandError> {
     system::headroom(pid)
 }
 
+/// A process in a file without a name, and what was asked of it besides.
+type Held = (File, Running, Option<Residence>);
+
 /// Captures a process into a file without a name.
 pub(crate) fn captured(pid: i32, manner: Manner, besides: Besides, session: &Session) -> Result<Held, CommandError> {
     system::captured(pid, manner, besides, session)
@@ -198,9 +211,6 @@ pub(crate) fn capture_packed(pid: i32, manner: Manner, out: &File, session: &Ses
 pub(crate) fn capture_into(pid: i32, manner: Manner, out: &File, session: &Session) -> Result<Running, CommandError> {
     system::capture_into(pid, manner, out, session)
 }
-
-/// A process in a file without a name, and what was asked of it besides.
-type Held = (File, Running, Option<Residence>);
 
 /// Captures a process into a file, once, whatever the moment: who waits for a better one may come too late.
 pub(crate) fn capture_once(pid: i32, out: &File, session: &Session) -> Result<Running, CommandError> {
@@ -245,6 +255,8 @@ pub(crate) fn examined(pid: i32) -> Result<Section, CommandError> {
 mod checkup;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub(crate) mod living;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod surroundings;
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod system {
@@ -280,18 +292,6 @@ mod system {
         Ok((out, running, residence))
     }
 
-    pub(super) fn capture_into(pid: i32, manner: Manner, out: &File, session: &Session) -> Result<Running, CommandError> {
-        Subject::of(pid)?.capture(manner, out, session)
-    }
-
-    pub(super) fn capture_once(pid: i32, out: &File, session: &Session) -> Result<Running, CommandError> {
-        let subject = Subject::of(pid)?;
-        let manner = Manner::default();
-        let way = checkup::choose(pid, &subject.checkup, manner.wish, manner.dangers)?;
-        let (captured, because) = subject.attempt(manner, way, AtEnd::ReadOn, &|request| capture(request, out), session)?;
-        Ok(subject.running(&captured, because, 1))
-    }
-
     pub(super) fn capture_packed(pid: i32, manner: Manner, out: &File, session: &Session) -> Result<Running, CommandError> {
         let subject = Subject::of(pid)?;
         let way = checkup::choose(pid, &subject.checkup, manner.wish, manner.dangers)?;
@@ -313,6 +313,18 @@ mod system {
         Ok(running)
     }
 
+    pub(super) fn capture_into(pid: i32, manner: Manner, out: &File, session: &Session) -> Result<Running, CommandError> {
+        Subject::of(pid)?.capture(manner, out, session)
+    }
+
+    pub(super) fn capture_once(pid: i32, out: &File, session: &Session) -> Result<Running, CommandError> {
+        let subject = Subject::of(pid)?;
+        let manner = Manner::default();
+        let way = checkup::choose(pid, &subject.checkup, manner.wish, manner.dangers)?;
+        let (captured, because) = subject.attempt(manner, way, AtEnd::ReadOn, &|request| capture(request, out), session)?;
+        Ok(subject.running(&captured, because, 1))
+    }
+
     pub(super) fn is_program_of_node(pid: i32) -> bool {
         of_node(pid).is_ok_and(|known| !super::is_package_manager(&known.arguments))
     }
@@ -327,15 +339,15 @@ mod system {
         Err(CommandError::new(&codes::NOT_NODE, what))
     }
 
-    pub(super) fn v8(pid: i32) -> Option<String> {
-        let version = |path: &Path| {
+    pub(super) fn program(pid: i32) -> super::Program {
+        let look = |path: &Path| {
             let binary = NodeBinary::open(path, LoadedAt::Unmoved).ok()?;
-            let version = binary.v8_version();
+            let program = super::Program { v8: binary.v8_version(), node: binary.node_version() };
             binary.forget();
-            version
+            program.v8.is_some().then_some(program)
         };
         let library = || Some(PathBuf::from(format!("/proc/{pid}/root{}", library(pid)?)));
-        version(&exe(pid)).or_else(|| version(&library()?))
+        look(&exe(pid)).or_else(|| look(&library()?)).unwrap_or_default()
     }
 
     fn exe(pid: i32) -> PathBuf {
@@ -389,6 +401,12 @@ mod system {
             Ok(Residence { stretches, bytes, swapped, group })
         }
 
+        /// Makes a file without a name that has room for it.
+        fn no_file(&self) -> Result<File, CommandError> {
+            let failed = |error| CommandError::new(&codes::WRITE_FAILED, format!("no room for an image of pid {}: {error}", self.pid));
+            nameless(self.checkup.known.resident).map_err(failed)
+        }
+
         fn capture(&self, manner: Manner, out: &File, session: &Session) -> Result<Running, CommandError> {
             let (method, because) = checkup::choose(self.pid, &self.checkup, manner.wish, manner.dangers)?;
             let (began, mut earlier, mut attempts) = (Instant::now(), Duration::ZERO, 1);
@@ -402,12 +420,6 @@ mod system {
                 }
                 earlier += captured.pause + captured.earlier_pauses;
                 attempts += 1;
-        /// Makes a file without a name that has room for it.
-        fn no_file(&self) -> Result<File, CommandError> {
-            let failed = |error| CommandError::new(&codes::WRITE_FAILED, format!("no room for an image of pid {}: {error}", self.pid));
-            nameless(self.checkup.known.resident).map_err(failed)
-        }
-
                 out.set_len(0).map_err(|error| crate::output::failed(Path::new("the image"), &error))?;
                 std::thread::sleep(A_WHILE);
             }

@@ -22,6 +22,7 @@ mod places;
 pub(crate) mod proc;
 mod reading;
 mod resident;
+mod surroundings;
 pub(crate) mod terminal;
 mod threads;
 mod trace;
@@ -43,6 +44,7 @@ pub use limits::{Group, in_memory, nameless, room};
 pub use packed::{capture_packed, pack};
 pub use peek::{Peek, Stretch};
 pub use resident::{Resident, resident};
+pub use surroundings::{Kind, Surroundings};
 pub use vitals::{Vitals, vitals};
 
 use fork::{Advice, Copy, Target};
