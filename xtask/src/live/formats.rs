@@ -114,7 +114,7 @@ pub(super) fn check(workspace: &Workspace, line: u32, oracle: &Oracle) -> Result
     for (name, expect) in [("a.core", true), ("a.heapsnapshot", true), ("a.hwy", false)] {
         ensure!(is_in(&kept.folder.join(name), SECRET)? == expect, "the secret in {name}: not {expect}");
     }
-    ensure!(is_in(&kept.folder.join("a.hwy"), "sessions")?, "the names of the program's variables are not in a.hwy");
+    ensure!(is_in(&kept.folder.join("a.hwy"), "token")?, "the names of the program's properties are not in a.hwy");
     let nodes = kept.folder.join("nodes.csv");
     oracle.ask(&["nodes".as_ref(), kept.folder.join("a.heapsnapshot").as_os_str(), nodes.as_os_str()])?;
     let loaded = fs::read_to_string(&nodes)?.lines().count();

@@ -28,7 +28,7 @@ use format::Format;
 /// Options of `capture`.
 #[derive(Args, Debug)]
 #[command(
-    before_help = "Examples:\n  heapwhy capture 7073\n  heapwhy capture 7073 -o before.core --method stop\n  heapwhy capture 7073 -o core.7073.zst     a tenth of the size\n  heapwhy capture 7073 -o share.hwy         no values in it\n  heapwhy 7073   without a file",
+    before_help = "Examples:\n  heapwhy capture 7073\n  heapwhy capture 7073 -o before.core --method stop\n  heapwhy capture 7073 -o core.7073.zst     a sixth of the size\n  heapwhy capture 7073 -o share.hwy         no values in it\n  heapwhy 7073   without a file",
     after_help = "core: all memory of the process, for every command; gdb reads it too. core.zst: the same packed, while it is written.\nhwy: the graph of what is alive in V8's heap, without any value (see `heapwhy redact`): opened at once, and safe to share once you have read what was kept.\nheapsnapshot: what is alive, with its texts, for DevTools and memlab.\n\nfork: the process clones itself and goes on after some tens of milliseconds for each gigabyte; the copy is read, and ended.\nstop: it is read while it is stopped, about a second for each gigabyte; nothing is changed in it. It is let go on time, also where the disk hangs that is written to.\ninspector: V8 writes a heap snapshot, with the inspector opened for it (see `heapwhy attach`): about a minute for each gigabyte, and nearly five times the process's memory besides. For where neither of the others is allowed. Ctrl-C gives it up, but the process finishes its snapshot first.\nEach file but .hwy holds what the process has in memory, passwords included: only you can read it (mode 0600).",
     help_template = crate::args::TEMPLATE
 )]
