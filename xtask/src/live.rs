@@ -6,8 +6,10 @@
 pub(crate) mod attaching;
 mod changing;
 mod collecting;
+mod doctored;
 mod dying;
 mod filtered;
+mod formats;
 mod growing;
 mod hanging;
 mod limited;
@@ -28,6 +30,7 @@ use live::capture::{AtEnd, CaptureError, Captured, Method, Request, capture, nam
 use crate::cores;
 use crate::killed::Killed;
 use crate::lanes;
+use crate::oracle::Oracle;
 use crate::setup;
 use crate::stages::{Tally, tell};
 use crate::workspace::{NODE_LINES, Profile, Workspace};
@@ -54,8 +57,9 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
     let newest = NODE_LINES.into_iter().max().context("no Node.js")?;
     let addon = native::addon(workspace, newest)?;
     let filter = compiled(workspace, "filtered")?;
+    let oracle = Oracle::new(workspace)?;
     // Each has a process of its own, and none is asked how long that stood still.
-    let apart: [(&str, &Check<'_>); 11] = [
+    let apart: [(&str, &Check<'_>); 13] = [
         ("growing", &|line| growing::check(workspace, line)),
         ("process killed", &|line| dying::targets(workspace, line)),
         ("heapwhy killed", &|line| dying::captures(workspace, line)),
@@ -67,6 +71,8 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
         ("stopped meanwhile", &|line| changing::stops(workspace, line)),
         ("two at once", &|line| changing::twice(workspace, line)),
         ("filtered", &|line| filtered::check(workspace, line, &filter)),
+        ("doctor", &|line| doctored::check(workspace, line)),
+        ("formats", &|line| formats::check(workspace, line, &oracle)),
     ];
     let jobs = apart.into_iter().flat_map(|(name, check)| NODE_LINES.map(|line| (name, line, check)));
     let mut tally = lanes::check_all(jobs.filter(|(name, ..)| is_wanted(name)), |(name, line, check)| [tell(name, line, &check(line))]);

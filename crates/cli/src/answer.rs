@@ -231,6 +231,12 @@ impl Answer {
         self
     }
 
+    /// Adds what was wrong.
+    pub(crate) fn warned(mut self, warnings: Vec<Warning>) -> Self {
+        self.warnings.extend(warnings);
+        self
+    }
+
     /// Starts the text with a line about the targets.
     pub(crate) fn headed(mut self) -> Self {
         self.headed = true;

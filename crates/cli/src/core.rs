@@ -20,7 +20,7 @@ use crate::footprint::Footprint;
 use crate::kept::Kept;
 use crate::open::{self, Opened, Source, opened};
 use crate::render::number;
-use crate::running;
+use crate::running::{self, Besides};
 use crate::session::Session;
 use crate::typed::shell_path;
 
@@ -113,6 +113,13 @@ pub(crate) enum Wanted {
     Unreached,
     /// Of a running process: how all of its memory adds up.
     Footprint,
+}
+
+impl Wanted {
+    /// Returns what a process is asked besides its image.
+    pub(crate) fn besides(self) -> Besides {
+        if self == Self::Footprint { Besides::Residence } else { Besides::Nothing }
+    }
 }
 
 /// Opens the program that the core came from: the one that was named, which must be the right one, or one that the core names, if it is

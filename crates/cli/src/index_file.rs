@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use heap::index::{Glance, IndexError, Key, Opened};
 use heap::{HeapAnalysis, Problems};
+use serde::{Deserialize, Serialize};
 use v8mem::graph::Scope;
 
 use crate::codes;
@@ -72,7 +73,27 @@ pub(crate) fn named(path: &Path) -> Result<Opened, CommandError> {
             _ => told,
         };
         told.hint(format!("delete {} and give heapwhy what it is the index of: it writes a new one", shown(path)))
+            .note("beware", "what `heapwhy capture` wrote is the index of nothing: keep it for the heapwhy that wrote it")
     })
+}
+
+/// What the graph of a process that was captured says of it besides: its strings say nothing any more.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Origin {
+    /// The version of Node.js, such as `22.23.3`.
+    pub(crate) node: Option<String>,
+}
+
+impl Origin {
+    /// Returns the bytes that an index keeps.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// Reads what an index keeps; nothing where that is something else.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        serde_json::from_slice(bytes).unwrap_or_default()
+    }
 }
 
 /// An analysis that has no index yet.
@@ -103,6 +124,11 @@ impl Unindexed {
         if self.key.is_some_and(|before| before != key) {
             let what = format!("{} was changed while it was read: no index of it was written", shown(&self.file));
             return Err(CommandError::new(&codes::WRITE_FAILED, what).retryable());
+        }
+        // What `capture` wrote is nobody's index, and cannot be made again.
+        if matches!(heap::index::glance(&place, Some(&key)), Err(IndexError::Stale { made_of: Key::NONE, .. })) {
+            let what = format!("{} is the capture of a process, and no index: it would be replaced", shown(&place));
+            return Err(CommandError::new(&codes::OUTPUT_EXISTS, what).hint("give it another name; it must end in .hwy"));
         }
         let written = heap::index::write(&place, &self.analysis, &self.problems, &key, &about, &session.progress);
         let bytes = written.map_err(|error| output::failed(&place, &error))?;

@@ -21,6 +21,7 @@ mod findings;
 mod footprint;
 mod index_file;
 mod kept;
+mod manner;
 mod memory;
 mod open;
 mod output;
@@ -36,6 +37,7 @@ mod session;
 mod sources;
 mod typed;
 mod usage;
+mod v8_snapshot;
 mod watched;
 mod what;
 

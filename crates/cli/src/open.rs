@@ -19,10 +19,10 @@ use crate::core_notes::{Asked, CoreNotes};
 use crate::error::{CommandError, shown};
 use crate::exit::Exit;
 use crate::footprint::Footprint;
-use crate::index_file::{self, Unindexed};
+use crate::index_file::{self, Origin, Unindexed};
 use crate::kept::{Again, Kept};
 use crate::render::number;
-use crate::running::{self, Besides, Residence, Running};
+use crate::running::{self, Besides, Manner, Residence, Running};
 use crate::session::Session;
 use crate::typed::{looks_like_snapshot, shell_path};
 
@@ -120,7 +120,7 @@ pub(crate) fn glance(path: &Path, session: &Session) -> Option<Glanced> {
         bytes,
         nodes: Some(live.nodes),
         edges: Some(live.edges),
-        node: live.node_version.clone(),
+        node: live.node_version.clone().or_else(|| Origin::from_bytes(&live.about).node),
         layout: notes.map(|notes| notes.basis.to_string()),
         running: None,
     };
@@ -168,13 +168,15 @@ fn fit_for(opened: Opened, path: &Path, session: &Session) -> Result<Opened, Com
 
 fn read_any(path: &Path, wanted: Wanted, session: &Session) -> Result<Opened, CommandError> {
     if is_stdin(path) || running::pid(path).is_some() {
-        let besides = if wanted == Wanted::Footprint { Besides::Residence } else { Besides::Nothing };
-        return read_input(path, any_input(path, besides, session)?, (false, wanted), session);
+        return read_input(path, any_input(path, wanted.besides(), session)?, (false, wanted), session);
     }
     let bytes = check(path)?;
     if is_index(path) {
         let index = index_file::named(path)?;
-        return Ok(opened("index", path, bytes, index.analysis, index.problems, false));
+        let origin = Origin::from_bytes(&index.about);
+        let mut opened = opened("index", path, bytes, index.analysis, index.problems, false);
+        opened.target.node = opened.target.node.or(origin.node);
+        return Ok(opened);
     }
     if let Some(opened) = (!session.global.no_index).then(|| indexed(path, bytes, wanted, session)).flatten() {
         return Ok(opened);
@@ -198,9 +200,21 @@ impl Source {
     }
 }
 
+/// Captures a process, and reads its image.
+pub(crate) fn read_process(path: &Path, process: (i32, Manner), wanted: Wanted, session: &Session) -> Result<Opened, CommandError> {
+    let source = captured(path, process, wanted.besides(), session)?;
+    fit_for(read_input(path, source, (false, wanted), session)?, path, session)
+}
+
+/// Reads a snapshot that has no name of its own, in the place of what was named.
+pub(crate) fn read_nameless(path: &Path, file: File, session: &Session) -> Result<Opened, CommandError> {
+    let input = Input::of(path, file, &session.progress).map_err(|error| unreadable(path, error))?;
+    fit_for(read_input(path, Source::of(input), (false, Wanted::Nothing), session)?, path, session)
+}
+
 /// Captures a process.
-fn process(path: &Path, pid: i32, besides: Besides, session: &Session) -> Result<Source, CommandError> {
-    let (file, running, residence) = running::captured(pid, besides, session)?;
+fn captured(path: &Path, (pid, manner): (i32, Manner), besides: Besides, session: &Session) -> Result<Source, CommandError> {
+    let (file, running, residence) = running::captured(pid, manner, besides, session)?;
     let input = Input::of(path, file, &session.progress).map_err(|error| unreadable(path, error))?;
     Ok(Source { input, running: Some(running), residence })
 }
@@ -265,7 +279,7 @@ pub(crate) fn any_input(path: &Path, besides: Besides, session: &Session) -> Res
         return stdin(session).map(Source::of);
     }
     if let Some(pid) = running::pid(path) {
-        return process(path, pid, besides, session);
+        return captured(path, (pid, Manner::default()), besides, session);
     }
     check(path)?;
     Input::open(path, &session.progress).map(Source::of).map_err(|error| unreadable(path, error))

@@ -77,6 +77,11 @@ fn write(goal: &Path, inputs: &[&Path], fill: impl FnOnce(&mut dyn Write) -> io:
         let what = format!("{} is the input: it would be overwritten", shown(goal));
         return Err(CommandError::new(&codes::SAME_FILE, what).hint("name another file with -o"));
     }
+    whole(goal, fill)
+}
+
+/// Writes a file by calling `fill`, in the place of what is there, and returns its size.
+pub(crate) fn whole(goal: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<u64, CommandError> {
     written(goal, fill).map_err(|error| failed(goal, &error))
 }
 

@@ -153,10 +153,20 @@ pub(crate) fn unsupported(pid: i32) -> CommandError {
     system::unsupported(pid)
 }
 
-/// Returns which V8 is in a process's program, or in the library that it uses.
+/// What a process's program, or the library that it uses, says of itself.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-pub(crate) fn v8(pid: i32) -> Option<String> {
-    system::v8(pid)
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Program {
+    /// Which V8 is in it.
+    pub(crate) v8: Option<String>,
+    /// Which Node.js it is.
+    pub(crate) node: Option<v8mem::version::NodeVersion>,
+}
+
+/// Returns what a process's program says of itself.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub(crate) fn program(pid: i32) -> Program {
+    system::program(pid)
 }
 
 /// Returns what tells a process from any later one of its number; `None` where there is none.
@@ -184,9 +194,17 @@ pub(crate) fn headroom(pid: i32) -> Result<Headroom, CommandError> {
     system::headroom(pid)
 }
 
+/// A process in a file without a name, and what was asked of it besides.
+type Held = (File, Running, Option<Residence>);
+
 /// Captures a process into a file without a name.
-pub(crate) fn captured(pid: i32, besides: Besides, session: &Session) -> Result<(File, Running, Option<Residence>), CommandError> {
-    system::captured(pid, besides, session)
+pub(crate) fn captured(pid: i32, manner: Manner, besides: Besides, session: &Session) -> Result<Held, CommandError> {
+    system::captured(pid, manner, besides, session)
+}
+
+/// Captures a process into a packed file.
+pub(crate) fn capture_packed(pid: i32, manner: Manner, out: &File, session: &Session) -> Result<Running, CommandError> {
+    system::capture_packed(pid, manner, out, session)
 }
 
 /// Captures a process into a file.
@@ -237,6 +255,8 @@ pub(crate) fn examined(pid: i32) -> Result<Section, CommandError> {
 mod checkup;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub(crate) mod living;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod surroundings;
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod system {
@@ -245,7 +265,8 @@ mod system {
     use std::time::Instant;
 
     use live::capture::{
-        AtEnd, CaptureError, Captured, Checkup, Known, Method, Request, Resident, capture, examine, known, nameless, resident, vitals,
+        AtEnd, CaptureError, Captured, Checkup, Known, Method, Request, Resident, capture, examine, in_memory, known, nameless, pack,
+        resident, vitals,
     };
     use v8mem::collection::Collection;
     use v8mem::node_binary::LoadedAt;
@@ -253,7 +274,8 @@ mod system {
     use v8mem::{Anatomy, CoreFile, NodeBinary};
 
     use super::{
-        Besides, CommandError, Duration, File, Manner, Path, PathBuf, Residence, Room, Running, Section, Session, Wish, checkup, codes,
+        Besides, CommandError, Duration, File, Held, Manner, Path, PathBuf, Residence, Room, Running, Section, Session, Wish, checkup,
+        codes,
     };
     use crate::progress::cancel_flag;
 
@@ -262,13 +284,33 @@ mod system {
     /// Between two attempts: most collections of the young generation are over by then.
     const A_WHILE: Duration = Duration::from_millis(30);
 
-    pub(super) fn captured(pid: i32, besides: Besides, session: &Session) -> Result<(File, Running, Option<Residence>), CommandError> {
+    pub(super) fn captured(pid: i32, manner: Manner, besides: Besides, session: &Session) -> Result<Held, CommandError> {
         let subject = Subject::of(pid)?;
         let residence = (besides == Besides::Residence).then(|| subject.residence()).transpose()?;
-        let failed = |error| CommandError::new(&codes::WRITE_FAILED, format!("no room for an image of pid {pid}: {error}"));
-        let out = nameless(subject.checkup.known.resident).map_err(failed)?;
-        let running = subject.capture(Manner::default(), &out, session)?;
+        let out = subject.no_file()?;
+        let running = subject.capture(manner, &out, session)?;
         Ok((out, running, residence))
+    }
+
+    pub(super) fn capture_packed(pid: i32, manner: Manner, out: &File, session: &Session) -> Result<Running, CommandError> {
+        let subject = Subject::of(pid)?;
+        let way = checkup::choose(pid, &subject.checkup, manner.wish, manner.dangers)?;
+        let has_memory = in_memory(subject.checkup.known.resident).is_some();
+        if way.0 == Method::Fork && !has_memory {
+            // Nobody can look into what is packed: a moment inside a collection is taken as it comes.
+            let (captured, because) =
+                subject.attempt(manner, way, AtEnd::End, &|request| live::capture::capture_packed(request, out), session)?;
+            return Ok(subject.running(&captured, because, 1));
+        }
+        // The copy, or the stop, lasts as long as reading alone, and is over before anything is packed.
+        let image = subject.no_file()?;
+        let running = subject.capture(manner, &image, session)?;
+        let go_on = |done, total| {
+            session.progress.work("packing", done, total);
+            !crate::progress::is_cancelled()
+        };
+        pack(&image, out, &go_on).map_err(|error| super::failed(pid, &error))?;
+        Ok(running)
     }
 
     pub(super) fn capture_into(pid: i32, manner: Manner, out: &File, session: &Session) -> Result<Running, CommandError> {
@@ -279,7 +321,7 @@ mod system {
         let subject = Subject::of(pid)?;
         let manner = Manner::default();
         let way = checkup::choose(pid, &subject.checkup, manner.wish, manner.dangers)?;
-        let (captured, because) = subject.attempt(manner, way, AtEnd::ReadOn, out, session)?;
+        let (captured, because) = subject.attempt(manner, way, AtEnd::ReadOn, &|request| capture(request, out), session)?;
         Ok(subject.running(&captured, because, 1))
     }
 
@@ -297,15 +339,15 @@ mod system {
         Err(CommandError::new(&codes::NOT_NODE, what))
     }
 
-    pub(super) fn v8(pid: i32) -> Option<String> {
-        let version = |path: &Path| {
+    pub(super) fn program(pid: i32) -> super::Program {
+        let look = |path: &Path| {
             let binary = NodeBinary::open(path, LoadedAt::Unmoved).ok()?;
-            let version = binary.v8_version();
+            let program = super::Program { v8: binary.v8_version(), node: binary.node_version() };
             binary.forget();
-            version
+            program.v8.is_some().then_some(program)
         };
         let library = || Some(PathBuf::from(format!("/proc/{pid}/root{}", library(pid)?)));
-        version(&exe(pid)).or_else(|| version(&library()?))
+        look(&exe(pid)).or_else(|| look(&library()?)).unwrap_or_default()
     }
 
     fn exe(pid: i32) -> PathBuf {
@@ -359,11 +401,18 @@ mod system {
             Ok(Residence { stretches, bytes, swapped, group })
         }
 
+        /// Makes a file without a name that has room for it.
+        fn no_file(&self) -> Result<File, CommandError> {
+            let failed = |error| CommandError::new(&codes::WRITE_FAILED, format!("no room for an image of pid {}: {error}", self.pid));
+            nameless(self.checkup.known.resident).map_err(failed)
+        }
+
         fn capture(&self, manner: Manner, out: &File, session: &Session) -> Result<Running, CommandError> {
             let (method, because) = checkup::choose(self.pid, &self.checkup, manner.wish, manner.dangers)?;
             let (began, mut earlier, mut attempts) = (Instant::now(), Duration::ZERO, 1);
             loop {
-                let (captured, because) = self.attempt(manner, (method, because.clone()), AtEnd::End, out, session)?;
+                let (captured, because) =
+                    self.attempt(manner, (method, because.clone()), AtEnd::End, &|request| capture(request, out), session)?;
                 let is_last = attempts == ATTEMPTS || captured.method != Method::Fork;
                 if is_last || !is_collecting(self.pid, out) {
                     let captured = Captured { took: began.elapsed(), earlier_pauses: earlier + captured.earlier_pauses, ..captured };
@@ -382,14 +431,14 @@ mod system {
             manner: Manner,
             (method, because): (Method, Option<String>),
             at_end: AtEnd,
-            out: &File,
+            take: &dyn Fn(&Request<'_>) -> Result<Captured, CaptureError>,
             session: &Session,
         ) -> Result<(Captured, Option<String>), CommandError> {
             let pid = self.pid;
             let progress = |done, total| session.progress.work("reading the process", done, total);
             let longest_stop = manner.longest_stop.unwrap_or_else(|| self.checkup.longest_stop());
             let cancel = cancel_flag();
-            let with = |method| capture(&Request { pid, method, longest_stop, progress: &progress, hook: None, cancel, at_end }, out);
+            let with = |method| take(&Request { pid, method, longest_stop, progress: &progress, hook: None, cancel, at_end });
             // A copy may be refused all the same: then it is read while it is stopped, if that does not take too long.
             let may_stop = manner.wish == Wish::Auto && self.checkup.prediction(Method::Stop).dangers.is_empty();
             let (result, because) = match with(method) {
@@ -444,9 +493,13 @@ mod system {
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 mod system {
-    use super::{Besides, CommandError, File, Manner, Residence, Running, Section, Session, codes};
+    use super::{Besides, CommandError, File, Held, Manner, Running, Section, Session, codes};
 
-    pub(super) fn captured(pid: i32, _: Besides, _: &Session) -> Result<(File, Running, Option<Residence>), CommandError> {
+    pub(super) fn captured(pid: i32, _: Manner, _: Besides, _: &Session) -> Result<Held, CommandError> {
+        Err(unsupported(pid))
+    }
+
+    pub(super) fn capture_packed(pid: i32, _: Manner, _: &File, _: &Session) -> Result<Running, CommandError> {
         Err(unsupported(pid))
     }
 

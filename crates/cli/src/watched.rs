@@ -106,7 +106,7 @@ mod system {
         pub(crate) fn begin(pid: i32) -> Result<Self, CommandError> {
             running::check(pid)?;
             let peek = Peek::open(pid).map_err(|error| running::failed(pid, &error))?;
-            let version = Versions { v8: running::v8(pid), node: None }.v8_version();
+            let version = Versions { v8: running::program(pid).v8, node: None }.v8_version();
             let now = Instant::now();
             let mut watched =
                 Self { pid, peek, began: now, version, reader: CounterReader::default(), sought: now, patience: SOON, doubt: None };

@@ -27,7 +27,7 @@ use crate::analysis::HeapAnalysis;
 use crate::classes::Class;
 use crate::problems::Problems;
 
-pub use save::write;
+pub use save::{fill, write};
 
 /// The version of the format. Every change of the layout, or of what a section means, makes it higher.
 pub const VERSION: u32 = 5;
@@ -47,6 +47,9 @@ pub struct Key {
 const SAMPLE: u64 = 64 << 10;
 
 impl Key {
+    /// That of a graph which was made of no file: nothing is left that the index could be made of anew.
+    pub const NONE: Self = Self { size: 0, modified_ns: 0, hash: 0 };
+
     /// Looks at an input. Reads at most 128 KiB.
     ///
     /// # Errors

@@ -15,12 +15,14 @@ mod fork;
 mod image;
 pub(crate) mod limits;
 mod notes;
+mod packed;
 mod pagemap;
 mod peek;
 mod places;
 pub(crate) mod proc;
 mod reading;
 mod resident;
+mod surroundings;
 pub(crate) mod terminal;
 mod threads;
 mod trace;
@@ -38,9 +40,11 @@ use rustix::process::{Pid, PidfdFlags, getpriority_process, pidfd_open, setprior
 pub use doctor::{Checkup, Prediction, examine};
 pub use error::CaptureError;
 pub use filter::Filtering;
-pub use limits::{Group, nameless, room};
+pub use limits::{Group, in_memory, nameless, room};
+pub use packed::{capture_packed, pack};
 pub use peek::{Peek, Stretch};
 pub use resident::{Resident, resident};
+pub use surroundings::{Kind, Surroundings};
 pub use vitals::{Vitals, vitals};
 
 use fork::{Advice, Copy, Target};

@@ -14,6 +14,8 @@ use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
 use object::{Object, ObjectSymbol, SymbolKind};
 use rustc_hash::FxHashMap;
 
+use crate::version::NodeVersion;
+
 /// Why a program cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -183,6 +185,13 @@ impl NodeBinary {
     pub fn v8_version(&self) -> Option<String> {
         let constant = self.parts.iter().filter(|part| !part.writable);
         constant.filter_map(|part| self.initial(part.start, usize::try_from(part.end - part.start).ok()?)).find_map(crate::version::v8_in)
+    }
+
+    /// Returns which Node.js it is, as it stands in what the program cannot change; `None` where nothing says so, or several things do. O(bytes).
+    #[must_use]
+    pub fn node_version(&self) -> Option<NodeVersion> {
+        let constant = self.parts.iter().filter(|part| !part.writable);
+        crate::version::node_in(constant.filter_map(|part| self.initial(part.start, usize::try_from(part.end - part.start).ok()?)))
     }
 
     fn part(&self, addr: u64) -> Option<&Part> {

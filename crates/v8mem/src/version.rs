@@ -121,6 +121,71 @@ pub(crate) fn v8_in(bytes: &[u8]) -> Option<String> {
     memmem::find_iter(bytes, b"-node.").find_map(|found| v8_text(bytes, found))
 }
 
+/// Which Node.js a program is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeVersion {
+    /// Such as `22.23.3`.
+    pub version: String,
+    /// By what that is known.
+    pub by: Evidence,
+}
+
+/// By what the version of Node.js is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// The addresses of its release, as `process.release` has them: official builds have them.
+    Release,
+    /// The only text of its own that is a version.
+    Text,
+}
+
+impl Evidence {
+    /// Returns the stable name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Text => "text",
+        }
+    }
+}
+
+/// Looks for the version of Node.js in what a program cannot change. O(bytes).
+pub(crate) fn node_in<'b>(parts: impl Iterator<Item = &'b [u8]> + Clone) -> Option<NodeVersion> {
+    let version = |text: String, by| NodeVersion { version: text.trim_start_matches('v').to_owned(), by };
+    if let Some(text) = parts.clone().find_map(release) {
+        return Some(version(text, Evidence::Release));
+    }
+    let mut texts: Vec<String> = parts.flat_map(whole_texts).collect();
+    texts.sort_unstable();
+    texts.dedup();
+    // Of several nobody knows which.
+    if texts.len() == 1 { texts.pop().map(|text| version(text, Evidence::Text)) } else { None }
+}
+
+/// Finds the address of a release, in which the version stands twice: `…/v22.23.3/node-v22.23.3.tar.gz`.
+fn release(bytes: &[u8]) -> Option<String> {
+    const BETWEEN: &[u8] = b"/node-v";
+    memmem::find_iter(bytes, BETWEEN).find_map(|found| {
+        let text = release_text(bytes.get(found + BETWEEN.len() - 1..)?)?;
+        bytes.get(..found)?.ends_with(format!("/{text}").as_bytes()).then_some(text)
+    })
+}
+
+/// As `node_text`, of a name that goes on: `v22.23.3.tar.gz`, `v22.23.3-headers.tar.gz`.
+fn release_text(bytes: &[u8]) -> Option<String> {
+    let len = [&b".tar"[..], b"-headers"].into_iter().filter_map(|end| memmem::find(bytes.get(..32).unwrap_or(bytes), end)).min()?;
+    node_text(bytes.get(..len)?)
+}
+
+/// Returns the texts between zeros that are a version of Node.js.
+fn whole_texts(bytes: &[u8]) -> impl Iterator<Item = String> {
+    memmem::find_iter(bytes, b"\0v").filter_map(|found| {
+        let text = node_text(bytes.get(found + 1..)?)?;
+        (bytes.get(found + 1 + text.len()) == Some(&0)).then_some(text)
+    })
+}
+
 /// Takes the text around `-node.`: four numbers before it, one behind.
 fn v8_text(bytes: &[u8], dash: usize) -> Option<String> {
     let before = bytes[..dash].iter().rev().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
@@ -143,6 +208,22 @@ fn node_text(bytes: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_says_which_node_it_is() {
+        let check = |parts: &[&str], expect: Option<(&str, Evidence)>| {
+            let found = node_in(parts.iter().map(|part| part.as_bytes()));
+            assert_eq!(found, expect.map(|(text, by)| NodeVersion { version: text.to_owned(), by }), "{parts:?}");
+        };
+        let release = "x\0https://nodejs.org/download/release/v22.23.3/node-v22.23.3-headers.tar.gz\0";
+        check(&["", release, "\0v20.1.1\0\0\0"], Some(("22.23.3", Evidence::Release)));
+        check(&["https://a/v16.20.2/node-v16.20.2.tar.gz and what follows"], Some(("16.20.2", Evidence::Release)));
+        check(&["https://a/v16.20.2/node-v16.20.1.tar.gz and what follows"], None);
+        check(&["a\0v20.1.1\0b", "a\0v20.1.1\0b"], Some(("20.1.1", Evidence::Text)));
+        check(&["a\0v20.1.1\0b", "a\0v20.1.2\0b"], None);
+        check(&["a\0v20.1.1-nightly\0b", "a v20.1.1\0", "a\0v1.3.1\0"], None);
+        check(&[], None);
+    }
 
     #[test]
     fn a_version_is_told_from_other_numbers() {

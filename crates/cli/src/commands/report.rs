@@ -12,18 +12,20 @@ use heap::suspects::{Finding, Options, Report, VerdictKind};
 use heap::{Cancelled, HeapAnalysis, Progress};
 use v8mem::graph::Scope;
 
-use crate::answer::{Answer, Status, Warning};
+use crate::answer::{Answer, Section, Status, Warning};
 use crate::args::SourceArgs;
 use crate::commands::gc;
 use crate::core::Wanted;
 use crate::error::{CommandError, shown};
 use crate::exit::Exit;
+use crate::manner::{MannerArgs, Reader};
 use crate::open::{self, Opened};
 use crate::process::Fate;
 use crate::running::Besides;
 use crate::session::Session;
 use crate::typed::{self, shell_path, shell_word};
-use crate::{codes, core, findings, memory, process, profile, reported, usage};
+use crate::v8_snapshot::{self, Subject};
+use crate::{codes, core, findings, memory, output, process, profile, reported, running, usage};
 
 /// How many suspects a report shows.
 const SUSPECTS: usize = 3;
@@ -37,6 +39,9 @@ pub(crate) struct ReportArgs {
     /// How to judge.
     #[command(flatten)]
     pub(crate) judge: Judge,
+    /// Of a running process: how it is captured.
+    #[command(flatten)]
+    pub(crate) manner: MannerArgs,
 }
 
 /// When a gate fails.
@@ -84,13 +89,38 @@ pub(crate) fn run(args: &ReportArgs, session: &Session) -> Result<Answer, Comman
             return Err(error);
         }
     }
-    match args.files.as_slice() {
-        [file] => single(file, &args.judge, session),
-        files => match growth(files, &args.judge, session) {
+    let pid = if let [file] = args.files.as_slice() { running::pid(file) } else { None };
+    if args.manner.is_said() && pid.is_none() {
+        let what = "--method, --max-pause and --accept-danger are for one running process";
+        return Err(CommandError::new(&codes::USAGE, what).hint("heapwhy PID --method stop"));
+    }
+    match (args.files.as_slice(), pid, args.manner.reader()?) {
+        ([file], Some(pid), Reader::V8(dangers)) => by_v8(file, Subject { pid, worker: None, dangers }, &args.judge, session),
+        ([file], Some(pid), Reader::Ours(manner)) => {
+            of_graph(file, &open::read_process(file, (pid, manner), Wanted::Footprint, session)?, &args.judge, session)
+        }
+        ([file], None, _) => single(file, &args.judge, session),
+        (files, ..) => match growth(files, &args.judge, session) {
             Err(error) if error.code == &codes::NOT_A_SNAPSHOT => reported::growth_instead(files, error, &args.judge, session),
             other => other,
         },
     }
+}
+
+/// Reports on a process of which V8 writes a snapshot, into a folder that is gone when this ends.
+fn by_v8(path: &Path, subject: Subject, judge: &Judge, session: &Session) -> Result<Answer, CommandError> {
+    let failed = |error| output::failed(&std::env::temp_dir(), &error);
+    let folder = tempfile::tempdir().map_err(failed)?;
+    let file = folder.path().join(format!("{}.heapsnapshot", subject.pid));
+    let told = v8_snapshot::save(subject, &file, session)?;
+    let snapshot = std::fs::File::open(&file).map_err(failed)?;
+    drop(folder);
+    let answer = of_graph(path, &open::read_nameless(path, snapshot, session)?, judge, session)?;
+    let exit = if answer.exit == Exit::Fine { told.exit } else { answer.exit };
+    let sections = told.sections.into_iter().filter(|section| !matches!(section, Section::Written { .. }));
+    let answer = Answer { exit, next: Vec::new(), ..answer }.sections(sections).warned(told.warnings);
+    Ok(answer
+        .next(format!("heapwhy capture {} --method inspector   # writes the snapshot, which every question can be asked", subject.pid)))
 }
 
 fn single(path: &Path, judge: &Judge, session: &Session) -> Result<Answer, CommandError> {

@@ -2,8 +2,10 @@
 
 use live::capture::{Checkup, Filtering, Method, Prediction};
 use serde_json::{Value, json};
+use v8mem::version::{Evidence, NodeVersion};
 use v8mem::{Tables, Versions};
 
+use super::surroundings::{self, Pause};
 use super::{Dangers, Wish};
 use crate::answer::{Line, Piece, Section};
 use crate::attached::{self, Cost};
@@ -40,7 +42,8 @@ pub(super) fn choose(pid: i32, checkup: &Checkup, wish: Wish, met: Dangers) -> R
 
 /// Tells all of it.
 pub(super) fn section(pid: i32, checkup: &Checkup, script: Option<&str>) -> Section {
-    let v8 = super::v8(pid);
+    let program = super::program(pid);
+    let (v8, node) = (program.v8, program.node);
     let version = Versions { v8: v8.clone(), node: None }.v8_version();
     let is_known = version.is_some_and(|version| Tables::default().know(version));
     let ports: Vec<String> = checkup.local_ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
@@ -57,6 +60,7 @@ pub(super) fn section(pid: i32, checkup: &Checkup, script: Option<&str>) -> Sect
         ),
         line("RIGHTS", rights(checkup)),
         line("MEMORY", room(checkup)),
+        line("NODE", node.as_ref().map_or_else(|| "its version does not stand in its program, or not alone".to_owned(), in_words)),
         line(
             "V8",
             match &v8 {
@@ -74,11 +78,19 @@ pub(super) fn section(pid: i32, checkup: &Checkup, script: Option<&str>) -> Sect
             },
         ),
     ];
+    lines.extend(labelled("SPACES", surroundings::namespaces(pid, &checkup.surroundings)));
     lines.extend(filter(&checkup.filtering));
     lines.extend(checkup.methods.iter().map(|prediction| method(prediction, checkup)));
     let inspector = Inspector::of(pid, checkup);
     lines.push(inspector.line());
+    let pauses = pauses(checkup, &inspector);
+    lines.extend(labelled("DEADLINE", surroundings::deadlines(checkup, &pauses)));
     let mut json = in_json(pid, checkup, script, v8.as_deref(), is_known);
+    let [namespaces, deadlines] = surroundings::in_json(pid, checkup, &pauses);
+    json["namespaces"] = namespaces;
+    json["deadlines"] = deadlines;
+    json["node"] = json!(node.as_ref().map(|node| &node.version));
+    json["node_by"] = json!(node.as_ref().map(|node| node.by.name()));
     if let Some(methods) = json.get_mut("methods").and_then(Value::as_array_mut) {
         methods.push(inspector.in_json());
     }
@@ -87,6 +99,27 @@ pub(super) fn section(pid: i32, checkup: &Checkup, script: Option<&str>) -> Sect
 
 fn line(label: &str, text: String) -> Line {
     vec![Piece::Strong(format!("{label:<10}")), Piece::Plain(text)]
+}
+
+/// Returns lines of which the first has the label.
+fn labelled(label: &str, texts: Vec<String>) -> impl Iterator<Item = Line> {
+    texts.into_iter().enumerate().map(move |(nth, text)| line(if nth == 0 { label } else { "" }, text))
+}
+
+/// Says which Node.js it is, and by what that is known.
+fn in_words(node: &NodeVersion) -> String {
+    match node.by {
+        Evidence::Release => format!("v{}, as the address of its release in its program says", node.version),
+        Evidence::Text => format!("v{}, the only text in its program that looks like a version of Node.js", node.version),
+    }
+}
+
+/// Returns how long the process would stand still, by each method against which nothing speaks.
+fn pauses(checkup: &Checkup, inspector: &Inspector) -> Vec<Pause> {
+    let images = checkup.methods.iter().filter(|prediction| prediction.dangers.is_empty());
+    let images = images.map(|prediction| (prediction.method.name(), prediction.pause));
+    let snapshot = inspector.dangers.is_empty().then_some(("inspector", inspector.cost.pause));
+    images.chain(snapshot).collect()
 }
 
 fn state(checkup: &Checkup) -> String {
@@ -218,7 +251,7 @@ mod tests {
     use std::path::PathBuf;
     use std::time::Duration;
 
-    use live::capture::{Filtering, Known};
+    use live::capture::{Filtering, Known, Surroundings};
 
     use super::*;
 
@@ -246,6 +279,7 @@ mod tests {
             group: None,
             available: None,
             local_ports: vec![],
+            surroundings: Surroundings::default(),
             methods: [prediction(Method::Fork, fork), prediction(Method::Stop, stop)],
         }
     }

@@ -56,6 +56,42 @@ fn paths_that_lead_nowhere() {
 }
 
 #[test]
+fn a_capture_is_what_its_name_says() {
+    let fixture = Fixture::new();
+    let cases: [(&[&str], &str); 10] = [
+        (&["-o", "a.hwy", "--dead"], "a graph without values holds what is alive: --weak and --dead are for core dumps"),
+        (&["--to", "hwy", "-o", "a.core"], "a.core cannot be what the capture is called: that is the name of a core, not of a hwy"),
+        (&["--to", "hwy", "-o", "a"], "a cannot be what the capture is called: an index is known by its name, which ends in .hwy"),
+        (&["-o", "a.core.gz"], "a.core.gz cannot be what the capture is called: only core dumps are packed, and with zstd"),
+        (
+            &["-o", "a.heapsnapshot.zst"],
+            "a.heapsnapshot.zst cannot be what the capture is called: only core dumps are packed, and with zstd",
+        ),
+        (&["-o", "-"], "a capture is written to a file, not to standard output"),
+        (&["--method", "inspector", "--to", "core.zst"], "--method inspector writes a heap snapshot, not a packed core dump"),
+        (&["--method", "inspector", "-o", "a.hwy"], "--method inspector writes a heap snapshot, not a graph without values"),
+        (&["--worker", "1", "-o", "a.heapsnapshot"], "--worker is for --method inspector: what is read from outside is of all threads"),
+        (
+            &["--method", "inspector", "--max-pause", "1s"],
+            "--max-pause does not go with --method inspector: V8 finishes a snapshot that it has begun",
+        ),
+    ];
+    for (words, line) in cases {
+        refused(&fixture, &[&["capture", "4194305"], words].concat(), 2, "HW1000", &format!("heapwhy: {line}"));
+    }
+    for ending in ["core", "zst", "hwy", "heapsnapshot"] {
+        let name = format!("b.{ending}");
+        refused(&fixture, &["capture", "4194305", "-o", &name], 6, "HW1401", "heapwhy: there is no process 4194305");
+        fixture.file(&name, b"kept");
+        refused(&fixture, &["capture", "4194305", "-o", &name], 7, "HW1205", &format!("heapwhy: {name} exists: it would be replaced"));
+    }
+    let no_process = "heapwhy: --method, --max-pause and --accept-danger are for one running process";
+    refused(&fixture, &["app.heapsnapshot", "--method", "stop"], 2, "HW1000", no_process);
+    refused(&fixture, &["4194305", "4194306", "--max-pause", "1s"], 2, "HW1000", no_process);
+    refused(&fixture, &["4194305", "--method", "fork"], 6, "HW1401", "heapwhy: there is no process 4194305");
+}
+
+#[test]
 fn commands_win_and_a_path_reaches_the_file() {
     let fixture = Fixture::new();
     fixture.snapshot("summary", 3);

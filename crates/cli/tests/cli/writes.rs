@@ -99,6 +99,20 @@ fn an_index_that_does_not_fit_is_passed_over_or_refused() {
 }
 
 #[test]
+fn a_captured_graph_is_not_replaced_by_an_index() {
+    let fixture = Fixture::new();
+    let (graph, problems) = heap::snapshot::read(&fixture.path("app.heapsnapshot"), &heap::Silent).unwrap();
+    let (place, none) = (fixture.path("app.heapsnapshot.hwy"), heap::index::Key::NONE);
+    heap::index::write(&place, &heap::HeapAnalysis::new(graph), &problems, &none, &[], &heap::Silent).unwrap();
+    let bytes = std::fs::read(&place).unwrap();
+    let ran = fixture.run(&["index", "app.heapsnapshot"]);
+    assert_eq!((ran.code, ran.err.contains("HW1205")), (7, true), "{}", ran.err);
+    assert!(std::fs::read(&place).unwrap() == bytes);
+    let of = |name: &str| fixture.run(&["instances", name, "Session", "-q"]).out;
+    assert_eq!(of("app.heapsnapshot.hwy"), of("app.heapsnapshot"));
+}
+
+#[test]
 fn a_redacted_snapshot_has_the_structure_and_no_values() {
     let fixture = Fixture::new();
     let ran = fixture.run(&["redact", "app.heapsnapshot", "-o", "safe.heapsnapshot"]);

@@ -1,5 +1,6 @@
 //! Writing an index: section by section into a private file beside the target, which takes its place only when it is whole.
 
+use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
@@ -35,15 +36,30 @@ pub fn write(
     progress: &dyn Progress,
 ) -> io::Result<u64> {
     let mut file = WholeFile::beside(path)?;
-    let mut saver = Saver { out: file.file(), at: 0, entries: Vec::new(), progress };
+    let length = fill(file.file(), analysis, problems, key, about, progress)?;
+    file.name(path)?;
+    Ok(length)
+}
+
+/// As `write`, into a file that is empty and that nobody knows as an index before it is whole.
+///
+/// # Errors
+/// As `write`. What is in the file is no index then.
+pub fn fill(
+    out: &mut File,
+    analysis: &HeapAnalysis,
+    problems: &Problems,
+    key: &Key,
+    about: &[u8],
+    progress: &dyn Progress,
+) -> io::Result<u64> {
+    let mut saver = Saver { out, at: 0, entries: Vec::new(), progress };
     saver.skip_to(size_of::<Header>() as u64 + (ROOM * size_of::<Entry>()) as u64)?;
     saver.graph(analysis.graph(), problems)?;
     saver.facts(analysis.graph())?;
     saver.analysis(analysis)?;
     saver.section(Tag::About, about)?;
-    let length = saver.finish(analysis.graph(), key)?;
-    file.name(path)?;
-    Ok(length)
+    saver.finish(analysis.graph(), key)
 }
 
 /// A file that is being filled.

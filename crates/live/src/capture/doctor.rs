@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::error::{CaptureError, yama};
 use super::filter::{self, Filtering};
 use super::limits::{self, Group};
+use super::surroundings::{Surroundings, surroundings};
 use super::terminal::Unstoppable;
 use super::{Known, Method, fork, known, proc};
 use crate::sockets;
@@ -47,6 +48,8 @@ pub struct Checkup {
     pub available: Option<u64>,
     /// Ports of this machine alone on which it listens.
     pub local_ports: Vec<u16>,
+    /// Where it lives.
+    pub surroundings: Surroundings,
     /// Each method with what it would cost: the better one first.
     pub methods: [Prediction; 2],
 }
@@ -118,6 +121,7 @@ pub fn examine(pid: i32) -> Result<Checkup, CaptureError> {
         group,
         available,
         local_ports: local_ports(pid),
+        surroundings: surroundings(pid, &status),
         methods: [by_fork(&status, (group, available), &filtering), by_stop(&status)],
         filtering,
         known,

@@ -12,13 +12,16 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// What the system says.
 pub fn nameless(bytes: u64) -> io::Result<File> {
-    if least(left("self"), available()).unwrap_or(0) / 2 > bytes {
-        let file = rustix::fs::memfd_create("heapwhy", rustix::fs::MemfdFlags::CLOEXEC);
-        if let Ok(file) = file {
-            return Ok(File::from(file));
-        }
+    in_memory(bytes).map_or_else(tempfile::tempfile, Ok)
+}
+
+/// As `nameless`, in memory only: `None` where there is no room for two images of so many bytes.
+#[must_use]
+pub fn in_memory(bytes: u64) -> Option<File> {
+    if least(left("self"), available()).unwrap_or(0) / 2 <= bytes {
+        return None;
     }
-    tempfile::tempfile()
+    rustix::fs::memfd_create("heapwhy", rustix::fs::MemfdFlags::CLOEXEC).ok().map(File::from)
 }
 
 /// Returns how many bytes the machine could give out.

@@ -9,12 +9,13 @@ use live::LiveError;
 use crate::answer::{Answer, Section};
 use crate::attached::{self, Way, failed_to_ask};
 use crate::codes;
-use crate::commands::{allocations, capture};
+use crate::commands::allocations;
 use crate::error::{CommandError, shown};
 use crate::open;
 use crate::running::Dangers;
 use crate::session::Session;
 use crate::typed::shell_path;
+use crate::v8_snapshot;
 
 /// Options of `attach track`.
 #[derive(Args, Debug)]
@@ -56,7 +57,7 @@ pub(super) fn run(args: &TrackArgs, way: &Way, worker: Option<u64>, session: &Se
         let failed = |error: LiveError| failed_to_ask(pid, &error);
         attached::speak_to(inspector, pid, worker)?;
         inspector.profile_heap().map_err(failed)?;
-        let progress = |progress| capture::tell(progress, session);
+        let progress = |progress| v8_snapshot::tell(progress, session);
         let bytes = live::save_tracked(inspector, args.time, &output, &told, &progress).map_err(failed)?;
         Ok(Answer::default().section(Section::Written { path: output.clone(), bytes, what: "heap snapshot with stacks of allocations" }))
     })?;
