@@ -127,7 +127,7 @@ impl Service {
 }
 
 /// Returns a port that nobody uses at the moment.
-fn free_port() -> Result<u16> {
+pub(super) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 

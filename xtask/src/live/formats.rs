@@ -36,7 +36,13 @@ impl<'w> Kept<'w> {
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder)?;
         let mut command = Command::new(workspace.node(line));
-        command.arg(workspace.root.join("tests/live/secret.js")).arg(SECRET).stdin(Stdio::null()).stdout(Stdio::piped());
+        // Others are asked over their inspectors at the same time.
+        command
+            .arg(format!("--inspect-port={}", super::attaching::free_port()?))
+            .arg(workspace.root.join("tests/live/secret.js"))
+            .arg(SECRET)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
         let mut child = Killed(command.spawn().context("cannot start the program")?);
         let mut ready = String::new();
         BufReader::new(child.stdout.take().context("no output")?).read_line(&mut ready)?;
