@@ -2,7 +2,7 @@
 //!
 //! The words and their order are the command's (`commands/report.rs`); here they are cleaned, coloured and kept within the terminal. What
 //! is too long gives way in this order: bars, gaps between columns, names (in the middle) and places (at their start); what then does not
-//! fit goes on in the next line. Numbers and sizes are never cut.
+//! fit goes on in the next line. Numbers, sizes, options and constants are never cut.
 
 use std::io::{self, Write};
 
@@ -78,6 +78,19 @@ impl Part {
     }
 }
 
+/// What is longer is a name, whatever it looks like.
+const LONGEST_TYPED: usize = 30;
+
+impl Part {
+    /// Says whether it is something that people type or look up as it is: an option, or a constant such as `CAP_SYS_PTRACE`.
+    fn is_typed(&self) -> bool {
+        let word = self.text.trim_matches(|char| "(),;:".contains(char));
+        let is_constant =
+            || word.contains('_') && word.chars().all(|char| char.is_ascii_uppercase() || char.is_ascii_digit() || char == '_');
+        word.len() <= LONGEST_TYPED && (word.starts_with("--") || is_constant())
+    }
+}
+
 /// Takes a line apart.
 fn parts(line: &Line, texts: &[String]) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
@@ -121,7 +134,7 @@ fn shorten(parts: &mut Vec<Part>, line: &Line, style: &Style) {
         parts[at].text.truncate(room);
     }
     let narrowest = if is_prose { style.width - columns(&indent(parts, style.width)) } else { NARROWEST };
-    let is_name = |part: &Part| !part.is_gap() && !part.is_number();
+    let is_name = |part: &Part| !part.is_gap() && !part.is_number() && !part.is_typed();
     while let Some((at, room)) = next_cut(parts, is_name, narrowest, excess(parts)) {
         let is_place = matches!(line[parts[at].piece], Piece::Code(_));
         parts[at].text = if is_place { fit_place(&parts[at].text, room, style.ascii) } else { fit(&parts[at].text, room, style.ascii) };
@@ -260,6 +273,16 @@ mod tests {
         let text = rendered(&[look], 40);
         let words: Vec<&str> = text.split_whitespace().collect();
         assert_eq!(words[2..].join(" "), "class Log { constructor() { this.head = null; } isEmpty() { return this.head == null; } # ~ █ }");
+    }
+
+    #[test]
+    fn what_is_typed_is_whole() {
+        let check = |text: &str, expect: bool| assert_eq!(Part { piece: 0, text: text.to_owned() }.is_typed(), expect, "{text}");
+        check("CAP_SYS_PTRACE", true);
+        check("(--max-pause)", true);
+        check("SessionCacheOfEverything", false);
+        check("HTTP", false);
+        check("A_VERY_LONG_NAME_THAT_SOMEBODY_HAS_GIVEN", false);
     }
 
     #[test]
