@@ -176,7 +176,7 @@ open later, and `heapwhy attach PID close` closes it.";
         "--worker takes the number by which Node.js calls a worker (threadId). Only workers that the main thread has started are reached.";
     MAY_CRASH "HW1511" Refused "a question during which V8 may crash"
         "When V8 is told to stop tracking allocations, it writes down the places of the functions that it has noted, which makes objects, which it still \
-tracks: where JavaScript of the process runs at that moment, that can end the process by SIGSEGV. Seen in 2 of 100 with a busy Node.js 20; all lines are \
+tracks: where JavaScript of the process runs at that moment, that can end the process by SIGSEGV. Seen in 2 of 65 runs with a busy Node.js 20; all lines are \
 built alike, and DevTools does the same. `heapwhy attach PID sample` has no such fault. --accept-danger tracks all the same.";
     STOPPED "HW1900" Stopped "stopped by Ctrl-C"
         "The work was stopped before it had an answer. A second Ctrl-C ends heapwhy at once.";

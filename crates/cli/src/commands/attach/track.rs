@@ -46,7 +46,7 @@ pub(super) fn run(args: &TrackArgs, way: &Way, worker: Option<u64>, session: &Se
             &codes::MAY_CRASH,
             format!("V8 may crash, and pid {pid} with it, when it stops tracking allocations"),
         )
-        .why("it makes objects while it writes down who made which; seen in 2 of 100 with a process that was busy")
+        .why("it makes objects while it writes down who made which; seen in 2 of 65 runs with a busy process")
         .hint(format!("heapwhy attach {pid} sample   estimates the same, and harms nothing"))
         .hint("--accept-danger tracks all the same"));
     }
