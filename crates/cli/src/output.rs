@@ -39,8 +39,7 @@ impl OutputArgs {
             return Err(CommandError::new(&codes::USAGE, what).hint("name a file with -o, or leave --json out"));
         }
         if !self.force && !self.is_stdout() && std::fs::metadata(&self.output).is_ok_and(|metadata| metadata.is_file()) {
-            let what = format!("{} exists: it would be replaced", shown(&self.output));
-            return Err(CommandError::new(&codes::OUTPUT_EXISTS, what).hint("--force replaces it; -o names another file"));
+            return Err(exists(&self.output).hint(REPLACED));
         }
         Ok(())
     }
@@ -78,6 +77,23 @@ fn write(goal: &Path, inputs: &[&Path], fill: impl FnOnce(&mut dyn Write) -> io:
         return Err(CommandError::new(&codes::SAME_FILE, what).hint("name another file with -o"));
     }
     whole(goal, fill)
+}
+
+/// What helps where a file may be replaced.
+pub(crate) const REPLACED: &str = "--force replaces it; -o names another file";
+/// What helps where it may not.
+pub(crate) const ANOTHER: &str = "name another file with -o";
+
+/// Refuses a name that something has already, whatever that is.
+pub(crate) fn must_be_new(path: &Path, hint: &str) -> Result<(), CommandError> {
+    match std::fs::symlink_metadata(path) {
+        Ok(_) => Err(exists(path).hint(hint)),
+        Err(_) => Ok(()),
+    }
+}
+
+fn exists(path: &Path) -> CommandError {
+    CommandError::new(&codes::OUTPUT_EXISTS, format!("{} exists: it would be replaced", shown(path)))
 }
 
 /// Writes a file by calling `fill`, in the place of what is there, and returns its size.

@@ -50,6 +50,7 @@ mod ids;
 pub mod index;
 pub mod inspectors;
 mod interner;
+mod json_stream;
 pub mod kinds;
 pub mod mapped;
 mod names;

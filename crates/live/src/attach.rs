@@ -31,7 +31,7 @@ use crate::capture::{CaptureError, Known, known, proc};
 use crate::http::Client;
 use crate::inspector::{Inspector, InspectorUrl};
 use crate::sockets::{self, Listener};
-use crate::wait::Patience;
+use crate::wait::{NEVER, Patience};
 use options::USUAL_PORT;
 
 /// How long a process may take to open its inspector: its JavaScript must come to a point where it looks up.
@@ -44,9 +44,6 @@ const CLOSING_LIMIT: Duration = Duration::from_secs(600);
 const PROBE_LIMIT: Duration = Duration::from_secs(3);
 /// How often the kernel is asked who listens.
 const ASKED_EVERY: Duration = Duration::from_millis(10);
-
-/// Closing is not stopped by Ctrl-C.
-static NEVER: AtomicBool = AtomicBool::new(false);
 
 /// Whether the program waits for SIGUSR1 itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -333,6 +330,7 @@ impl<'a> Attached<'a> {
         self.found = Found::Open;
         let began = Instant::now();
         let old = kept.filter(Inspector::is_idle).and_then(|mut old| {
+            // Closing is not stopped by Ctrl-C.
             old.heed(&NEVER);
             forgotten(&mut old).ok().map(|()| old)
         });

@@ -11,6 +11,9 @@ use crate::{LiveError, Result};
 /// How often a wait looks up: at the cancel flag, and at the clock.
 pub(crate) const TICK: Duration = Duration::from_millis(100);
 
+/// A flag that nobody sets, for what is not to be cancelled.
+pub(crate) static NEVER: AtomicBool = AtomicBool::new(false);
+
 /// How long one wait may be silent, what it is for, and whether to go on at all.
 pub(crate) struct Patience<'a> {
     doing: &'a str,

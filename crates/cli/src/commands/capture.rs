@@ -16,7 +16,7 @@ use v8mem::graph::Scope;
 
 use crate::answer::{Answer, Section};
 use crate::core::Wanted;
-use crate::error::{CommandError, shown};
+use crate::error::CommandError;
 use crate::index_file::Origin;
 use crate::manner::{MannerArgs, Reader};
 use crate::running::{self, Manner, Running};
@@ -71,9 +71,8 @@ pub(crate) fn run(args: &CaptureArgs, session: &Session) -> Result<Answer, Comma
         return Err(CommandError::new(&codes::USAGE, what).hint(format!("heapwhy capture {pid} --to core.zst   holds both")));
     }
     let goal = args.output.clone().unwrap_or_else(|| format.usual_name(pid));
-    if !args.force && std::fs::symlink_metadata(&goal).is_ok() {
-        let what = format!("{} exists: it would be replaced", shown(&goal));
-        return Err(CommandError::new(&codes::OUTPUT_EXISTS, what).hint("--force replaces it; -o names another file"));
+    if !args.force {
+        output::must_be_new(&goal, output::REPLACED)?;
     }
     let answer = match (reader, format) {
         (Reader::V8(dangers), _) => v8_snapshot::save(v8_snapshot::Subject { pid, worker: args.worker, dangers }, &goal, session),

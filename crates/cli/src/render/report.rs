@@ -16,6 +16,9 @@ const NARROWEST: usize = 12;
 /// The narrowest that a gap between columns becomes.
 const GAP: usize = 2;
 
+/// A longer word is a name, whatever it looks like.
+const LONGEST_TYPED: usize = 30;
+
 /// Writes lines.
 pub(super) fn lines(out: &mut dyn Write, lines: &[Line], style: &Style) -> io::Result<()> {
     for line in lines {
@@ -76,12 +79,7 @@ impl Part {
     fn is_number(&self) -> bool {
         self.text.chars().all(|char| char.is_ascii_digit() || ",.@%+-×()→:".contains(char))
     }
-}
 
-/// What is longer is a name, whatever it looks like.
-const LONGEST_TYPED: usize = 30;
-
-impl Part {
     /// Says whether it is something that people type or look up as it is: an option, or a constant such as `CAP_SYS_PTRACE`.
     fn is_typed(&self) -> bool {
         let word = self.text.trim_matches(|char| "(),;:".contains(char));

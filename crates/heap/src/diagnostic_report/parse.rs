@@ -2,12 +2,12 @@
 //!
 //! Nothing is kept that could be large: texts are cut, lists end, and only what is named here is looked at.
 
-use std::cell::Cell;
 use std::io::{self, Read};
 
-use json_event_parser::{JsonEvent, JsonParseError, JsonSyntaxError, ReaderJsonParser};
+use json_event_parser::JsonEvent;
 
 use super::{Bound, DiagnosticReport, EndPoint, Handle, Handles, Space, Thread};
+use crate::json_stream::{Broken, each_event};
 use crate::problems::{ProblemKind, Problems};
 
 /// Why a report was not read.
@@ -53,31 +53,15 @@ impl DiagnosticReport {
     /// # Errors
     /// Where it cannot be read, tells nothing before it is cut or damaged, or is something else.
     pub fn read(source: impl Read) -> Result<super::Read, ReportError> {
-        let bytes = Cell::new(0);
-        let mut parser = ReaderJsonParser::new(Counted { source, bytes: &bytes }).with_max_buffer_size(LONGEST);
         let mut reader = Reader::default();
-        loop {
-            match parser.parse_next() {
-                Ok(JsonEvent::Eof) => return reader.finish(),
-                Ok(event) => reader.take(event),
-                Err(JsonParseError::Io(error)) => return Err(error.into()),
-                Err(JsonParseError::Syntax(error)) => return reader.broken(&error, bytes.get()),
-            }
+        let read = each_event(source, LONGEST, |event| {
+            reader.take(event);
+            Ok(())
+        });
+        match read {
+            Ok(()) => reader.finish(),
+            Err(broken) => reader.broken(broken),
         }
-    }
-}
-
-/// Counts what is read.
-struct Counted<'a, R> {
-    source: R,
-    bytes: &'a Cell<u64>,
-}
-
-impl<R: Read> Read for Counted<'_, R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let count = self.source.read(into)?;
-        self.bytes.set(self.bytes.get() + count as u64);
-        Ok(count)
     }
 }
 
@@ -470,19 +454,20 @@ impl Reader {
     }
 
     /// Ends where the file does, or where it is damaged: with what is known by then.
-    fn broken(mut self, error: &JsonSyntaxError, bytes: u64) -> Result<super::Read, ReportError> {
-        let offset = error.location().start.offset;
-        let is_cut = error.message().contains("end of file") || offset >= bytes;
-        if !self.tells() {
-            let what = error.message().to_owned();
-            return Err(if is_cut { ReportError::Truncated { offset: bytes } } else { ReportError::Damaged { offset, what } });
-        }
-        if is_cut {
-            self.problems.add(ProblemKind::Truncated, Some(bytes), "it ends in the middle: what should follow is unknown,");
-        } else if self.places.is_empty() {
-            self.problems.add(ProblemKind::TrailingBytes, Some(offset), "something else follows the report");
-        } else {
-            self.problems.add(ProblemKind::BadSection, Some(offset), format!("{}: what follows is left out,", error.message()));
+    fn broken(mut self, broken: Broken) -> Result<super::Read, ReportError> {
+        match broken {
+            Broken::Io(error) => return Err(error.into()),
+            Broken::Cut { bytes } if !self.tells() => return Err(ReportError::Truncated { offset: bytes }),
+            Broken::Damaged { offset, what } if !self.tells() => return Err(ReportError::Damaged { offset, what }),
+            Broken::Cut { bytes } => {
+                self.problems.add(ProblemKind::Truncated, Some(bytes), "it ends in the middle: what should follow is unknown,");
+            }
+            Broken::Damaged { offset, .. } if self.places.is_empty() => {
+                self.problems.add(ProblemKind::TrailingBytes, Some(offset), "something else follows the report");
+            }
+            Broken::Damaged { offset, what } => {
+                self.problems.add(ProblemKind::BadSection, Some(offset), format!("{what}: what follows is left out,"));
+            }
         }
         self.finish()
     }

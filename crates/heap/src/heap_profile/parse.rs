@@ -1,12 +1,12 @@
 //! Reading a profile's JSON piece by piece: `{"head": {"callFrame": …, "selfSize": …, "id": …, "children": […]}, "samples": […]}`.
 
-use std::cell::Cell;
 use std::io::{self, Read};
 
-use json_event_parser::{JsonEvent, JsonParseError, JsonSyntaxError, ReaderJsonParser};
+use json_event_parser::JsonEvent;
 use rustc_hash::FxHashMap;
 
 use super::{CallFrame, HeapProfile, Stack};
+use crate::json_stream::{Broken, each_event};
 
 /// Why a profile was not read.
 #[derive(Debug, thiserror::Error)]
@@ -43,31 +43,9 @@ impl HeapProfile {
     /// # Errors
     /// Where it cannot be read, is cut, damaged, or something else.
     pub fn read(source: impl Read) -> Result<Self, ProfileError> {
-        let bytes = Cell::new(0);
-        let mut parser = ReaderJsonParser::new(Counted { source, bytes: &bytes }).with_max_buffer_size(LONGEST);
         let mut reader = Reader::default();
-        loop {
-            match parser.parse_next() {
-                Ok(JsonEvent::Eof) => return reader.finish(),
-                Ok(event) => reader.take(event)?,
-                Err(JsonParseError::Io(error)) => return Err(error.into()),
-                Err(JsonParseError::Syntax(error)) => return Err(broken(&error, bytes.get())),
-            }
-        }
-    }
-}
-
-/// Counts what is read.
-struct Counted<'a, R> {
-    source: R,
-    bytes: &'a Cell<u64>,
-}
-
-impl<R: Read> Read for Counted<'_, R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let count = self.source.read(into)?;
-        self.bytes.set(self.bytes.get() + count as u64);
-        Ok(count)
+        each_event(source, LONGEST, |event| reader.take(event))?;
+        reader.finish()
     }
 }
 
@@ -253,11 +231,12 @@ impl Reader {
     }
 }
 
-/// Tells a file that was cut from one that is no JSON: the first is sound up to its end.
-fn broken(error: &JsonSyntaxError, bytes: u64) -> ProfileError {
-    let location = error.location();
-    if error.message().contains("end of file") || location.start.offset >= bytes {
-        return ProfileError::Truncated { offset: bytes };
+impl From<Broken> for ProfileError {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Io(error) => Self::Io(error),
+            Broken::Cut { bytes } => Self::Truncated { offset: bytes },
+            Broken::Damaged { offset, what } => Self::Damaged { offset, what },
+        }
     }
-    ProfileError::Damaged { offset: location.start.offset, what: error.message().to_owned() }
 }

@@ -1,6 +1,6 @@
 //! Sampling of allocations: V8 notes the stack of about one allocation in so many bytes, and forgets those whose objects were collected.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,11 +9,8 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::{ANSWER_LIMIT, Inspector};
-use crate::wait::TICK;
+use crate::wait::{NEVER, TICK};
 use crate::{LiveError, Result};
-
-/// A flag that nobody sets.
-static NEVER: AtomicBool = AtomicBool::new(false);
 
 /// What was sampled.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,8 +12,9 @@ use live::Sampled;
 use crate::answer::{Answer, Section, Status, Warning};
 use crate::attached::{self, Way, failed_to_ask};
 use crate::codes;
-use crate::error::{CommandError, shown};
+use crate::error::CommandError;
 use crate::exit::Exit;
+use crate::output;
 use crate::profile::{self, Recorded};
 use crate::render::number;
 use crate::session::Session;
@@ -41,10 +42,7 @@ pub(super) struct SampleArgs {
 /// Samples.
 pub(super) fn run(args: &SampleArgs, way: &Way, worker: Option<u64>, session: &Session) -> Result<Answer, CommandError> {
     let pid = way.pid;
-    if let Some(output) = args.output.as_ref().filter(|output| std::fs::symlink_metadata(output).is_ok()) {
-        let what = format!("{} exists: it would be replaced", shown(output));
-        return Err(CommandError::new(&codes::OUTPUT_EXISTS, what).hint("name another file with -o"));
-    }
+    args.output.as_ref().map_or(Ok(()), |path| output::must_be_new(path, output::ANOTHER))?;
     let failed = |error: live::LiveError| failed_to_ask(pid, &error);
     let mut sampled = None;
     let answer = attached::ask(way, session, |inspector| {
@@ -63,7 +61,7 @@ pub(super) fn run(args: &SampleArgs, way: &Way, worker: Option<u64>, session: &S
         Ok(if told.time < args.time { cut_short(answer, told.time, args.time) } else { answer })
     })?;
     let (Some(output), Some(Sampled { text, .. })) = (&args.output, &sampled) else { return Ok(answer) };
-    let bytes = write(output, text).map_err(|error| crate::output::failed(output, &error))?;
+    let bytes = write(output, text).map_err(|error| output::failed(output, &error))?;
     let written = Section::Written { path: output.clone(), bytes, what: "sampling heap profile" };
     Ok(answer.section(written).next(format!("heapwhy {}", shell_path(output))))
 }

@@ -10,8 +10,9 @@ use crate::answer::{Answer, Section};
 use crate::attached::{self, Way, failed_to_ask};
 use crate::codes;
 use crate::commands::allocations;
-use crate::error::{CommandError, shown};
+use crate::error::CommandError;
 use crate::open;
+use crate::output;
 use crate::running::Dangers;
 use crate::session::Session;
 use crate::typed::shell_path;
@@ -37,10 +38,7 @@ pub(super) struct TrackArgs {
 pub(super) fn run(args: &TrackArgs, way: &Way, worker: Option<u64>, session: &Session) -> Result<Answer, CommandError> {
     let pid = way.pid;
     let output = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{pid}.heaptimeline")));
-    if std::fs::symlink_metadata(&output).is_ok() {
-        let what = format!("{} exists: it would be replaced", shown(&output));
-        return Err(CommandError::new(&codes::OUTPUT_EXISTS, what).hint("name another file with -o"));
-    }
+    output::must_be_new(&output, output::ANOTHER)?;
     if way.dangers == Dangers::Refused {
         return Err(CommandError::new(
             &codes::MAY_CRASH,
