@@ -9,8 +9,9 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
-use crate::killed::Killed;
+use crate::killed::{Killed, ended_within};
 use crate::lanes;
 use crate::setup;
 use crate::stages::{Tally, tell};
@@ -72,11 +73,10 @@ impl Watched {
 }
 
 impl Watched {
-    /// Ends it, and returns the signal by which it had ended before.
-    fn end(&mut self) -> Result<Option<i32>> {
-        let before = self.child.try_wait()?.and_then(|status| status.signal());
-        let _ = self.child.kill();
-        self.child.wait()?;
-        Ok(before)
+    /// The signal by which it has ended, or is about to.
+    fn ended(&mut self) -> Result<Option<i32>> {
+        const LIMIT: Duration = Duration::from_secs(30);
+        let status = ended_within(&mut self.child, LIMIT)?.context("it has not ended")?;
+        Ok(status.signal())
     }
 }

@@ -6,9 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::killed::ended_within;
 use crate::snapshots::Snapshot;
 
 /// The lines of Node.js that the tests run on; `tests/package.json` says which release of each.
@@ -144,18 +145,12 @@ pub(crate) fn output(command: &mut Command) -> Result<Vec<u8>> {
 /// Runs a command that must end within `limit`.
 pub(crate) fn run_within(command: &mut Command, limit: Duration) -> Result<()> {
     let mut child = command.spawn().with_context(|| format!("cannot run {}", shown(command)))?;
-    let started = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return check(command, status);
-        }
-        if started.elapsed() > limit {
-            child.kill()?;
-            child.wait()?;
-            bail!("{} was still running after {} s", shown(command), limit.as_secs());
-        }
-        std::thread::sleep(Duration::from_millis(10));
+    if let Some(status) = ended_within(&mut child, limit)? {
+        return check(command, status);
     }
+    child.kill()?;
+    child.wait()?;
+    bail!("{} was still running after {} s", shown(command), limit.as_secs());
 }
 
 fn check(command: &Command, status: ExitStatus) -> Result<()> {

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::wait;
 use crate::end_to_end::checked;
-use crate::killed::Killed;
+use crate::killed::{Killed, ended_within};
 use crate::lanes;
 use crate::stages::{Tally, tell};
 use crate::workspace::{NODE_LINES, Profile, Workspace};
@@ -212,7 +212,9 @@ fn tracked(asking: &Asking) -> Result<Value> {
         ensure!(code == 7 && refused["error"]["code"] == "HW1511", "{code}: {refused}");
         service.is_as_before()?;
         let answer = asking.answer(&service, &[&words[..], &["--accept-danger"]].concat());
-        let ended = service.child.try_wait()?.and_then(|status| status.signal());
+        // Where the connection ended, the process may be about to.
+        let patience = if answer.is_err() { Duration::from_secs(2) } else { Duration::ZERO };
+        let ended = ended_within(&mut service.child, patience)?.and_then(|status| status.signal());
         match (answer, ended) {
             (answer, None) => return answer,
             (answer, Some(SIGSEGV)) => ensure!(answer.is_err(), "it crashed, and nothing was said"),

@@ -6,10 +6,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Watched;
 use crate::end_to_end::checked;
+use crate::killed::ended_within;
 use crate::memory_group::MemoryGroup;
 use crate::workspace::{Profile, Workspace, output};
 
@@ -28,7 +29,7 @@ pub(super) fn heap(workspace: &Workspace, line: u32) -> Result<String> {
     let guard = guard(workspace, &folder, &[&process.pid().to_string(), "--json"])?;
     process.ask("leak 300")?;
     let told = ended(guard)?;
-    let signal = process.end()?;
+    let signal = process.ended()?;
     ensure!(matches!(signal, Some(ABORTED | TRAPPED)), "V8 has not ended it: it ended by {signal:?}");
     let kept = kept(workspace, &folder, &told, "heap", "Session")?;
     fs::remove_dir_all(folder)?;
@@ -48,7 +49,7 @@ pub(super) fn group(workspace: &Workspace, line: u32) -> Result<String> {
     let guard = guard(workspace, &folder, &[&process.pid().to_string(), "--json"])?;
     process.ask("pour 500000")?;
     let told = ended(guard)?;
-    ensure!(process.end()? == Some(KILLED), "the kernel has not ended it");
+    ensure!(process.ended()? == Some(KILLED), "the kernel has not ended it");
     let kept = kept(workspace, &folder, &told, "rss", "Upload")?;
     fs::remove_dir_all(folder)?;
     Ok(kept)
@@ -100,14 +101,10 @@ fn guard(workspace: &Workspace, folder: &Path, words: &[&str]) -> Result<Child> 
 
 /// Waits, a limited time.
 fn waited(mut child: Child) -> Result<Output> {
-    let began = Instant::now();
-    while child.try_wait()?.is_none() {
-        if began.elapsed() > LIMIT {
-            child.kill()?;
-            child.wait()?;
-            bail!("guard was still running after {} s", LIMIT.as_secs());
-        }
-        std::thread::sleep(Duration::from_millis(20));
+    if ended_within(&mut child, LIMIT)?.is_none() {
+        child.kill()?;
+        child.wait()?;
+        bail!("guard was still running after {} s", LIMIT.as_secs());
     }
     Ok(child.wait_with_output()?)
 }
