@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use super::proc;
+use super::threads::Refusal;
 
 /// Why a process was not captured.
 #[derive(Debug, thiserror::Error)]
@@ -113,14 +114,10 @@ pub enum CaptureError {
 
 impl CaptureError {
     /// Tells why a thread could not be seized.
-    pub(super) fn of_seizing(pid: i32, tid: i32, source: io::Error) -> Self {
+    pub(super) fn of_seizing(pid: i32, Refusal { source, tracer }: Refusal) -> Self {
         match source.raw_os_error() {
-            // The first thread may be ours already: what counts is who traces this one.
-            Some(libc::EPERM) => match proc::status(tid).map_or(0, |status| status.tracer) {
-                0 => Self::denied(pid),
-                tracer if is_own(tracer) => Self::Io { doing: "seizing its threads", source },
-                tracer => Self::Traced { pid, tracer },
-            },
+            Some(libc::EPERM) if tracer == 0 => Self::denied(pid),
+            Some(libc::EPERM) if !is_own(tracer) => Self::Traced { pid, tracer },
             Some(libc::ESRCH) => Self::Gone { pid, doing: "seizing its threads" },
             _ => Self::Io { doing: "seizing its threads", source },
         }

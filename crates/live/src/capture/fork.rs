@@ -200,7 +200,7 @@ pub(super) fn ask_filters(pid: i32, tid: i32) -> Filtering {
     let Ok((Some(places), advice)) = plan() else { return Filtering::Unknown("its C library has no call that can be borrowed") };
     let calls = calls(&advice, places.spare, 0);
     let stopped = || -> Result<Filtering, CaptureError> {
-        let mut threads = Threads::seize_one(pid, tid).map_err(|source| CaptureError::of_seizing(pid, tid, source))?;
+        let mut threads = Threads::seize_one(pid, tid).map_err(|refusal| CaptureError::of_seizing(pid, refusal))?;
         threads.stop_seized()?;
         let registers = trace::registers(tid).map_err(io("reading its registers"))?;
         Ok(filter::ask(tid, &seen(&calls, &registers, places.gadgets)))
@@ -459,7 +459,7 @@ fn reap(pid: i32, reaping: &Reaping) -> Result<(), CaptureError> {
     // The last thread is one of a pool mostly; the first is the program's own.
     let tids = proc::threads(pid).map_err(io("listing its threads"))?;
     for tid in tids.into_iter().rev() {
-        let mut threads = Threads::seize_one(pid, tid).map_err(io("seizing a thread"))?;
+        let mut threads = Threads::seize_one(pid, tid).map_err(|refusal| io("seizing a thread")(refusal.source))?;
         threads.stop_seized()?;
         // Opened before it is looked at: if it becomes another program after that, this memory is nobody's.
         let memory = File::options().read(true).write(true).open(proc::path(pid, "mem")).map_err(io("opening its memory"))?;

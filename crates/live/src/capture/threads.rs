@@ -41,8 +41,8 @@ impl Threads {
     }
 
     /// Traces one thread of a process.
-    pub(super) fn seize_one(pid: i32, tid: i32) -> io::Result<Self> {
-        trace::seize(tid)?;
+    pub(super) fn seize_one(pid: i32, tid: i32) -> Result<Self, Refusal> {
+        seize(tid)?;
         Ok(Self { pid, seized: vec![Seized { tid, stopped: false }] })
     }
 
@@ -53,15 +53,15 @@ impl Threads {
             if self.seized.iter().any(|thread| thread.tid == tid) {
                 continue;
             }
-            match trace::seize(tid) {
+            match seize(tid) {
                 Ok(()) => {
                     self.seized.push(Seized { tid, stopped: false });
                     count += 1;
                 }
                 // It has ended since, or is about to: such a one is refused as if rights were missing.
-                Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
+                Err(refusal) if refusal.source.raw_os_error() == Some(libc::ESRCH) => {}
                 Err(_) if !proc::is_alive(self.pid, tid) => {}
-                Err(source) => return Err(CaptureError::of_seizing(self.pid, tid, source)),
+                Err(refusal) => return Err(CaptureError::of_seizing(self.pid, refusal)),
             }
         }
         Ok(count)
@@ -180,6 +180,34 @@ pub(super) fn next_event(tid: i32, until: Instant) -> io::Result<Option<Event>> 
     }
 }
 
+/// Why a thread could not be seized.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// What the kernel said.
+    pub(super) source: io::Error,
+    /// Who traces it; 0 where nobody does.
+    pub(super) tracer: i32,
+}
+
+/// Starts to trace a thread.
+///
+/// The kernel refuses one that somebody traces already, and one that may not be traced, with the same word. Where nobody traces it a moment
+/// later, another tracer may just have let go: it is asked again before anybody is told that rights are missing.
+fn seize(tid: i32) -> Result<(), Refusal> {
+    /// Two who come and go at one pace have been seen to miss each other 26 times.
+    const AGAIN: u32 = 200;
+    let mut refused = 0;
+    loop {
+        let Err(source) = trace::seize(tid) else { return Ok(()) };
+        let tracer = proc::status(tid).map_or(0, |status| status.tracer);
+        if source.raw_os_error() != Some(libc::EPERM) || tracer != 0 || refused == AGAIN {
+            return Err(Refusal { source, tracer });
+        }
+        refused += 1;
+        thread::sleep(NAP);
+    }
+}
+
 /// A wait between two looks. What is looked for mostly takes less than a nap does.
 #[derive(Default)]
 struct Nap {
@@ -231,6 +259,23 @@ mod tests {
     use std::process::Command;
 
     use super::*;
+
+    #[test]
+    fn who_comes_as_another_lets_go_does_not_miss_rights() {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let tid = i32::try_from(child.id()).unwrap();
+        let round = || match Threads::seize(tid) {
+            Ok(_) | Err(CaptureError::Traced { .. } | CaptureError::Io { .. }) => None,
+            Err(error) => Some(error.to_string()),
+        };
+        let refused = thread::scope(|scope| {
+            let rounds = || (0..3000).find_map(|_| round());
+            [scope.spawn(rounds), scope.spawn(rounds)].map(|tracer| tracer.join().unwrap())
+        });
+        let _ = child.kill();
+        let _ = child.wait();
+        assert_eq!(refused, [None, None]);
+    }
 
     #[test]
     fn a_signal_that_nobody_heard_of_is_delivered() {
