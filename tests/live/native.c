@@ -13,6 +13,10 @@ void *last;
 
 static void nobody(void) {}
 
+// What a C++ compiler makes of a class with one virtual function, under the name that it gives the table.
+struct widget { void **table; char filler[88]; };
+void *_ZTV6Widget[] = {NULL, NULL, (void *)nobody};
+
 static void *block(size_t size) {
   char *bytes = malloc(size);
   memset(bytes, 0x11, size);
@@ -50,6 +54,43 @@ static napi_value lose_pairs(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+static void *widget(void) {
+  struct widget *widget = block(sizeof *widget);
+  widget->table = &_ZTV6Widget[2];
+  return widget;
+}
+
+// loseWidgets(count): objects of a class of C++.
+static napi_value lose_widgets(napi_env env, napi_callback_info info) {
+  uint32_t count = 0;
+  numbers(env, info, 1, &count);
+  for (uint32_t nth = count; nth > 0; nth--) last = widget();
+  last = NULL;
+  return NULL;
+}
+
+// loseBeside(count, size): blocks that say nothing, each beside a structure of the addon that is kept.
+static napi_value lose_beside(napi_env env, napi_callback_info info) {
+  uint32_t of[2] = {0};
+  numbers(env, info, 2, of);
+  for (uint32_t nth = of[0]; nth > 0 && kept_count < 4096; nth--) {
+    struct pair *pair = block(sizeof *pair);
+    pair->who = nobody;
+    kept[kept_count++] = pair;
+    last = block(of[1]);
+  }
+  last = NULL;
+  return NULL;
+}
+
+// keepWidgets(count): objects of a class of C++ in a table of the addon.
+static napi_value keep_widgets(napi_env env, napi_callback_info info) {
+  uint32_t count = 0;
+  numbers(env, info, 1, &count);
+  for (uint32_t nth = count; nth > 0 && kept_count < 4096; nth--) kept[kept_count++] = widget();
+  return NULL;
+}
+
 // keep(count, size): blocks in a table of the addon.
 static napi_value keep(napi_env env, napi_callback_info info) {
   uint32_t of[2] = {0};
@@ -82,7 +123,10 @@ static napi_value own(napi_env env, napi_callback_info info) {
 }
 
 NAPI_MODULE_INIT() {
-  const struct { const char *name; napi_callback call; } all[] = {{"lose", lose}, {"losePairs", lose_pairs}, {"keep", keep}, {"own", own}, {"become", become}};
+  const struct { const char *name; napi_callback call; } all[] = {
+      {"lose", lose}, {"losePairs", lose_pairs}, {"loseWidgets", lose_widgets}, {"loseBeside", lose_beside},
+      {"keepWidgets", keep_widgets}, {"keep", keep}, {"own", own}, {"become", become},
+  };
   for (size_t nth = 0; nth < sizeof all / sizeof *all; nth++) {
     napi_value function;
     napi_create_function(env, all[nth].name, NAPI_AUTO_LENGTH, all[nth].call, NULL, &function);

@@ -5,10 +5,13 @@ const addon = require(process.argv[2]);
 
 // Sizes that nobody else uses.
 addon.keep(500, 3001);
+addon.keepWidgets(300);
 globalThis.owned = Array.from({ length: 200 }, () => addon.own(5003));
 if (process.argv[3] === 'lost') {
   addon.lose(1000, 1303);
   addon.losePairs(1000);
+  addon.loseWidgets(1000);
+  addon.loseBeside(1000, 1717);
 }
 globalThis.buffers = [
   ...Array.from({ length: 20 }, () => Buffer.alloc(1 << 20, 7)),

@@ -86,6 +86,13 @@ pub struct Image {
     pub build_id: Option<Vec<u8>>,
 }
 
+impl Image {
+    /// Says whether a file of that build id is the one that was mapped, as far as the core says.
+    pub(crate) fn is(&self, build_id: Option<&[u8]>) -> bool {
+        self.build_id.is_none() || self.build_id.as_deref() == build_id
+    }
+}
+
 /// How much of a core is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Missing {
@@ -218,6 +225,13 @@ impl CoreFile {
     pub fn image(&self, path: &str) -> Option<Image> {
         let first = self.notes.files.iter().find(|file| file.path == path && file.offset == 0)?;
         Some(Image { path: path.to_owned(), base: first.start, build_id: self.build_id_at(first.start) })
+    }
+
+    /// Returns by which path a mapped file is found here, and where it was mapped: the program may have been named by the user, and lie elsewhere.
+    pub(crate) fn local(&self, path: &str) -> Option<(PathBuf, Image)> {
+        let image = self.image(path)?;
+        let given = self.binary().filter(|binary| image.build_id.is_some() && binary.build_id() == image.build_id.as_deref());
+        Some((given.map_or_else(|| PathBuf::from(path), |binary| binary.path().to_owned()), image))
     }
 
     /// Reads a build id out of a file's first page: the kernel writes that page into every core, unless it is told not to.

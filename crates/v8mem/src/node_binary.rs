@@ -3,6 +3,7 @@
 //! V8 describes itself in symbols called `v8dbg_*`, Node in `nodedbg_*`; both are in the dynamic table and survive `strip`. Some live in
 //! .bss and get their value when the program starts: those are read from the process's memory, never from here.
 
+use std::cmp::Reverse;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -71,6 +72,7 @@ struct Part {
     end: u64,
     offset: u64,
     writable: bool,
+    executable: bool,
 }
 
 /// A symbol.
@@ -137,11 +139,7 @@ impl NodeBinary {
     /// Says whether a text stands in what the program cannot change: V8's version for one. O(bytes).
     #[must_use]
     pub fn mentions(&self, text: &str) -> bool {
-        let constant = self.parts.iter().filter(|part| !part.writable);
-        constant.filter_map(|part| self.initial(part.start, usize::try_from(part.end - part.start).ok()?)).any(|bytes| {
-            let found = memchr::memmem::find(bytes, text.as_bytes()).is_some();
-            found && !text.is_empty()
-        })
+        !text.is_empty() && self.constants().any(|bytes| memchr::memmem::find(bytes, text.as_bytes()).is_some())
     }
 
     /// Says whether V8 describes itself in it. The small program in front of Debian's `libnode.so` does not.
@@ -183,15 +181,21 @@ impl NodeBinary {
     /// Returns V8's version, as it stands in what the program cannot change. O(bytes).
     #[must_use]
     pub fn v8_version(&self) -> Option<String> {
-        let constant = self.parts.iter().filter(|part| !part.writable);
-        constant.filter_map(|part| self.initial(part.start, usize::try_from(part.end - part.start).ok()?)).find_map(crate::version::v8_in)
+        self.constants().find_map(crate::version::v8_in)
     }
 
     /// Returns which Node.js it is, as it stands in what the program cannot change; `None` where nothing says so, or several things do. O(bytes).
     #[must_use]
     pub fn node_version(&self) -> Option<NodeVersion> {
-        let constant = self.parts.iter().filter(|part| !part.writable);
-        crate::version::node_in(constant.filter_map(|part| self.initial(part.start, usize::try_from(part.end - part.start).ok()?)))
+        crate::version::node_in(self.constants())
+    }
+
+    /// Returns what the program cannot change. Where texts lie comes first: from Node 20 on machine code has parts of its own, which are
+    /// large, and whose pages a search would only bring into memory.
+    fn constants(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        let mut parts: Vec<&Part> = self.parts.iter().filter(|part| !part.writable).collect();
+        parts.sort_by_key(|part| (part.executable, Reverse(part.end - part.start)));
+        parts.into_iter().filter_map(|part| self.initial(part.start, usize::try_from(part.end - part.start).ok()?))
     }
 
     fn part(&self, addr: u64) -> Option<&Part> {
@@ -215,7 +219,8 @@ impl Part {
             start,
             end: start.saturating_add(header.p_filesz(LittleEndian)),
             offset: header.p_offset(LittleEndian),
-            writable: header.p_flags(LittleEndian).0 & 2 != 0,
+            writable: header.p_flags(LittleEndian).0 & elf::PF_W.0 != 0,
+            executable: header.p_flags(LittleEndian).0 & elf::PF_X.0 != 0,
         }
     }
 }

@@ -90,33 +90,56 @@ pub(super) fn adds_up(workspace: &Workspace, line: u32, addon: &Path) -> Result<
     // What the addon keeps, and what its objects own.
     let least = 500 * 3001 + 200 * 5003;
     ensure!(of("malloc_used") > least, "{} bytes in use by C, {least} by the addon alone", of("malloc_used"));
+    let classes = report["cpp_classes"]["rows"].as_array().context("no classes of C++")?;
+    let widgets = classes.iter().find(|row| row["class"] == "Widget").with_context(|| format!("no class of the addon's: {classes:?}"))?;
+    ensure!(widgets["count"].as_u64() == Some(300), "{widgets}");
     Ok(format!("{explained} of {bytes} bytes are explained, {found} in Buffers"))
+}
+
+/// A row of `native leaks`.
+#[derive(Debug)]
+struct Lost {
+    size: u64,
+    count: u64,
+    class: String,
+    library: String,
+    near: String,
+    held: String,
+}
+
+impl Lost {
+    fn of(row: &Value) -> Self {
+        let number = |name: &str| row[name].as_u64().unwrap_or(0);
+        let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        let [class, library, near, held] = ["class", "library", "near", "held"].map(text);
+        Self { size: number("size"), count: number("count"), class, library, near, held }
+    }
+
+    /// Says whether it is of what the program asked so many bytes for: malloc has room for more.
+    fn is_of(&self, asked: u64) -> bool {
+        (asked..asked + 16).contains(&self.size)
+    }
 }
 
 /// What the addon has lost is found, nearly all of it, and nothing that it has not lost.
 pub(super) fn leaks(workspace: &Workspace, line: u32, addon: &Path) -> Result<String> {
-    let lost = |mode: &str| -> Result<Vec<(u64, u64, String, String)>> {
+    let lost = |mode: &str| -> Result<Vec<Lost>> {
         let report = Known::start(workspace, line, addon, mode)?.ask(workspace, &["native", "leaks"])?;
         ensure!(report["lost"]["arenas_lost"] == 0, "arenas: {}", report["lost"]);
-        let rows = report["native_leaks"]["rows"].as_array().context("no rows")?;
-        let number = |row: &Value, name: &str| row[name].as_u64().unwrap_or(0);
-        let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
-        Ok(rows.iter().map(|row| (number(row, "size"), number(row, "count"), text(row, "library"), text(row, "held"))).collect())
+        Ok(report["native_leaks"]["rows"].as_array().context("no rows")?.iter().map(Lost::of).collect())
     };
-    // The size that malloc has room for.
-    let of = |rows: &[(u64, u64, String, String)], least: u64| -> u64 {
-        rows.iter().filter(|(size, ..)| (least..least + 16).contains(size)).map(|(_, count, ..)| count).sum()
-    };
+    let of = |rows: &[Lost], asked: u64| rows.iter().filter(|row| row.is_of(asked)).map(|row| row.count).sum::<u64>();
     let found = lost("lost")?;
-    let counts = [1303, 48, 150].map(|size| of(&found, size));
+    let counts = [1303, 48, 150, 96, 1717].map(|asked| of(&found, asked));
     ensure!(counts.iter().all(|count| (900..=1100).contains(count)), "of 1,000 each {counts:?} are found: {found:?}");
-    let is_of_addon = |(size, count, library, held): &(u64, u64, String, String)| {
-        *size == 56 && *count > 900 && library.ends_with("/native.node") && held == "nothing"
-    };
-    ensure!(found.iter().any(is_of_addon), "no structures of the addon: {found:?}");
+    let is_told = |asked: u64, holds: &dyn Fn(&Lost) -> bool| found.iter().any(|row| row.is_of(asked) && row.count > 900 && holds(row));
+    let of_addon = |name: &str| name.ends_with("/native.node");
+    ensure!(is_told(48, &|row| of_addon(&row.library) && row.held == "nothing"), "no structures of the addon: {found:?}");
+    ensure!(is_told(96, &|row| row.class == "Widget" && of_addon(&row.library)), "no objects of the addon's class: {found:?}");
+    ensure!(is_told(1717, &|row| row.library.is_empty() && of_addon(&row.near)), "nothing lies beside the addon's: {found:?}");
     let kept = lost("kept")?;
     for rows in [&found, &kept] {
-        let wrong = [3001, 5003].map(|size| of(rows, size));
+        let wrong = [3001, 5003].map(|asked| of(rows, asked));
         ensure!(wrong == [0, 0], "{wrong:?} blocks that are not lost are listed");
     }
     let innocent = of(&kept, 1303);

@@ -34,7 +34,7 @@ enum Question {
 #[derive(Args, Debug)]
 #[command(
     before_help = "Examples:\n  heapwhy native leaks 7073\n  heapwhy native leaks core.4217 --json | jq '.native_leaks.rows[0]'",
-    after_help = "Every word that may be an address keeps what it leads to: in globals, stacks, registers, V8's heap without garbage, and in memory that is itself kept. What is listed is lost in all likelihood; what an old word happens to lead to is missed. An image does not tell where memory was taken.\nlibrary: the first into which words of it lead, addons (.node) before all others. For glibc's malloc.",
+    after_help = "Every word that may be an address keeps what it leads to: in globals, stacks, registers, V8's heap without garbage, and in memory that is itself kept. What is listed is lost in all likelihood; what an old word happens to lead to is missed. An image does not tell where memory was taken.\nclass: that of a C++ object, also of an addon's that was not stripped of its symbols. library: the first into which words of it lead, addons (.node) before all others. next to: where neither is known, the class or library of what lies beside most of them in memory, for what was taken together lies together. For glibc's malloc.",
     help_template = crate::args::TEMPLATE
 )]
 struct LeaksArgs {
@@ -83,6 +83,7 @@ fn table(found: &Leaks) -> Table {
         ("size", "size of one", ColumnKind::Bytes),
         ("class", "class", ColumnKind::Text),
         ("library", "library", ColumnKind::Text),
+        ("near", "next to", ColumnKind::Text),
         ("held", "led to by", ColumnKind::Text),
         ("example", "example", ColumnKind::Text),
     ];
@@ -99,6 +100,7 @@ fn row(leak: &Leak) -> Vec<Cell> {
         leak.size.into(),
         text(&leak.class),
         text(&leak.library),
+        text(&leak.near),
         if leak.is_held { "other leaks".into() } else { "nothing".into() },
         format!("{:#x}", leak.example).into(),
     ]

@@ -4,18 +4,18 @@
 //! pieces that are themselves reached. So what is reported is lost in all likelihood, and what is lost may be missed where an old word happens
 //! to lead to it. Where a piece was taken an image does not tell.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use heap::bitset::Bitset;
 
 use super::claims::Claims;
+use super::cpp_classes::CppClasses;
 use super::malloc::{Malloc, Piece, State};
 use crate::core_file::CoreFile;
 use crate::inventory::Inventory;
 use crate::kind::Kind;
 use crate::memory::Memory;
-use crate::node_side::Vtables;
 use crate::objects::ObjIx;
 use crate::text::{Representation, representation};
 
@@ -32,6 +32,8 @@ pub struct Leak {
     pub class: Option<String>,
     /// The library into which words in them lead: functions, tables and texts of whoever made them.
     pub library: Option<String>,
+    /// What lies next to most of them in memory, where neither class nor library tells: a class, or a library.
+    pub near: Option<String>,
     /// Whether only other leaks lead to them.
     pub is_held: bool,
     /// The address of one of them, as the program had it.
@@ -59,6 +61,15 @@ pub fn leaks(core: &CoreFile, inventory: Inventory<'_, '_>, malloc: &Malloc) -> 
     search.follow();
     let lost = search.lost();
     search.groups(&lost)
+}
+
+/// By what pieces are alike.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Likeness {
+    size: u64,
+    class: Option<String>,
+    library: Option<String>,
+    is_held: bool,
 }
 
 struct Search<'a> {
@@ -184,23 +195,49 @@ impl<'a> Search<'a> {
     }
 
     fn groups(&self, lost: &BTreeMap<u32, bool>) -> Leaks {
-        let memory: &dyn Memory = self.core;
-        let vtables = self.core.binary().map(Vtables::of).unwrap_or_default();
-        let mut groups: BTreeMap<(u64, Option<String>, Option<String>, bool), Leak> = BTreeMap::new();
+        let classes = CppClasses::of(self.core);
+        let mut alike: BTreeMap<Likeness, Vec<u32>> = BTreeMap::new();
         for (&at, &is_held) in lost {
             let piece = self.malloc.pieces[at as usize];
-            let size = piece.size - WORD;
-            let class = vtables.whole(memory, piece.data());
-            let library = self.library(&piece);
-            let new = || Leak { count: 0, bytes: 0, size, class: class.clone(), library: library.clone(), is_held, example: piece.data() };
-            let group = groups.entry((size, class.clone(), library.clone(), is_held)).or_insert_with(new);
-            group.count += 1;
-            group.bytes += piece.size;
+            let (class, library) = (classes.whole(piece.data()), self.library(&piece));
+            alike.entry(Likeness { size: piece.size - WORD, class, library, is_held }).or_default().push(at);
         }
-        let mut groups: Vec<Leak> = groups.into_values().collect();
+        let mut groups: Vec<Leak> = alike.into_iter().map(|(likeness, members)| self.group(likeness, &members, &classes)).collect();
         groups.sort_by_key(|group| std::cmp::Reverse(group.bytes));
         let used = self.malloc.pieces.iter().filter(|piece| piece.state == State::Used);
         Leaks { groups, pieces: used.clone().count() as u64, bytes: used.map(|piece| piece.size).sum() }
+    }
+
+    fn group(&self, likeness: Likeness, members: &[u32], classes: &CppClasses<'_>) -> Leak {
+        let Likeness { size, class, library, is_held } = likeness;
+        let near = if class.is_none() && library.is_none() { self.near(members, classes) } else { None };
+        let example = members.first().map_or(0, |&at| self.malloc.pieces[at as usize].data());
+        let count = members.len() as u64;
+        Leak { count, bytes: count * (size + WORD), size, class, library, near, is_held, example }
+    }
+
+    /// Returns what most pieces of a group lie next to: what was taken together lies together.
+    fn near(&self, members: &[u32], classes: &CppClasses<'_>) -> Option<String> {
+        /// So many members are looked at, spread over all.
+        const LOOKED_AT: usize = 1000;
+        let some = members.iter().step_by(members.len().div_ceil(LOOKED_AT).max(1));
+        let looked_at = some.len();
+        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+        for name in some.flat_map(|&at| self.neighbours(at, classes)) {
+            *seen.entry(name).or_default() += 1;
+        }
+        let (name, count) = seen.into_iter().max_by_key(|&(_, count)| count)?;
+        (count * 2 > looked_at).then_some(name)
+    }
+
+    /// Returns the names of what lies next to a piece on either side, once each: the nearest of some pieces that has a name.
+    fn neighbours(&self, at: u32, classes: &CppClasses<'_>) -> BTreeSet<String> {
+        /// How far away a piece may be.
+        const FAR: usize = 4;
+        let (before, behind) = self.malloc.pieces.split_at(at as usize);
+        let name = |piece: &Piece| classes.whole(piece.data()).or_else(|| self.library(piece));
+        let nearest = |pieces: &mut dyn Iterator<Item = &Piece>| pieces.take(FAR).filter(|piece| piece.state == State::Used).find_map(name);
+        [nearest(&mut before.iter().rev()), nearest(&mut behind.iter().skip(1))].into_iter().flatten().collect()
     }
 
     /// Returns the library into which the first word of a piece leads that leads into any: addons before all others.

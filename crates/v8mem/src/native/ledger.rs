@@ -9,6 +9,7 @@ use std::ops::Range;
 use heap::held::Place;
 
 use super::claims::Claims;
+use super::cpp_classes::CppClasses;
 use super::malloc::{Malloc, State};
 use super::presence::Presence;
 use crate::core_file::CoreFile;
@@ -16,7 +17,6 @@ use crate::extents;
 use crate::inventory::Inventory;
 use crate::kind::Kind;
 use crate::memory::Memory;
-use crate::node_side::Vtables;
 
 /// What memory is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -123,8 +123,7 @@ pub fn ledger(core: &CoreFile, inventory: Inventory<'_, '_>, presence: &Presence
     let outside = outside(inventory, memory);
     if let Some(malloc) = &malloc {
         malloc.pieces.iter().for_each(|piece| drop(claims.take(piece.start..piece.start + piece.size)));
-        let vtables = core.binary().map(Vtables::of).unwrap_or_default();
-        ledger.pieces(malloc, &outside, &vtables, memory, presence);
+        ledger.pieces(malloc, &outside, &CppClasses::of(core), presence);
     }
     ledger.malloc = malloc;
     // Behind what malloc handed out, each address counts for the first that has it.
@@ -189,14 +188,7 @@ impl Ledger {
     }
 
     /// Adds pieces of malloc's.
-    fn pieces(
-        &mut self,
-        malloc: &Malloc,
-        outside: &BTreeMap<u64, (u64, Use)>,
-        vtables: &Vtables,
-        memory: &dyn Memory,
-        presence: &Presence,
-    ) {
+    fn pieces(&mut self, malloc: &Malloc, outside: &BTreeMap<u64, (u64, Use)>, classes: &CppClasses<'_>, presence: &Presence) {
         for piece in &malloc.pieces {
             let range = piece.start..piece.start + piece.size;
             let present = presence.within(&range);
@@ -205,7 +197,7 @@ impl Ledger {
                 State::Top => self.add(Use::MallocTop, present),
                 State::Used => {
                     let of_objects = self.kept(outside, &range, presence);
-                    let class = if of_objects == 0 { vtables.whole(memory, piece.data()) } else { None };
+                    let class = if of_objects == 0 { classes.whole(piece.data()) } else { None };
                     self.add(if class.is_some() { Use::Cpp } else { Use::Malloc }, present.saturating_sub(of_objects));
                     if let Some(class) = class {
                         let of_class = self.classes.entry(class).or_default();

@@ -1,7 +1,6 @@
 //! From one frame to the next: by call frame tables, by frame pointers, and through the kernel's frames for signals.
 
 use std::cell::RefCell;
-use std::path::Path;
 use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
@@ -82,12 +81,9 @@ impl<'m> Images<'m> {
 
     /// Opens a file if it is still the one that the process had.
     fn open(&self, path: &str) -> Option<CodeImage> {
-        let image = self.core.image(path)?;
-        // The program may have been named by the user, and lie elsewhere here.
-        let given = self.core.binary().filter(|binary| image.build_id.is_some() && binary.build_id() == image.build_id.as_deref());
-        let file = given.map_or(Path::new(path), |binary| binary.path());
-        let opened = CodeImage::open(file, image.base).ok()?;
-        (image.build_id.is_none() || opened.build_id() == image.build_id).then_some(opened)
+        let (path, image) = self.core.local(path)?;
+        let opened = CodeImage::open(&path, image.base).ok()?;
+        image.is(opened.build_id().as_deref()).then_some(opened)
     }
 
     /// Returns the name of the V8 builtin around an address.
