@@ -1,4 +1,5 @@
 // An addon that loses memory, and keeps some that is not lost.
+#include <malloc.h>
 #include <node_api.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,6 +100,27 @@ static napi_value keep(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+// fragment(count, size): blocks in a table of the addon, of which every other one is given back.
+static napi_value fragment(napi_env env, napi_callback_info info) {
+  uint32_t of[2] = {0};
+  numbers(env, info, 2, of);
+  size_t first = kept_count;
+  for (uint32_t nth = of[0]; nth > 0 && kept_count < 4096; nth--) kept[kept_count++] = block(of[1]);
+  for (size_t nth = first; nth < kept_count; nth += 2) {
+    free(kept[nth]);
+    kept[nth] = NULL;
+  }
+  return NULL;
+}
+
+// trim(): what malloc keeps goes back to the kernel.
+static napi_value trim(napi_env env, napi_callback_info info) {
+  (void)env;
+  (void)info;
+  malloc_trim(0);
+  return NULL;
+}
+
 // become(): another program, which sleeps. Returns only where that fails.
 static napi_value become(napi_env env, napi_callback_info info) {
   (void)env;
@@ -126,6 +148,7 @@ NAPI_MODULE_INIT() {
   const struct { const char *name; napi_callback call; } all[] = {
       {"lose", lose}, {"losePairs", lose_pairs}, {"loseWidgets", lose_widgets}, {"loseBeside", lose_beside},
       {"keepWidgets", keep_widgets}, {"keep", keep}, {"own", own}, {"become", become},
+      {"fragment", fragment}, {"trim", trim},
   };
   for (size_t nth = 0; nth < sizeof all / sizeof *all; nth++) {
     napi_value function;

@@ -1,4 +1,5 @@
-// A process whose memory is known: `native.js ADDON lost|kept`. It writes a line when it is ready, and waits.
+// A process whose memory is known: `native.js ADDON lost|kept|holes`. It writes a line when it is ready, and another one when SIGUSR2 has made it
+// give back what malloc keeps.
 'use strict';
 const { Worker } = require('node:worker_threads');
 const addon = require(process.argv[2]);
@@ -13,6 +14,11 @@ if (process.argv[3] === 'lost') {
   addon.loseWidgets(1000);
   addon.loseBeside(1000, 1717);
 }
+if (process.argv[3] === 'holes') addon.fragment(3000, 20_011);
+process.on('SIGUSR2', () => {
+  addon.trim();
+  console.log('{}');
+});
 globalThis.buffers = [
   ...Array.from({ length: 20 }, () => Buffer.alloc(1 << 20, 7)),
   ...Array.from({ length: 500 }, () => Buffer.alloc(9000, 7)),

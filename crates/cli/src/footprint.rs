@@ -80,7 +80,8 @@ impl Footprint {
 
     /// Tells all of it in a few words.
     pub(crate) fn summary(&self) -> Section {
-        Section::Value { name: "footprint", json: self.json(), lines: self.heading() }
+        let lines = self.heading().into_iter().chain(self.trim()).collect();
+        Section::Value { name: "footprint", json: self.json(), lines }
     }
 
     /// Tells it in a few lines, as a report does.
@@ -128,6 +129,12 @@ impl Footprint {
         (!told.is_empty()).then(|| vec![Piece::Strong("LIMIT".to_owned()), Piece::Plain(format!("    {}", told.join(" · ")))])
     }
 
+    /// Tells what malloc would give back if it were asked to.
+    fn trim(&self) -> Option<Line> {
+        let text = format!("     malloc_trim would give {} back, at least", number::bytes(self.ledger.trimmed));
+        (self.ledger.trimmed > 0).then(|| vec![Piece::Strong("TRIM".to_owned()), Piece::Plain(text)])
+    }
+
     fn json(&self) -> Value {
         let residence = self.residence.as_ref();
         let uses: serde_json::Map<String, Value> = Use::ALL.iter().map(|&of| (of.name().to_owned(), json!(self.bytes(of)))).collect();
@@ -141,6 +148,7 @@ impl Footprint {
             "old_generation": self.old_generation.map(|(used, limit)| json!({ "limit": limit, "used": used })),
             "gives_up_first": self.first().map(Limit::name),
             "arenas": self.ledger.malloc.as_ref().map(|malloc| malloc.arenas),
+            "malloc_trim": self.ledger.malloc.as_ref().map(|_| self.ledger.trimmed),
             "arenas_lost": self.ledger.malloc.as_ref().map(|malloc| malloc.lost),
         })
     }
@@ -188,7 +196,7 @@ fn words(of: Use) -> (&'static str, &'static str) {
         Use::Cpp => ("C++ objects of known class", "malloc, virtual functions"),
         Use::Malloc => ("C and C++: in use", "malloc's pieces"),
         Use::MallocFree => ("C and C++: free, but kept", "malloc's lists"),
-        Use::MallocTop => ("C and C++: ends of arenas", "malloc_trim may free it"),
+        Use::MallocTop => ("C and C++: ends of arenas", "malloc's arenas"),
         Use::Stacks => ("stacks of threads", "stack pointers"),
         Use::Files => ("programs and files", "mapped files"),
         Use::Unknown => ("not explained", "what is left"),

@@ -6,3 +6,4 @@ pub mod leaks;
 pub mod ledger;
 pub mod malloc;
 pub mod presence;
+pub mod trim;

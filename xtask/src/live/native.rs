@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
 
 use crate::end_to_end::checked;
 use crate::killed::Killed;
@@ -22,6 +22,7 @@ pub(super) fn addon(workspace: &Workspace, line: u32) -> Result<PathBuf> {
 /// The process, and what it says of itself.
 struct Known {
     child: Killed,
+    says: BufReader<ChildStdout>,
     told: Value,
 }
 
@@ -31,12 +32,17 @@ impl Known {
         let mut command = Command::new(workspace.node(line));
         command.arg(program).arg(addon).arg(mode).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().context("cannot start the program")?;
-        let output = child.stdout.take();
-        let mut known = Self { child: Killed(child), told: Value::Null };
-        let mut text = String::new();
-        BufReader::new(output.context("no output")?).read_line(&mut text)?;
-        known.told = serde_json::from_str(&text)?;
+        let output = child.stdout.take().context("no output")?;
+        let mut known = Self { child: Killed(child), says: BufReader::new(output), told: Value::Null };
+        known.told = known.line()?;
         Ok(known)
+    }
+
+    /// Waits for what it says next.
+    fn line(&mut self) -> Result<Value> {
+        let mut text = String::new();
+        self.says.read_line(&mut text)?;
+        serde_json::from_str(&text).with_context(|| format!("it said {text:?}"))
     }
 
     /// What is resident, page by page: the sum in `status` is behind by some pages of each thread.
@@ -94,6 +100,20 @@ pub(super) fn adds_up(workspace: &Workspace, line: u32, addon: &Path) -> Result<
     let widgets = classes.iter().find(|row| row["class"] == "Widget").with_context(|| format!("no class of the addon's: {classes:?}"))?;
     ensure!(widgets["count"].as_u64() == Some(300), "{widgets}");
     Ok(format!("{explained} of {bytes} bytes are explained, {found} in Buffers"))
+}
+
+/// What malloc gives back when it is asked to was told before.
+pub(super) fn trimmed(workspace: &Workspace, line: u32, addon: &Path) -> Result<String> {
+    let mut known = Known::start(workspace, line, addon, "holes")?;
+    let told = known.ask(workspace, &["ledger"])?["footprint"]["malloc_trim"].as_u64().context("no number")?;
+    let before = known.resident()?;
+    run(Command::new("kill").arg("-USR2").arg(known.child.id().to_string()))?;
+    known.line()?;
+    let given = before.saturating_sub(known.resident()?);
+    // Of each block of 20,011 bytes that was freed three pages are whole, at least.
+    const LEAST: u64 = 1500 * 3 * 4096;
+    ensure!(told >= LEAST && told.abs_diff(given) * 20 < given, "{given} bytes were given back, {told} were told");
+    Ok(format!("{given} bytes given back, {told} told"))
 }
 
 /// A row of `native leaks`.

@@ -12,6 +12,7 @@ use super::claims::Claims;
 use super::cpp_classes::CppClasses;
 use super::malloc::{Malloc, State};
 use super::presence::Presence;
+use super::trim::trimmed;
 use crate::core_file::CoreFile;
 use crate::extents;
 use crate::inventory::Inventory;
@@ -43,7 +44,7 @@ pub enum Use {
     Malloc,
     /// What malloc keeps, though nobody uses it.
     MallocFree,
-    /// The ends of malloc's arenas, which it may give back.
+    /// The ends of malloc's arenas.
     MallocTop,
     /// Stacks of threads.
     Stacks,
@@ -109,6 +110,8 @@ pub struct Ledger {
     pub files: BTreeMap<String, u64>,
     /// The heap of C and C++; `None` where it is not glibc's.
     pub malloc: Option<Malloc>,
+    /// Bytes that `malloc_trim` would give back, at least: a part of what malloc keeps.
+    pub trimmed: u64,
 }
 
 /// Adds memory up. O(objects + pieces of malloc).
@@ -124,6 +127,7 @@ pub fn ledger(core: &CoreFile, inventory: Inventory<'_, '_>, presence: &Presence
     if let Some(malloc) = &malloc {
         malloc.pieces.iter().for_each(|piece| drop(claims.take(piece.start..piece.start + piece.size)));
         ledger.pieces(malloc, &outside, &CppClasses::of(core), presence);
+        ledger.trimmed = trimmed(malloc, presence);
     }
     ledger.malloc = malloc;
     // Behind what malloc handed out, each address counts for the first that has it.

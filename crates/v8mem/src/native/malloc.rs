@@ -50,6 +50,8 @@ impl Piece {
 pub struct Malloc {
     /// By address.
     pub pieces: Vec<Piece>,
+    /// Where the last piece of the first arena begins: its end, which is the only one that `malloc_trim` makes shorter.
+    pub first_top: u64,
     /// How many arenas there are.
     pub arenas: usize,
     /// How many arenas have memory that could not be walked to its end.
@@ -96,7 +98,8 @@ impl Malloc {
     pub fn find(memory: &dyn Memory, libraries: &[Range<u64>]) -> Option<Self> {
         let first = libraries.iter().find_map(|library| main_arena(memory, library))?;
         let (arenas, is_ring) = ring(memory, first);
-        let mut found = Self { arenas: arenas.len(), lost: usize::from(!is_ring), ..Self::default() };
+        let first_top = memory.word(first + TOP).unwrap_or(0);
+        let mut found = Self { first_top, arenas: arenas.len(), lost: usize::from(!is_ring), ..Self::default() };
         let mut seen = FxHashSet::default();
         for (nth, &arena) in arenas.iter().enumerate() {
             let parts = if nth == 0 { one_part(memory, arena) } else { parts(memory, arena, &mut seen) };
