@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal, Write};
 use heap::outlook::{Course, History, Limit, Outlook, Reached};
 use heap::trend::{LEAST, Trend};
 
-use super::clean::fit_end;
+use super::clean::fit;
 use super::number;
 use super::style::Style;
 use crate::watched::rows::row;
@@ -84,7 +84,7 @@ impl Stream {
         let lines = block(pid, sample, history);
         self.drawn = lines.len();
         for line in lines {
-            let _ = writeln!(text, "{}", fit_end(&self.style.own(&line), self.style.width, self.style.ascii));
+            let _ = writeln!(text, "{}", fit(&self.style.own(&line), self.style.width, self.style.ascii));
         }
         text
     }
@@ -169,7 +169,7 @@ fn block(pid: i32, sample: &Sample, history: &History) -> Vec<String> {
     let heap = sample.heap.as_ref();
     let of_limit = |heap: &HeapSample| {
         let limit = heap.nearest.limit.map_or_else(|| "an unknown limit".to_owned(), number::bytes);
-        format!("in V8's pages; objects of the old generation {} of {limit}", number::bytes(heap.nearest.used))
+        format!("in V8's pages; old generation {} of {limit}", number::bytes(heap.nearest.used))
     };
     let mut lines = vec![
         format!("pid {pid} · watched for {} · {} looks", duration(sample.at.as_secs_f64()), history.looks()),
@@ -178,7 +178,7 @@ fn block(pid: i32, sample: &Sample, history: &History) -> Vec<String> {
         named(
             "floor",
             heap.and_then(|heap| heap.nearest.last_full),
-            format!("after {} full collections  {}", outlook.full_collections, picture(&history.floors(PICTURE))),
+            format!("after {}  {}", full_collections(outlook.full_collections), picture(&history.floors(PICTURE))),
         ),
         format!("{:<9}{:>10}  at least, of C and C++, Buffers and stacks", "besides", size(sample.besides())),
     ];
@@ -187,6 +187,10 @@ fn block(pid: i32, sample: &Sample, history: &History) -> Vec<String> {
     }
     lines.push(format!("outlook  {}", in_short(&outlook)));
     lines
+}
+
+fn full_collections(count: usize) -> String {
+    if count == 1 { "a full collection".to_owned() } else { format!("{count} full collections") }
 }
 
 /// Returns numbers as a picture of eight heights, the lowest and the highest of them.
@@ -249,4 +253,38 @@ pub(crate) fn prometheus(pid: i32, sample: &Sample) -> String {
     );
     family("heapwhy_group_limit_bytes", "What that control group may have.", one(sample.group.map(|group| group.limit)));
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use heap::outlook::HeapLook;
+
+    use super::*;
+
+    #[test]
+    fn lines_of_the_block_keep_their_names_on_a_narrow_terminal() {
+        let nearest = HeapLook { used: 61_100_000, limit: Some(4_300_000_000), ..HeapLook::default() };
+        let sample = Sample {
+            time: SystemTime::UNIX_EPOCH,
+            at: Duration::from_secs(3),
+            resident: 148_100_000,
+            anonymous: 100_000_000,
+            files: 48_100_000,
+            shared: 0,
+            swapped: 0,
+            group: None,
+            heap: Some(HeapSample { committed: 96_200_000, nearest, ..HeapSample::default() }),
+        };
+        let mut history = History::default();
+        history.add(sample.look());
+        for width in [40, 80] {
+            let style = Style { colour: false, ascii: false, width };
+            let text = Stream::new(Form::Block, style).block(7073, &sample, &history);
+            let names: Vec<&str> = text.lines().filter_map(|line| line.split_whitespace().next()).collect();
+            assert_eq!(names, ["pid", "RSS", "heap", "floor", "besides", "outlook"], "{text}");
+            assert!(text.lines().all(|line| line.chars().count() <= width), "{text}");
+        }
+    }
 }
