@@ -100,6 +100,16 @@ static napi_value keep(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+// hold(object): it stays alive by a reference that nobody deletes.
+static napi_value hold(napi_env env, napi_callback_info info) {
+  size_t given = 1;
+  napi_value object;
+  napi_ref held;
+  napi_get_cb_info(env, info, &given, &object, NULL, NULL);
+  napi_create_reference(env, object, 1, &held);
+  return NULL;
+}
+
 // fragment(count, size): blocks in a table of the addon, of which every other one is given back.
 static napi_value fragment(napi_env env, napi_callback_info info) {
   uint32_t of[2] = {0};
@@ -148,7 +158,7 @@ NAPI_MODULE_INIT() {
   const struct { const char *name; napi_callback call; } all[] = {
       {"lose", lose}, {"losePairs", lose_pairs}, {"loseWidgets", lose_widgets}, {"loseBeside", lose_beside},
       {"keepWidgets", keep_widgets}, {"keep", keep}, {"own", own}, {"become", become},
-      {"fragment", fragment}, {"trim", trim},
+      {"fragment", fragment}, {"trim", trim}, {"hold", hold},
   };
   for (size_t nth = 0; nth < sizeof all / sizeof *all; nth++) {
     napi_value function;

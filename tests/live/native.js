@@ -14,6 +14,10 @@ if (process.argv[3] === 'lost') {
   addon.loseWidgets(1000);
   addon.loseBeside(1000, 1717);
 }
+class Held {
+  text = 'x'.repeat(2000) + Math.random();
+}
+for (let nth = 0; nth < 2000; nth++) addon.hold(new Held());
 if (process.argv[3] === 'holes') addon.fragment(3000, 20_011);
 process.on('SIGUSR2', () => {
   addon.trim();

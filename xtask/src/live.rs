@@ -59,13 +59,14 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
     let filter = compiled(workspace, "filtered")?;
     let oracle = Oracle::new(workspace)?;
     // Each has a process of its own, and none is asked how long that stood still.
-    let apart: [(&str, &Check<'_>); 11] = [
+    let apart: [(&str, &Check<'_>); 12] = [
         ("growing", &|line| growing::check(workspace, line)),
         ("under load", &|line| under_load(workspace, line)),
         ("process killed", &|line| dying::targets(workspace, line)),
         ("heapwhy killed", &|line| dying::captures(workspace, line)),
         ("collecting", &|line| collecting::check(workspace, line)),
         ("ledger", &|line| native::adds_up(workspace, line, &addon)),
+        ("references of an addon", &|line| native::held(workspace, line, &addon)),
         ("malloc_trim", &|line| native::trimmed(workspace, line, &addon)),
         ("native leaks", &|line| native::leaks(workspace, line, &addon)),
         ("truth", &|line| cores::captured(workspace, line)),

@@ -13,7 +13,7 @@ use crate::paths::Step;
 use crate::source::Place;
 
 pub use lineage::Lineage;
-pub(crate) use roots::is_stack;
+pub(crate) use roots::{handle_owner, is_stack};
 pub use scene::Scene;
 pub use setting::Setting;
 pub use tell::{About, hops, tell, tell_path};

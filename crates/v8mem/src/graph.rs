@@ -24,6 +24,7 @@ pub use survey::Survey;
 
 use crate::liveness::{Liveness, tops};
 use crate::names::Names;
+use crate::native::handle_owners::HandleOwners;
 use crate::pages::PAGE_BITS;
 use crate::roots::{Group, Root};
 use crate::text::Strings;
@@ -67,6 +68,8 @@ pub struct Parts<'a, 'm> {
     pub survey: &'a Survey,
     /// Node's objects of C++.
     pub node: &'a NodeObjects,
+    /// What holds global handles.
+    pub owners: &'a HandleOwners,
 }
 
 /// The id of V8's root of all roots, and the step between ids of what is no object.
@@ -150,7 +153,7 @@ fn members(parts: &Parts<'_, '_>, (isolate, group): (usize, Group), emitter: &mu
     for (nth, root) in members.enumerate() {
         let Some(to) = emitter.node_of(root.object) else { continue };
         let name = match root.name.as_str() {
-            "" => (nth + 1).to_string(),
+            "" => root.handle.and_then(|handle| parts.owners.get(handle)).map_or_else(|| (nth + 1).to_string(), str::to_owned),
             name => name.to_owned(),
         };
         let kind = if root.strong { EdgeKind::INTERNAL } else { EdgeKind::WEAK };

@@ -2,6 +2,7 @@
 
 mod claims;
 mod cpp_classes;
+pub mod handle_owners;
 pub mod leaks;
 pub mod ledger;
 pub mod malloc;

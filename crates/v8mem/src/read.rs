@@ -9,11 +9,12 @@ use crate::graph::{Parts, Scope, Survey, graph, node_objects};
 use crate::inventory::{Inventory, inventory};
 use crate::liveness::Sums;
 use crate::memory::Memory;
+use crate::native::handle_owners::handle_owners;
 use crate::node_side::NodeSide;
 
 /// The number of this way to read a heap: raised whenever the same memory becomes another graph, so that what was made of one before is not
 /// taken for what would be made of it now.
-pub const READING: u32 = 2;
+pub const READING: u32 = 3;
 
 /// Why an image has no heap that can be read.
 #[derive(Debug, thiserror::Error)]
@@ -105,11 +106,12 @@ pub fn read_and_ask<R, const N: usize>(
         let Inventory { heap, strings, roots, liveness, .. } = found;
         let answer = question(found);
         let survey = Survey::of(heap, roots);
-        let node = node_objects(NodeSide::of(memory, found.anatomy, core.binary()).with(heap));
+        let owners = handle_owners(core, roots.iter().filter(|root| root.strong).filter_map(|root| root.handle));
+        let node = node_objects(NodeSide::of(memory, found.anatomy, core.binary()).with(heap), &owners);
         // The search for classes of C++ has looked at all symbols.
         core.forget_all();
         let graphs = scopes.map(|scope| {
-            let (graph, met) = graph(Parts { heap, strings, roots, liveness, survey: &survey, node: &node }, scope);
+            let (graph, met) = graph(Parts { heap, strings, roots, liveness, survey: &survey, node: &node, owners: &owners }, scope);
             problems.append(met);
             graph
         });

@@ -67,6 +67,8 @@ pub struct Root {
     pub object: ObjIx,
     /// Whether it keeps the object alive.
     pub strong: bool,
+    /// Where the global handle lies, if it is one.
+    pub handle: Option<u64>,
 }
 
 /// Roots that every full collection of V8 empties, before snapshots too: what only they refer to is as good as gone.
@@ -147,7 +149,7 @@ impl Sources<'_, '_> {
                 (None, Some(&nth)) => (Group::Builtins, self.builtins.get(nth)),
                 (None, None) => (Group::Isolate, ""),
             };
-            roots.push(Root { isolate: at, group, name: name.to_owned(), object, strong: true });
+            roots.push(Root { isolate: at, group, name: name.to_owned(), object, strong: true, handle: None });
         }
     }
 
@@ -165,7 +167,14 @@ impl Sources<'_, '_> {
     fn handle_scopes(self, at: usize, isolate: &Isolate, roots: &mut Vec<Root>) {
         let words = self.handles(isolate).into_iter().filter_map(|handle| self.memory.word(handle).ok());
         let objects = words.filter_map(|word| self.object(word));
-        roots.extend(objects.map(|object| Root { isolate: at, group: Group::HandleScope, name: String::new(), object, strong: true }));
+        roots.extend(objects.map(|object| Root {
+            isolate: at,
+            group: Group::HandleScope,
+            name: String::new(),
+            object,
+            strong: true,
+            handle: None,
+        }));
     }
 
     /// Returns where the handles of open scopes are, the oldest first: in blocks of just under 8 KiB, of which all but the last are full. Where
@@ -214,16 +223,17 @@ impl Sources<'_, '_> {
             (0..count).map(handle).collect()
         };
         let found = isolate.slots().find_map(list);
-        let root = |object| Root { isolate: at, group: Group::EternalHandles, name: String::new(), object, strong: true };
+        let root = |object| Root { isolate: at, group: Group::EternalHandles, name: String::new(), object, strong: true, handle: None };
         roots.extend(found.into_iter().flatten().map(root));
     }
 
     /// Reads the global handles.
     fn global_handles(self, at: usize, isolate: &Isolate, roots: &mut Vec<Root>) {
         let handles = GlobalHandles::of(self.memory, isolate, self.heap.layout.version);
-        for (_, word, state) in handles.iter(self.memory) {
+        for (slot, word, state) in handles.iter(self.memory) {
             let Some(object) = self.object(word) else { continue };
-            roots.push(Root { isolate: at, group: Group::GlobalHandles, name: String::new(), object, strong: state == State::Strong });
+            let (name, strong) = (String::new(), state == State::Strong);
+            roots.push(Root { isolate: at, group: Group::GlobalHandles, name, object, strong, handle: Some(slot) });
         }
     }
 
@@ -236,7 +246,14 @@ impl Sources<'_, '_> {
     /// Reads the traced handles: whose C++ object keeps them is not known here, so they are weak, as in snapshots.
     fn traced_handles(self, at: usize, isolate: &Isolate, roots: &mut Vec<Root>) {
         let objects = traced_handles::find(self.memory, isolate).into_iter().filter_map(|word| self.object(word));
-        roots.extend(objects.map(|object| Root { isolate: at, group: Group::TracedHandles, name: String::new(), object, strong: false }));
+        roots.extend(objects.map(|object| Root {
+            isolate: at,
+            group: Group::TracedHandles,
+            name: String::new(),
+            object,
+            strong: false,
+            handle: None,
+        }));
     }
 
     /// Reads the stacks and registers of all threads.
@@ -250,6 +267,7 @@ impl Sources<'_, '_> {
                         name: String::new(),
                         object,
                         strong: true,
+                        handle: None,
                     });
                 }
             };

@@ -1,6 +1,6 @@
 //! A process whose memory is known: it must add up to what the kernel says, and what an addon has lost must be found, and nothing else of it.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -53,8 +53,13 @@ impl Known {
     }
 
     fn ask(&self, workspace: &Workspace, question: &[&str]) -> Result<Value> {
+        self.ask_of(workspace, question, &[])
+    }
+
+    /// Asks for something in it.
+    fn ask_of(&self, workspace: &Workspace, question: &[&str], what: &[&str]) -> Result<Value> {
         let mut command = Command::new(workspace.heapwhy(Profile::Debug)?);
-        command.args(question).arg(self.child.id().to_string()).args(["--json", "--limit", "0"]);
+        command.args(question).arg(self.child.id().to_string()).args(what).args(["--json", "--limit", "0"]);
         let output = command.output()?;
         ensure!(output.status.success(), "{question:?}: {}", String::from_utf8_lossy(&output.stderr));
         checked(&output.stdout)
@@ -114,6 +119,16 @@ pub(super) fn trimmed(workspace: &Workspace, line: u32, addon: &Path) -> Result<
     const LEAST: u64 = 1500 * 3 * 4096;
     ensure!(told >= LEAST && told.abs_diff(given) * 20 < given, "{given} bytes were given back, {told} were told");
     Ok(format!("{given} bytes given back, {told} told"))
+}
+
+/// Objects that an addon holds by references of Node-API are held by that addon.
+pub(super) fn held(workspace: &Workspace, line: u32, addon: &Path) -> Result<String> {
+    let report = Known::start(workspace, line, addon, "kept")?.ask_of(workspace, &["why"], &["Held"])?;
+    let told = serde_json::to_string(&report["stories"])?;
+    ensure!(told.contains("held by napi_ref of native.node"), "{told}");
+    let [story] = &report["stories"].as_array().context("no stories")?[..] else { bail!("several ways: {told}") };
+    ensure!(story["count"] == 2000, "{told}");
+    Ok("2000 objects by napi_ref of native.node".to_owned())
 }
 
 /// A row of `native leaks`.

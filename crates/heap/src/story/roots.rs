@@ -89,14 +89,21 @@ fn global(scene: &Scene<'_>, steps: &[Step]) -> (String, Vec<String>, usize) {
 /// Words a reference from a group of roots: V8 numbers them (`25`, of the stack), and writes behind the number what it knows of a handle
 /// (`3 / Node native`).
 pub(super) fn member(group: &str, edge: &str) -> String {
+    match handle_owner(edge) {
+        Some(owner) if owner == edge => format!("({edge})"),
+        _ if is_stack(group) => "(a local variable or temporary value)".to_owned(),
+        None => "(root)".to_owned(),
+        Some(owner) => format!("({owner})"),
+    }
+}
+
+/// Returns what is known of whoever holds a native handle, by the name of the reference: V8 writes it behind a number (`3 / Node native`), a core
+/// dump alone (`napi_ref of sqlite.node`).
+pub(crate) fn handle_owner(edge: &str) -> Option<&str> {
     let (number, known) = edge.split_once(" / ").unwrap_or((edge, ""));
     let is_numbered = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    match group {
-        _ if !is_numbered => format!("({edge})"),
-        _ if is_stack(group) => "(a local variable or temporary value)".to_owned(),
-        _ if known.is_empty() => "(root)".to_owned(),
-        _ => format!("({known})"),
-    }
+    let owner = if is_numbered { known } else { edge };
+    (!owner.is_empty()).then_some(owner)
 }
 
 /// Says whether a group of roots is a stack: V8 has one group for all, core dumps have one for each thread, `(thread 4217 stack)`.
@@ -111,8 +118,9 @@ fn engine(scene: &Scene<'_>, steps: &[Step]) -> (String, Vec<String>, usize) {
     let Some(group) = groups.checked_sub(1).and_then(|last| steps.get(last)).map(|step| graph.name(step.edge.to)) else {
         return ("V8".to_owned(), vec![], 0);
     };
+    let owner = steps.get(groups).and_then(|step| handle_owner(&graph.edge_text(step.edge)).map(|owner| format!("held by {owner}")));
     let (label, note) = match &*group {
-        "(Global handles)" | "(Traced handles)" => ("native handle", "held by native code"),
+        "(Global handles)" | "(Traced handles)" => ("native handle", owner.as_deref().unwrap_or("held by native code")),
         name if is_stack(name) => ("stack of the running code", "a running function"),
         "(Microtasks)" => ("microtask queue", "jobs that wait to run"),
         "(Handle scope)" => ("native code", "a running native function"),
@@ -129,4 +137,21 @@ fn engine(scene: &Scene<'_>, steps: &[Step]) -> (String, Vec<String>, usize) {
     // Tables in between are no objects that people know.
     let told = groups + steps[groups..].iter().take_while(|step| !scene.is_visible(step.edge.to)).count();
     (label.to_owned(), vec![note], told.min(steps.len().saturating_sub(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_holds_a_handle_is_told_where_it_is_known() {
+        let check = |edge: &str, owner: Option<&str>, in_story: &str| {
+            assert_eq!(handle_owner(edge), owner, "{edge}");
+            assert_eq!(member("(Global handles)", edge), in_story, "{edge}");
+        };
+        check("3", None, "(root)");
+        check("3 / Node native", Some("Node native"), "(Node native)");
+        check("napi_ref of sqlite.node", Some("napi_ref of sqlite.node"), "(napi_ref of sqlite.node)");
+        check("Cache of a / b.node", Some("Cache of a / b.node"), "(Cache of a / b.node)");
+    }
 }

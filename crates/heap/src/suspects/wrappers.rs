@@ -4,12 +4,12 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::case::{Described, Exhibit, sampled};
+use super::case::{Described, Exhibit, grouped, sampled};
 use crate::graph::NodeIx;
 use crate::kinds::NodeKind;
 use crate::source::Place;
 use crate::source::owner::is_node_core;
-use crate::story::Scene;
+use crate::story::{Scene, handle_owner};
 
 pub(super) fn describe(exhibit: &Exhibit<'_, '_>) -> Option<Described> {
     let graph = exhibit.scene.graph();
@@ -32,6 +32,7 @@ pub(super) fn describe(exhibit: &Exhibit<'_, '_>) -> Option<Described> {
     let mut why = vec![format!("held by {}, not by JavaScript", if group.is_empty() { "Node.js" } else { &group })];
     let user =
         exhibit.scene.place(exhibit.case.example).filter(super::case::is_own).map_or_else(|| user(exhibit), |place| (None, Some(place)));
+    why.extend(owner(exhibit));
     why.extend(user.0);
     why.extend(agents(exhibit));
     Some(Described {
@@ -45,6 +46,20 @@ pub(super) fn describe(exhibit: &Exhibit<'_, '_>) -> Option<Described> {
         weight: 0.95,
         place: user.1,
     })
+}
+
+/// Says who holds the handles of most of the objects, where that is known.
+fn owner(exhibit: &Exhibit<'_, '_>) -> Option<String> {
+    let graph = exhibit.scene.graph();
+    let members: FxHashSet<NodeIx> = exhibit.case.members.iter().copied().collect();
+    let mut owners: FxHashMap<String, u64> = FxHashMap::default();
+    for edge in graph.edges(exhibit.case.holder).filter(|edge| members.contains(&edge.to)) {
+        if let Some(owner) = handle_owner(&graph.edge_text(edge)) {
+            *owners.entry(owner.to_owned()).or_default() += 1;
+        }
+    }
+    let (owner, count) = owners.into_iter().max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(&a.0)))?;
+    Some(format!("{} of {} held by {owner}", grouped(count), grouped(members.len() as u64)))
 }
 
 /// How many of the objects are looked at.

@@ -10,6 +10,7 @@ use rustc_hash::FxHashMap;
 
 use super::emitter::Emitter;
 use crate::kind::Kind;
+use crate::native::handle_owners::HandleOwners;
 use crate::node_side::{BaseObject, Hold, NodeView};
 use crate::objects::ObjIx;
 use crate::version::V8Version;
@@ -38,13 +39,13 @@ pub struct NodeObjects {
 
 /// Finds all of Node's objects of C++. O(objects).
 #[must_use]
-pub fn node_objects(view: NodeView<'_, '_>) -> NodeObjects {
+pub fn node_objects(view: NodeView<'_, '_>, owners: &HandleOwners) -> NodeObjects {
     let environments = view.environments().into_iter();
     let environments = environments.map(|found| (found.addr, found.isolate, view.allocated(found.addr).unwrap_or(0))).collect();
-    NodeObjects { natives: natives(view), environments }
+    NodeObjects { natives: natives(view, owners), environments }
 }
 
-fn natives(view: NodeView<'_, '_>) -> Vec<Native> {
+fn natives(view: NodeView<'_, '_>, known: &HandleOwners) -> Vec<Native> {
     let heap = view.heap();
     let objects: Vec<(ObjIx, BaseObject)> =
         heap.objects.iter().filter_map(|(wrapper, addr)| Some((wrapper, view.of_wrapper(addr)?))).collect();
@@ -54,7 +55,7 @@ fn natives(view: NodeView<'_, '_>) -> Vec<Native> {
     handles.iter().flatten().for_each(|&(slot, _)| *owners.entry(slot).or_default() += 1);
     let native = |((wrapper, object), handles): ((ObjIx, BaseObject), Vec<(u64, u64)>)| {
         let name = view.name(&object).unwrap_or_else(|| "(unknown class)".to_owned());
-        let own = handles.into_iter().filter(|(slot, _)| owners.get(slot) == Some(&1));
+        let own = handles.into_iter().filter(|&(slot, _)| owners.get(&slot) == Some(&1) && !known.is_listed(slot));
         // Node 22 has one handle more in each that belongs to an asynchronous call: to `undefined`, as a rule.
         let is_value = |object: ObjIx| heap.maps.get(heap.objects.map(object)).kind == Kind::Oddball;
         let keeps = own.filter_map(|(_, word)| heap.object(word)).filter(|&kept| kept != wrapper && !is_value(kept)).collect();

@@ -199,7 +199,7 @@ impl<'a> Search<'a> {
         let mut alike: BTreeMap<Likeness, Vec<u32>> = BTreeMap::new();
         for (&at, &is_held) in lost {
             let piece = self.malloc.pieces[at as usize];
-            let (class, library) = (classes.whole(piece.data()), self.library(&piece));
+            let (class, library) = (classes.whole(piece.data()), classes.library(&piece));
             alike.entry(Likeness { size: piece.size - WORD, class, library, is_held }).or_default().push(at);
         }
         let mut groups: Vec<Leak> = alike.into_iter().map(|(likeness, members)| self.group(likeness, &members, &classes)).collect();
@@ -235,19 +235,8 @@ impl<'a> Search<'a> {
         /// How far away a piece may be.
         const FAR: usize = 4;
         let (before, behind) = self.malloc.pieces.split_at(at as usize);
-        let name = |piece: &Piece| classes.whole(piece.data()).or_else(|| self.library(piece));
+        let name = |piece: &Piece| classes.whole(piece.data()).or_else(|| classes.library(piece));
         let nearest = |pieces: &mut dyn Iterator<Item = &Piece>| pieces.take(FAR).filter(|piece| piece.state == State::Used).find_map(name);
         [nearest(&mut before.iter().rev()), nearest(&mut behind.iter().skip(1))].into_iter().flatten().collect()
-    }
-
-    /// Returns the library into which the first word of a piece leads that leads into any: addons before all others.
-    fn library(&self, piece: &Piece) -> Option<String> {
-        /// Whoever made a piece is named at its beginning.
-        const FIRST: u64 = 512;
-        let memory: &dyn Memory = self.core;
-        let words = (piece.data()..piece.start + piece.size.min(FIRST)).step_by(WORD as usize);
-        let files = words.filter_map(|at| self.core.notes.file_at(memory.word(at).ok()?).map(|file| file.path.as_str()));
-        let (addons, others): (Vec<&str>, Vec<&str>) = files.partition(|path| path.ends_with(".node"));
-        addons.first().or(others.first()).map(|path| (*path).to_owned())
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! A stripped program has those of exported classes only: of others the class stays unknown.
 
+use std::ops::Range;
+
 use crate::memory::Memory;
 use crate::node_binary::NodeBinary;
 use crate::symbols::readable;
@@ -31,6 +33,8 @@ pub struct Class {
 }
 
 const PREFIX: &str = "_ZTV";
+/// Before the functions stand how far the whole object's start is away, and its type.
+const HEAD: u64 = 16;
 
 impl Vtables {
     /// Lists the tables of a program. O(symbols).
@@ -53,10 +57,15 @@ impl Vtables {
         self.tables.is_empty()
     }
 
-    /// Returns the class of the object at an address. Before the functions stand how far the whole object's start is away, and its type.
+    /// Returns where first words of objects of a class lead, of its own name as the linker has it, without namespaces.
+    pub(crate) fn functions(&self, class: &str) -> Option<Range<u64>> {
+        let symbol = format!("_Z{}{class}", class.len());
+        self.tables.iter().find(|table| table.symbol == symbol).map(|table| table.start + HEAD..table.end)
+    }
+
+    /// Returns the class of the object at an address.
     #[must_use]
     pub fn class(&self, memory: &dyn Memory, object: u64) -> Option<Class> {
-        const HEAD: u64 = 16;
         let functions = memory.word(object).ok()?;
         let at = self.tables.partition_point(|table| table.start <= functions).checked_sub(1)?;
         let table = self.tables.get(at).filter(|table| table.start + HEAD <= functions && functions < table.end)?;
