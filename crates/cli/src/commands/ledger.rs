@@ -59,7 +59,7 @@ fn classes(found: &Ledger, limit: usize) -> Table {
 }
 
 fn files(found: &Ledger, limit: usize) -> Table {
-    let columns = [("file", "file", ColumnKind::Text), ("bytes", "bytes", ColumnKind::Bytes)];
+    let columns = [("file", "file", ColumnKind::Location), ("bytes", "bytes", ColumnKind::Bytes)];
     let mut table = Table::new("files", &columns);
     let mut files: Vec<(&String, &u64)> = found.files.iter().filter(|(_, bytes)| **bytes > 0).collect();
     files.sort_by_key(|(path, bytes)| (std::cmp::Reverse(**bytes), *path));

@@ -82,8 +82,8 @@ fn table(found: &Leaks) -> Table {
         ("bytes", "bytes", ColumnKind::Bytes),
         ("size", "size of one", ColumnKind::Bytes),
         ("class", "class", ColumnKind::Text),
-        ("library", "library", ColumnKind::Text),
-        ("near", "next to", ColumnKind::Text),
+        ("library", "library", ColumnKind::Location),
+        ("near", "next to", ColumnKind::Location),
         ("held", "led to by", ColumnKind::Text),
         ("example", "example", ColumnKind::Text),
     ];
