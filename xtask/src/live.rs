@@ -15,6 +15,7 @@ mod hanging;
 mod limited;
 mod native;
 mod server;
+mod shrunk;
 
 use anyhow::{Context, Result, ensure};
 use std::fs::File;
@@ -59,7 +60,7 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
     let filter = compiled(workspace, "filtered")?;
     let oracle = Oracle::new(workspace)?;
     // Each has a process of its own, and none is asked how long that stood still.
-    let apart: [(&str, &Check<'_>); 12] = [
+    let apart: [(&str, &Check<'_>); 13] = [
         ("growing", &|line| growing::check(workspace, line)),
         ("under load", &|line| under_load(workspace, line)),
         ("process killed", &|line| dying::targets(workspace, line)),
@@ -70,6 +71,7 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
         ("malloc_trim", &|line| native::trimmed(workspace, line, &addon)),
         ("native leaks", &|line| native::leaks(workspace, line, &addon)),
         ("truth", &|line| cores::captured(workspace, line)),
+        ("shrunk", &|line| shrunk::check(workspace, line)),
         ("doctor", &|line| doctored::check(workspace, line)),
         ("formats", &|line| formats::check(workspace, line, &oracle)),
     ];

@@ -27,15 +27,38 @@ pub(crate) struct Footprint {
 
 /// Uses that a report tells together, in its order.
 const TOGETHER: [(&str, &[Use]); 8] = [
-    ("V8's heap: alive", &[Use::Objects, Use::Strings, Use::Weak, Use::Code]),
+    ("V8's heap: alive", &[Use::Objects, Use::Strings, Use::Weak, Use::Code, Use::Dispatch]),
     ("V8's heap: garbage", &[Use::Garbage]),
-    ("V8's heap: free", &[Use::HeapFree]),
+    ("V8's heap: free", &[Use::HeapFree, Use::HeapLetGo]),
     ("buffers, ext. strings", &[Use::Buffers, Use::ExternalStrings]),
     ("C and C++: in use", &[Use::Cpp, Use::Malloc]),
     ("C and C++: kept free", &[Use::MallocFree, Use::MallocTop]),
     ("files, stacks", &[Use::Files, Use::Stacks]),
     ("not explained", &[Use::Unknown]),
 ];
+
+/// Uses that objects of JavaScript account for, as V8 counts them.
+const OF_JAVASCRIPT: [Use; 10] = [
+    Use::Objects,
+    Use::Strings,
+    Use::Weak,
+    Use::Garbage,
+    Use::Code,
+    Use::HeapFree,
+    Use::HeapLetGo,
+    Use::Dispatch,
+    Use::Buffers,
+    Use::ExternalStrings,
+];
+
+/// What of C and C++ is more than all that objects of JavaScript account for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outside {
+    /// In use.
+    Used,
+    /// Freed, and kept by malloc.
+    Free,
+}
 
 impl Footprint {
     /// Adds it up.
@@ -90,7 +113,17 @@ impl Footprint {
         let largest = sums.iter().map(|&(_, bytes)| bytes).max().unwrap_or(0);
         let shown = sums.into_iter().filter(|&(_, bytes)| bytes > 0);
         let lines = shown.map(|(name, bytes)| part(name, bytes, self.share(bytes), largest));
-        Section::Value { name: "footprint", json: self.json(), lines: self.heading().into_iter().chain(lines).collect() }
+        let lines = self.heading().into_iter().chain(lines).chain(self.outside().map(|(outside, bytes)| outside.told(bytes)));
+        Section::Value { name: "footprint", json: self.json(), lines: lines.collect() }
+    }
+
+    /// Returns what of C and C++ is more than all that JavaScript accounts for, and a third of all at least: what is wrong is there, whatever is
+    /// found in the heap.
+    fn outside(&self) -> Option<(Outside, u64)> {
+        let sum = |uses: &[Use]| uses.iter().map(|&of| self.bytes(of)).sum::<u64>();
+        let sums = [(Outside::Used, sum(&[Use::Cpp, Use::Malloc])), (Outside::Free, sum(&[Use::MallocFree, Use::MallocTop]))];
+        let (outside, bytes) = sums.into_iter().max_by_key(|&(_, bytes)| bytes)?;
+        (bytes > sum(&OF_JAVASCRIPT) && self.share(bytes) >= 1.0 / 3.0).then_some((outside, bytes))
     }
 
     fn heading(&self) -> Vec<Line> {
@@ -147,6 +180,7 @@ impl Footprint {
             "group": residence.and_then(|residence| residence.group).map(|group| json!({ "limit": group.limit, "left": group.limit.saturating_sub(group.used) })),
             "old_generation": self.old_generation.map(|(used, limit)| json!({ "limit": limit, "used": used })),
             "gives_up_first": self.first().map(Limit::name),
+            "outside": self.outside().map(|(outside, bytes)| json!({ "what": outside.name(), "bytes": bytes })),
             "arenas": self.ledger.malloc.as_ref().map(|malloc| malloc.arenas),
             "malloc_trim": self.ledger.malloc.as_ref().map(|_| self.ledger.trimmed),
             "arenas_lost": self.ledger.malloc.as_ref().map(|malloc| malloc.lost),
@@ -174,6 +208,31 @@ impl Footprint {
     }
 }
 
+impl Outside {
+    /// Returns the stable name.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Used => "native_used",
+            Self::Free => "native_free",
+        }
+    }
+
+    fn told(self, bytes: u64) -> Line {
+        let (what, then) = match self {
+            Self::Used => (
+                "are in use by C and C++",
+                "`heapwhy ledger` counts their classes, `heapwhy native leaks` finds what was lost; `heapwhy buffers` and `handles` tell which objects may keep them",
+            ),
+            Self::Free => (
+                "were freed by C and C++ and are kept by malloc",
+                "nothing holds them, so that no change of what is held frees them; MALLOC_ARENA_MAX=2 in the environment, or another malloc, may keep less",
+            ),
+        };
+        let text = format!("{} {what}, more than V8's heap and buffers together: {then}", number::bytes(bytes));
+        vec![Piece::Strong(format!("{:<9}", "OUTSIDE")), Piece::Plain(text)]
+    }
+}
+
 /// Returns what the isolate has of its limit that is nearest to it, and the limit, both as V8 counts them.
 fn old_generation(core: &CoreFile, inventory: Inventory<'_, '_>) -> Option<(u64, u64)> {
     let anatomy = inventory.anatomy;
@@ -191,6 +250,8 @@ fn words(of: Use) -> (&'static str, &'static str) {
         Use::Garbage => ("V8's heap: garbage", "V8's pages"),
         Use::Code => ("V8's heap: machine code", "V8's pages"),
         Use::HeapFree => ("V8's heap: free, headers", "V8's pages"),
+        Use::HeapLetGo => ("V8's heap: pages let go", "pages in no space"),
+        Use::Dispatch => ("V8's table of functions' code", "isolates point to it"),
         Use::Buffers => ("ArrayBuffers and Buffers", "objects of JavaScript"),
         Use::ExternalStrings => ("strings outside the heap", "objects of JavaScript"),
         Use::Cpp => ("C++ objects of known class", "malloc, virtual functions"),
@@ -200,5 +261,30 @@ fn words(of: Use) -> (&'static str, &'static str) {
         Use::Stacks => ("stacks of threads", "stack pointers"),
         Use::Files => ("programs and files", "mapped files"),
         Use::Unknown => ("not explained", "what is left"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_outside_is_told_where_it_is_most() {
+        let check = |uses: &[(Use, u64)], expect: Option<(Outside, u64)>| {
+            let ledger =
+                Ledger { bytes: uses.iter().map(|(_, bytes)| bytes).sum(), uses: uses.iter().copied().collect(), ..Ledger::default() };
+            let footprint = Footprint { residence: None, ledger, old_generation: None };
+            assert_eq!(footprint.outside(), expect, "{uses:?}");
+            let Section::Value { lines, .. } = footprint.brief() else { panic!("no value") };
+            let told = format!("{lines:?}");
+            assert_eq!(told.contains("OUTSIDE"), expect.is_some(), "{told}");
+        };
+        let rest = [(Use::Objects, 4), (Use::HeapFree, 2), (Use::Buffers, 2), (Use::Files, 37)];
+        check(&rest, None);
+        check(&[&rest[..], &[(Use::Malloc, 64), (Use::Cpp, 1)]].concat(), Some((Outside::Used, 65)));
+        check(&[&rest[..], &[(Use::Malloc, 6), (Use::MallocFree, 190), (Use::MallocTop, 5)]].concat(), Some((Outside::Free, 195)));
+        // Not a third of all, and not more than JavaScript's.
+        check(&[&rest[..], &[(Use::Malloc, 20)]].concat(), None);
+        check(&[(Use::Objects, 60), (Use::Malloc, 50)], None);
     }
 }

@@ -166,7 +166,7 @@ mod system {
             let Ok(stretches) = self.peek.stretches() else { return };
             let ranges: Vec<MemoryRange> = stretches.iter().filter(|stretch| stretch.file.is_empty()).map(range).collect();
             let memory = Living { peek: &self.peek, ranges: &ranges };
-            let reader = CounterReader::find(&memory, version, &pages::headers(&memory, version));
+            let reader = CounterReader::find(&memory, version, &pages::without_let_go(&memory, pages::headers(&memory, version)));
             self.doubt = reader.doubts().first().map(ToString::to_string);
             // A page may have come or gone while we looked: what fitted before still does.
             if reader.isolates() > 0 || self.reader.read(&memory).is_empty() {

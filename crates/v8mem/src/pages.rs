@@ -170,6 +170,7 @@ pub struct PageTable {
     open_areas: Arc<[OpenArea]>,
     anchors: Arc<[u64]>,
     awake: bool,
+    let_go: Arc<[Range<u64>]>,
     /// What pages hold that is not as the memory has it, by the page's address: where it had to be put together, or a collection was
     /// brought to its end.
     copies: Arc<FxHashMap<u64, Arc<[u8]>>>,
@@ -212,7 +213,8 @@ impl PageTable {
         let page = |header: &PageHeader| Page { header: *header, bytes: bytes(header) };
         let (units, open_areas, anchors) = (Arc::clone(&self.units), Arc::clone(&self.open_areas), Arc::clone(&self.anchors));
         let pages = self.headers.iter().map(page).collect();
-        Pages { memory, pages, units, open_areas, anchors, layout: self.layout, dispatch: self.dispatch }
+        let let_go = Arc::clone(&self.let_go);
+        Pages { memory, pages, units, open_areas, anchors, let_go, layout: self.layout, dispatch: self.dispatch }
     }
 
     /// Finds the areas in which objects are being made, and the pages in which none was made yet. O(words of the isolates).
@@ -290,6 +292,8 @@ pub struct Pages<'m> {
     open_areas: Arc<[OpenArea]>,
     /// Where objects begin to which something leads that is alive, and which no walk has found, by address.
     anchors: Arc<[u64]>,
+    /// Where pages are that no space has any more, by address.
+    let_go: Arc<[Range<u64>]>,
     /// How headers are laid out.
     pub layout: HeaderLayout,
 }
@@ -314,18 +318,27 @@ impl<'m> Pages<'m> {
             units: Arc::new(Units::of(pages.iter().map(Deref::deref))),
             open_areas: Arc::default(),
             anchors: Arc::default(),
+            let_go: Arc::default(),
             pages,
             layout,
             dispatch: None,
         }
     }
 
-    /// Leaves out pages that no space has any more: V8 keeps some, to give them back or to use them again.
+    /// Leaves out pages that no space has any more: V8 keeps some, to give them back or to use them again. Only where they are is kept.
     pub(crate) fn leave_out_let_go(&mut self, memory: &dyn Memory) {
         let headers: Vec<PageHeader> = self.pages.iter().map(|page| page.header).collect();
         if let Some(chains) = Chains::find(memory, &headers) {
+            let let_go = headers.iter().filter(|page| chains.is_let_go(page));
+            self.let_go = let_go.map(|page| page.base..page.base.saturating_add(page.size)).collect();
             self.retain(|page| !chains.is_let_go(page));
         }
+    }
+
+    /// Returns where pages are that no space has any more, by address.
+    #[must_use]
+    pub fn let_go(&self) -> &[Range<u64>] {
+        &self.let_go
     }
 
     /// Keeps the pages of which `keep` holds.
@@ -343,6 +356,7 @@ impl<'m> Pages<'m> {
             open_areas: Arc::clone(&self.open_areas),
             anchors: Arc::clone(&self.anchors),
             awake: false,
+            let_go: Arc::clone(&self.let_go),
             copies: Arc::new(kept_copies(&self.pages).collect()),
             layout: self.layout,
             dispatch: self.dispatch,
@@ -461,6 +475,15 @@ pub fn headers(memory: &dyn Memory, version: V8Version) -> Vec<PageHeader> {
         found
     };
     in_some_layout(version, with, Vec::len)
+}
+
+/// Returns the pages that some space has, of those that `headers` found. O(pages).
+#[must_use]
+pub fn without_let_go(memory: &dyn Memory, mut headers: Vec<PageHeader>) -> Vec<PageHeader> {
+    if let Some(chains) = Chains::find(memory, &headers) {
+        headers.retain(|page| !chains.is_let_go(page));
+    }
+    headers
 }
 
 /// Looks for pages with the header that the version has, and with the others where that finds nothing.

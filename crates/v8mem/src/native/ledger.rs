@@ -13,11 +13,11 @@ use super::cpp_classes::CppClasses;
 use super::malloc::{Malloc, State};
 use super::presence::Presence;
 use super::trim::trimmed;
-use crate::core_file::CoreFile;
+use crate::core_file::{CoreFile, FileMapping};
 use crate::extents;
 use crate::inventory::Inventory;
 use crate::kind::Kind;
-use crate::memory::Memory;
+use crate::memory::{Memory, MemoryRange};
 
 /// What memory is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,6 +34,10 @@ pub enum Use {
     Code,
     /// Pages of V8's heap, but for objects: free lists, the young generation's unused half, headers, what is not understood.
     HeapFree,
+    /// Pages that V8 had for its heap and has let go: it keeps them, to give them back or to use them again.
+    HeapLetGo,
+    /// The table by which functions lead to their code, beside V8's pages.
+    Dispatch,
     /// Bytes of ArrayBuffers and Buffers.
     Buffers,
     /// Strings whose text lies outside of V8's heap.
@@ -56,13 +60,15 @@ pub enum Use {
 
 impl Use {
     /// All, in the order in which they are told.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Objects,
         Self::Strings,
         Self::Weak,
         Self::Garbage,
         Self::Code,
         Self::HeapFree,
+        Self::HeapLetGo,
+        Self::Dispatch,
         Self::Buffers,
         Self::ExternalStrings,
         Self::Cpp,
@@ -84,6 +90,8 @@ impl Use {
             Self::Garbage => "heap_garbage",
             Self::Code => "heap_code",
             Self::HeapFree => "heap_free",
+            Self::HeapLetGo => "heap_let_go",
+            Self::Dispatch => "dispatch_table",
             Self::Buffers => "buffers",
             Self::ExternalStrings => "external_strings",
             Self::Cpp => "cpp_objects",
@@ -123,6 +131,12 @@ pub fn ledger(core: &CoreFile, inventory: Inventory<'_, '_>, presence: &Presence
     let mut claims = Claims::default();
     ledger.heap(inventory, presence);
     inventory.heap.pages.all().iter().for_each(|page| drop(claims.take(page.base..page.base.saturating_add(page.size))));
+    for page in inventory.heap.pages.let_go() {
+        ledger.add(Use::HeapLetGo, present(&mut claims, presence, page.clone()));
+    }
+    if let Some((memory, table)) = inventory.heap.pages.dispatch() {
+        ledger.add(Use::Dispatch, present(&mut claims, presence, table..end_of_table(memory.ranges(), table)));
+    }
     let outside = outside(inventory, memory);
     if let Some(malloc) = &malloc {
         malloc.pieces.iter().for_each(|piece| drop(claims.take(piece.start..piece.start + piece.size)));
@@ -139,6 +153,19 @@ pub fn ledger(core: &CoreFile, inventory: Inventory<'_, '_>, presence: &Presence
     let told: u64 = ledger.uses.values().sum();
     ledger.uses.insert(Use::Unknown, ledger.bytes.saturating_sub(told));
     ledger
+}
+
+/// Returns where a table ends that V8 makes longer as it needs: where what follows it may not be read, or is run. Its first entries are never used, and in
+/// no memory.
+fn end_of_table(ranges: &[MemoryRange], table: u64) -> u64 {
+    const NEVER_USED: u64 = 1 << 16;
+    let behind = &ranges[ranges.partition_point(|range| range.end <= table)..];
+    let start = behind.first().map_or(table, |range| range.start.max(table));
+    if start - table > NEVER_USED {
+        return table;
+    }
+    let ranges = behind.iter().take_while(|range| range.readable && !range.executable);
+    ranges.fold(start, |end, range| if range.start <= end { range.end } else { end })
 }
 
 /// Memory outside of V8's heap that objects of it keep: each address once, with its length.
@@ -234,15 +261,64 @@ impl Ledger {
     }
 
     fn files(&mut self, core: &CoreFile, claims: &mut Claims, presence: &Presence) {
-        for file in &core.notes.files {
-            let bytes = present(claims, presence, file.start..file.end);
+        let mapped = core.notes.files.iter().map(|file| (file.start..file.end, file.path.as_str()));
+        for (range, path) in mapped.chain(moved_text(&core.notes.files)) {
+            let bytes = present(claims, presence, range);
             self.add(Use::Files, bytes);
-            *self.files.entry(file.path.clone()).or_insert(0) += bytes;
+            *self.files.entry(path.to_owned()).or_insert(0) += bytes;
         }
     }
+}
+
+/// Returns what lies between two mappings of a file as far from one another as in it: `--use-largepages` moves a program's text into memory of its own.
+fn moved_text(files: &[FileMapping]) -> impl Iterator<Item = (Range<u64>, &str)> {
+    let is_of_one = |pair: &&[FileMapping]| pair[0].path == pair[1].path && shift(&pair[0]) == shift(&pair[1]);
+    files.windows(2).filter(is_of_one).map(|pair| (pair[0].end..pair[1].start.max(pair[0].end), pair[0].path.as_str()))
+}
+
+/// Returns how far from its place in the file a mapping is.
+fn shift(file: &FileMapping) -> u64 {
+    file.start.wrapping_sub(file.offset)
 }
 
 /// Takes what is left of a range. Returns how many bytes of that are in memory.
 fn present(claims: &mut Claims, presence: &Presence, range: Range<u64>) -> u64 {
     claims.take(range).iter().map(|part| presence.within(part)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_ends_where_nothing_follows_it() {
+        let range = |start: u64, end: u64, readable, executable| MemoryRange { start, end, readable, writable: true, executable };
+        let ranges = [
+            range(0x1000, 0x2000, true, false),
+            range(0x8000, 0x9000, true, false),
+            range(0x9000, 0xb000, true, false),
+            range(0xc000, 0xd000, true, false),
+            range(0xd000, 0xe000, true, true),
+        ];
+        assert_eq!(end_of_table(&ranges, 0x8100), 0xb000);
+        assert_eq!(end_of_table(&ranges, 0xc000), 0xd000);
+        assert_eq!(end_of_table(&ranges, 0x3000), 0xb000, "its first entries are in no memory");
+        assert_eq!(end_of_table(&[range(0x9_0000, 0xa_0000, true, false)], 0x3000), 0x3000);
+        assert_eq!(end_of_table(&[range(0x8000, 0x9000, true, false), range(0x9000, 0xa000, false, false)], 0x8000), 0x9000);
+    }
+
+    #[test]
+    fn text_that_was_moved_is_the_programs() {
+        let file = |start, end, offset, path: &str| FileMapping { start, end, offset, path: path.to_owned() };
+        let files = [
+            file(0x40_0000, 0x82_e000, 0, "node"),
+            // The text between is memory of its own; what is mapped elsewhere, or of another file, is as it was.
+            file(0xa0_0000, 0xb0_0000, 0x60_0000, "node"),
+            file(0xc0_0000, 0xc1_0000, 0x10_0000, "node"),
+            file(0xd0_0000, 0xd1_0000, 0, "libc.so.6"),
+            file(0xd1_0000, 0xd2_0000, 0x1_0000, "libc.so.6"),
+        ];
+        let moved: Vec<(Range<u64>, &str)> = moved_text(&files).filter(|(range, _)| !range.is_empty()).collect();
+        assert_eq!(moved, [(0x82_e000..0xa0_0000, "node")]);
+    }
 }

@@ -9,58 +9,120 @@ use super::PageHeader;
 use crate::memory::Memory;
 
 /// How pages are chained.
-#[derive(Clone, Copy)]
 pub(super) struct Chains<'m> {
     memory: &'m dyn Memory,
     /// Where in a record the next record's address stands; that of the record before follows.
     next_at: u64,
+    /// Records to which their spaces lead: the only page of a space has no neighbours, and is in its chain too.
+    led_to: FxHashSet<u64>,
 }
 
 /// Records and spaces are smaller, in bytes.
 const LARGEST: u64 = 1024;
 /// So many pages tell how all are chained.
 const SAMPLE: usize = 256;
+/// Fewer chained pages are chance.
+const FEWEST: usize = 3;
+
+/// What one page says of a place in records.
+enum Link {
+    /// The page has no neighbours there: it is alone, or was let go.
+    None,
+    /// Its neighbours are pages of its space, and lead back to it.
+    Chained,
+    /// Something else stands there.
+    Astray,
+}
+
+/// A page's record, read at once: a process that runs is asked for each piece.
+struct Record {
+    at: u64,
+    owner: u64,
+    words: Vec<u64>,
+}
+
+impl Record {
+    fn read(memory: &dyn Memory, page: &PageHeader) -> Option<Self> {
+        let words = words(memory, page.record)?;
+        Some(Self { at: page.record, owner: page.owner, words })
+    }
+
+    fn link(&self, chains: &Chains<'_>, owners: &FxHashMap<u64, u64>) -> Link {
+        let word = |offset: u64| self.words.get((offset / 8) as usize).copied().filter(|&word| word != 0);
+        let (next, before) = (word(chains.next_at), word(chains.next_at + 8));
+        let is_page = |record: &u64| owners.get(record) == Some(&self.owner);
+        let leads_on = next.is_none_or(|next| is_page(&next) && chains.before(next) == Some(self.at));
+        let leads_back = before.is_none_or(|before| is_page(&before) && chains.next(before) == Some(self.at));
+        match () {
+            () if next.is_none() && before.is_none() => Link::None,
+            () if leads_on && leads_back => Link::Chained,
+            () => Link::Astray,
+        }
+    }
+}
+
+/// Returns the words of a record or a space, and one more; fewer where less memory is there.
+fn words(memory: &dyn Memory, at: u64) -> Option<Vec<u64>> {
+    let mut bytes = vec![0; LARGEST as usize + 8];
+    if memory.read(at, &mut bytes).is_ok() {
+        return Some(bytes.as_chunks().0.iter().map(|&word| u64::from_le_bytes(word)).collect());
+    }
+    let words = (0..=LARGEST).step_by(8).map_while(|offset| memory.word(at.checked_add(offset)?).ok());
+    Some(words.collect()).filter(|words: &Vec<u64>| !words.is_empty())
+}
+
+/// Returns the records to which the spaces of their pages lead.
+fn led_to(memory: &dyn Memory, owners: &FxHashMap<u64, u64>) -> FxHashSet<u64> {
+    let spaces: FxHashSet<u64> = owners.values().copied().collect();
+    let words = spaces.into_iter().filter_map(|space| Some((space, words(memory, space)?)));
+    let pairs = words.flat_map(|(space, words)| words.into_iter().map(move |word| (space, word)));
+    pairs.filter(|(space, word)| owners.get(word) == Some(space)).map(|(_, word)| word).collect()
+}
+
+/// Picks pages that tell how all are chained: first those to which their spaces lead, since they were not let go, then others from everywhere.
+fn sample<'h>(headers: &'h [PageHeader], led_to: &FxHashSet<u64>) -> Vec<&'h PageHeader> {
+    let (sure, others): (Vec<_>, Vec<_>) = headers.iter().filter(|page| page.heap != 0).partition(|page| led_to.contains(&page.record));
+    let step = (others.len() / SAMPLE).max(1);
+    sure.into_iter().chain(others.into_iter().step_by(step)).take(SAMPLE).collect()
+}
 
 impl<'m> Chains<'m> {
-    /// Finds out how pages are chained; `None` where no place in the records would chain nine of ten pages.
+    /// Finds out how pages are chained; `None` where no place in the records would chain pages, or would lead more than one of ten astray. Pages
+    /// that were let go are in no chain and say nothing: after a heap was large they may be nearly all.
     pub(super) fn find(memory: &'m dyn Memory, headers: &[PageHeader]) -> Option<Self> {
         let owners: FxHashMap<u64, u64> = headers.iter().filter(|page| page.heap != 0).map(|page| (page.record, page.owner)).collect();
-        let sample: Vec<(u64, u64)> =
-            headers.iter().filter(|page| page.heap != 0).map(|page| (page.record, page.owner)).take(SAMPLE).collect();
-        // The last page of each space has no next one.
-        let ends = sample.iter().map(|&(_, owner)| owner).collect::<FxHashSet<u64>>().len();
-        let chained = |next_at: u64| {
-            let chains = Self { memory, next_at };
-            let is_chained = |&&(record, owner): &&(u64, u64)| {
-                let next = chains.next(record).filter(|next| owners.get(next) == Some(&owner));
-                next.is_some_and(|next| chains.before(next) == Some(record))
-            };
-            sample.iter().filter(is_chained).count()
+        let led_to = led_to(memory, &owners);
+        let records: Vec<Record> = sample(headers, &led_to).into_iter().filter_map(|page| Record::read(memory, page)).collect();
+        let count = |next_at: u64| {
+            let chains = Self { memory, next_at, led_to: FxHashSet::default() };
+            let links = records.iter().map(|record| record.link(&chains, &owners));
+            links.fold((0, 0), |(chained, astray), link| match link {
+                Link::None => (chained, astray),
+                Link::Chained => (chained + 1, astray),
+                Link::Astray => (chained, astray + 1),
+            })
         };
-        let (count, next_at) = (0..LARGEST).step_by(8).map(|next_at| (chained(next_at), next_at)).max_by_key(|&(count, _)| count)?;
-        (count > 0 && (count + ends) * 10 >= sample.len() * 9).then_some(Self { memory, next_at })
+        let counts = (0..LARGEST).step_by(8).map(|next_at| (count(next_at), next_at));
+        let ((chained, astray), next_at) = counts.max_by_key(|&((chained, astray), _)| (chained, std::cmp::Reverse(astray)))?;
+        (chained >= FEWEST && astray * 9 <= chained).then_some(Self { memory, next_at, led_to })
     }
 
     /// Returns the record behind a record; `None` behind the last.
-    pub(super) fn next(self, record: u64) -> Option<u64> {
+    pub(super) fn next(&self, record: u64) -> Option<u64> {
         self.link(record.checked_add(self.next_at)?)
     }
 
-    fn before(self, record: u64) -> Option<u64> {
+    fn before(&self, record: u64) -> Option<u64> {
         self.link(record.checked_add(self.next_at + 8)?)
     }
 
-    fn link(self, at: u64) -> Option<u64> {
+    fn link(&self, at: u64) -> Option<u64> {
         self.memory.word(at).ok().filter(|&record| record != 0)
     }
 
     /// Says whether a page is in no chain: its space has let it go, and V8 keeps it to give it back or to use it again.
-    pub(super) fn is_let_go(self, page: &PageHeader) -> bool {
-        page.heap != 0
-            && self.next(page.record).is_none()
-            && self.before(page.record).is_none()
-            // The only page of a space is in its chain too: the space leads to it.
-            && !(0..LARGEST).step_by(8).any(|at| page.owner.checked_add(at).and_then(|at| self.link(at)) == Some(page.record))
+    pub(super) fn is_let_go(&self, page: &PageHeader) -> bool {
+        page.heap != 0 && !self.led_to.contains(&page.record) && self.next(page.record).is_none() && self.before(page.record).is_none()
     }
 }
 
@@ -79,7 +141,9 @@ mod tests {
         }
 
         fn read(&self, addr: u64, into: &mut [u8]) -> Result<(), Unreadable> {
-            into.copy_from_slice(&self.0.get(&addr).copied().unwrap_or(0).to_le_bytes());
+            for (addr, word) in (addr..).step_by(8).zip(into.as_chunks_mut().0) {
+                *word = self.0.get(&addr).copied().unwrap_or(0).to_le_bytes();
+            }
             Ok(())
         }
 
@@ -139,6 +203,24 @@ mod tests {
         let mut words = Words(FxHashMap::default());
         assert!(Chains::find(&words, &pages).is_none());
         chain(&mut words, &pages[..30], 264);
-        assert!(Chains::find(&words, &pages).is_none(), "ten of forty are in none");
+        words.0.extend(pages[30..].iter().map(|page| (page.record + 264, 0x77)));
+        assert!(Chains::find(&words, &pages).is_none(), "ten of forty lead astray");
+    }
+
+    /// V8 keeps the pages of a heap that was large for a while: they are more than those that are in use, and none of them is chained.
+    #[test]
+    fn many_pages_that_were_let_go_hide_no_chain() {
+        let old = 0x1000;
+        let mut words = Words(FxHashMap::default());
+        let gone: Vec<PageHeader> = (1..5_000).map(|nth| page(nth, old)).collect();
+        let kept: Vec<PageHeader> = (5_000..5_006).map(|nth| page(nth, old)).collect();
+        chain(&mut words, &kept, 264);
+        words.0.insert(old + 32, kept[0].record);
+        words.0.insert(old + 40, kept[5].record);
+        words.0.insert(old + 88, kept[2].record);
+        let pages = [gone.clone(), kept].concat();
+        let chains = Chains::find(&words, &pages).expect("six pages are chained");
+        assert_eq!(chains.next_at, 264);
+        assert_eq!(pages.iter().filter(|page| chains.is_let_go(page)).count(), gone.len());
     }
 }
