@@ -71,7 +71,8 @@ fn percent(part: u64, whole: u64) -> f64 {
 }
 
 fn line(label: &str, text: &str) -> Line {
-    vec![Piece::Strong(format!("{label:<10}")), Piece::Plain(text.to_owned())]
+    // Cut where it is long, as a command line may be.
+    vec![Piece::Strong(label.to_owned()), Piece::Plain(format!("{:1$}{text}", "", 10 - label.len().min(10)))]
 }
 
 /// Returns the command line; the kernel's short form where the long one is not in the core.

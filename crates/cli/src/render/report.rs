@@ -114,6 +114,8 @@ fn shorten(parts: &mut Vec<Part>, line: &Line, style: &Style) {
     let is_prose = match line.as_slice() {
         [Piece::Plain(_)] => true,
         [Piece::Faint(label), ..] => label.ends_with(' '),
+        // The label of a line of sentences, as `doctor` has them.
+        [Piece::Strong(label), Piece::Plain(_), ..] => label.ends_with(' '),
         _ => false,
     };
     // The `=` of a line of source is no bar.
@@ -156,9 +158,10 @@ fn broken(parts: &[Part], width: usize) -> Vec<Vec<Part>> {
     for (at, part) in parts.iter().enumerate() {
         let length = columns(&part.text);
         let row = rows.len() - 1;
-        // A word keeps together over pieces: what follows it without a gap counts.
-        let together: usize = parts[at..].iter().take_while(|part| !part.is_gap()).map(|part| columns(&part.text)).sum();
-        let starts_word = at == 0 || parts[at - 1].is_gap();
+        // A word keeps together over pieces: what follows it without a gap counts, and a number keeps its unit.
+        let together: usize =
+            (at..parts.len()).take_while(|&at| !parts[at].is_gap() || is_before_unit(parts, at)).map(|at| columns(&parts[at].text)).sum();
+        let starts_word = at == 0 || parts[at - 1].is_gap() && !is_before_unit(parts, at - 1);
         if !part.is_gap() && starts_word && used + together > width && used > columns(&indent.text) {
             rows.push(vec![indent.clone()]);
             used = columns(&indent.text);
@@ -171,6 +174,16 @@ fn broken(parts: &[Part], width: usize) -> Vec<Vec<Part>> {
         }
     }
     rows
+}
+
+/// Says whether the gap at a place stands between a number and its unit.
+fn is_before_unit(parts: &[Part], gap: usize) -> bool {
+    const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "ms", "s"];
+    let part = |at: Option<usize>| at.and_then(|at| parts.get(at)).map_or("", |part| part.text.as_str());
+    let (number, unit) = (part(gap.checked_sub(1)), part(gap.checked_add(1)));
+    part(Some(gap)) == " "
+        && number.ends_with(|char: char| char.is_ascii_digit())
+        && UNITS.contains(&unit.trim_end_matches([',', ';', ':', ')']))
 }
 
 /// Returns what stands before the rows that follow: as much space as before the text of the first, with branches that go on.
@@ -208,6 +221,15 @@ mod tests {
         let mut out = Vec::new();
         lines(&mut out, written, &Style { colour: false, ascii: false, width }).unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_number_keeps_its_unit() {
+        let line = |text: &str| vec![Piece::Plain(text.to_owned())];
+        let check = |text: &str, width, expect: &str| assert_eq!(rendered(&[line(text)], width), expect, "{text} in {width}");
+        check("grew from 1.3 MB, then 1.5 MB", 12, "grew from\n1.3 MB, then\n1.5 MB\n");
+        check("grew from 1.3 MB, then 1.5 MB", 28, "grew from 1.3 MB, then\n1.5 MB\n");
+        check("in 3 steps of 20 ms", 17, "in 3 steps of\n20 ms\n");
     }
 
     /// Lines as reports have them, all too long for a terminal.

@@ -84,7 +84,9 @@ pub(super) fn section(pid: i32, checkup: &Checkup, script: Option<&str>) -> Sect
     let inspector = Inspector::of(pid, checkup);
     lines.push(inspector.line());
     let pauses = pauses(checkup, &inspector);
-    lines.extend(labelled("DEADLINE", surroundings::deadlines(checkup, &pauses)));
+    if checkup.obstacle().is_none() {
+        lines.extend(labelled("DEADLINE", surroundings::deadlines(checkup, &pauses)));
+    }
     let mut json = in_json(pid, checkup, script, v8.as_deref(), is_known);
     let [namespaces, deadlines] = surroundings::in_json(pid, checkup, &pauses);
     json["namespaces"] = namespaces;
@@ -116,6 +118,9 @@ fn in_words(node: &NodeVersion) -> String {
 
 /// Returns how long the process would stand still, by each method against which nothing speaks.
 fn pauses(checkup: &Checkup, inspector: &Inspector) -> Vec<Pause> {
+    if checkup.obstacle().is_some() {
+        return Vec::new();
+    }
     let images = checkup.methods.iter().filter(|prediction| prediction.dangers.is_empty());
     let images = images.map(|prediction| (prediction.method.name(), prediction.pause));
     let snapshot = inspector.dangers.is_empty().then_some(("inspector", inspector.cost.pause));
@@ -169,10 +174,12 @@ fn method(prediction: &Prediction, checkup: &Checkup) -> Line {
         String::new()
     };
     let mut text = format!("it stands still about {}{limit}, {growth}", number::time(prediction.pause));
-    if checkup.best() == Some(prediction.method) {
+    let obstacle = checkup.obstacle();
+    if obstacle.is_none() && checkup.best() == Some(prediction.method) {
         text.push_str("   <- this one");
     }
     let mut line = line(prediction.method.name(), text);
+    line.extend(obstacle.map(|obstacle| Piece::Alarm(format!("; not now: {obstacle}"))));
     line.extend(prediction.dangers.iter().map(|danger| Piece::Alarm(format!("; not without --accept-danger: {danger}"))));
     line
 }
@@ -242,7 +249,8 @@ fn in_json(pid: i32, checkup: &Checkup, script: Option<&str>, v8: Option<&str>, 
         "v8": v8,
         "layout_known": layout_known,
         "methods": methods.collect::<Vec<_>>(),
-        "best": checkup.best().map(Method::name),
+        "obstacle": checkup.obstacle(),
+        "best": checkup.best().filter(|_| checkup.obstacle().is_none()).map(Method::name),
     })
 }
 
@@ -282,6 +290,22 @@ mod tests {
             surroundings: Surroundings::default(),
             methods: [prediction(Method::Fork, fork), prediction(Method::Stop, stop)],
         }
+    }
+
+    #[test]
+    fn no_way_is_called_best_where_none_is_open() {
+        let check = |tracer, is_stopped, obstacle: Option<&str>| {
+            let checkup = Checkup { tracer, is_stopped, ..checkup(&[], &[]) };
+            let told: String = method(checkup.prediction(Method::Fork), &checkup).iter().map(|piece| format!("{piece:?}")).collect();
+            assert_eq!(told.contains("<- this one"), obstacle.is_none(), "{told}");
+            assert_eq!(told.contains("; not now: "), obstacle.is_some(), "{told}");
+            assert_eq!(checkup.obstacle().as_deref(), obstacle);
+            let json = in_json(7, &checkup, None, None, true);
+            assert_eq!(json["best"].as_str(), obstacle.is_none().then_some("fork"));
+        };
+        check(None, false, None);
+        check(None, true, Some("it is stopped"));
+        check(Some(5), true, Some("pid 5 traces it"));
     }
 
     #[test]

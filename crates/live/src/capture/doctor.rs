@@ -74,6 +74,16 @@ impl Checkup {
         self.methods.iter().find(|prediction| prediction.dangers.is_empty()).map(|prediction| prediction.method)
     }
 
+    /// Says why nothing can be done with the process as it is now, whatever is accepted; `None` where something can.
+    #[must_use]
+    pub fn obstacle(&self) -> Option<String> {
+        match (self.tracer, self.is_stopped) {
+            (Some(tracer), _) => Some(format!("pid {tracer} traces it")),
+            (None, true) => Some("it is stopped".to_owned()),
+            (None, false) => None,
+        }
+    }
+
     /// Returns how long it may stand still while it is read, where nobody says: three times what is predicted, since disks may be slow, and health
     /// checks wait that long at least.
     #[must_use]
