@@ -46,6 +46,8 @@ const LONGEST_NAME: usize = 64;
 /// More collections than this are not kept: those that come last tell most.
 const MOST: usize = 2_000_000;
 const MEGABYTE: f64 = (1 << 20) as f64;
+/// Where V8 gives up it writes its last collections once more: not more than these, and what workers wrote meanwhile.
+const REPEATED: usize = 64;
 
 impl GcLog {
     /// Reads a log. Bounded memory, whatever comes.
@@ -83,6 +85,9 @@ impl GcLog {
     }
 
     fn add(&mut self, collection: Collection, most: usize) {
+        if self.collections.iter().rev().take(REPEATED).any(|earlier| *earlier == collection) {
+            return;
+        }
         if self.collections.len() == most {
             self.collections.drain(..most / 2);
             self.left_out += (most / 2) as u64;
@@ -346,6 +351,18 @@ mod tests {
         text.extend(b"\n[1:0x2] 12 ms: Scavenge 4.7 (5.0) -> 4.1 (6.0) MB, 2.8 / 2.1 ms\n\xff\xfe\nlast");
         let log = GcLog::read(&text[..]).unwrap();
         assert_eq!((log.collections.len(), log.others, log.left_out), (1, 3, 0));
+    }
+
+    #[test]
+    fn collections_that_v8_repeats_where_it_gives_up_count_once() {
+        let line = |nth: usize| format!("[1:0x2] {nth} ms: Mark-Compact {nth}.7 (5.0) -> 4.1 (6.0) MB, 2.8 / 0.0 ms  (average mu = 0.1)\n");
+        let text: String = (0..9).chain(7..9).map(line).collect();
+        let text = text.replacen(&line(7), &(line(7) + "\n<--- Last few GCs --->\n\n"), 1);
+        let log = GcLog::read(text.as_bytes()).unwrap();
+        assert_eq!((log.collections.len(), log.others), (9, 3));
+        // Another isolate, or another moment, is another collection.
+        let others = line(8) + &line(8).replace("0x2", "0x3") + &line(8).replace("8 ms:", "9 ms:");
+        assert_eq!(GcLog::read(others.as_bytes()).unwrap().collections.len(), 3);
     }
 
     #[test]

@@ -139,7 +139,10 @@ fn facts(judgement: &Judgement, limit: Option<u64>) -> Vec<String> {
         let (pairs, slope) = (number::share(f64::midpoint(1.0, rising)), number::bytes((slope * 3600.0) as u64));
         facts.push(format!("slope   {slope} an hour; of any two full collections the later leaves more in {pairs}"));
     }
-    facts.extend(seconds_left(judgement, limit).map(|left| format!("limit   reached in about {}", seconds(left))));
+    facts.extend(seconds_left(judgement, limit).zip(judgement.floor).map(|(left, floor)| match limit {
+        Some(limit) if floor[2] >= limit => format!("limit   reached: {} are left of {}", number::bytes(floor[2]), number::bytes(limit)),
+        _ => format!("limit   reached in about {}", seconds(left)),
+    }));
     facts.push(format!("peak    {} before a collection", number::bytes(judgement.peak)));
     facts.push(format!(
         "time    {} in {} full and {} young collections; it stood still for {} of it",
@@ -172,11 +175,11 @@ fn in_json(isolate: &str, judgement: &Judgement, limit: Option<u64>) -> Value {
 fn last_full(log: &GcLog, most: usize) -> Table {
     let columns = [
         ("isolate", "isolate", ColumnKind::Text),
-        ("seconds", "at", ColumnKind::Text),
+        ("seconds", "at (s)", ColumnKind::Text),
         ("before", "before", ColumnKind::Bytes),
         ("after", "after", ColumnKind::Bytes),
         ("committed", "committed", ColumnKind::Bytes),
-        ("pause_ms", "pause", ColumnKind::Text),
+        ("pause_ms", "pause (ms)", ColumnKind::Text),
     ];
     let mut table = Table::new("collections", &columns);
     let full: Vec<&Collection> = log.collections.iter().filter(|collection| collection.is_full).collect();
