@@ -2,9 +2,10 @@
 //!
 //! What it costs the process is told before, and refused where there is not the memory for it.
 
+use std::cell::Cell;
 use std::path::Path;
 
-use live::{LiveError, SnapshotProgress};
+use live::{Inspector, LiveError, SnapshotProgress};
 
 use crate::answer::{Answer, Section};
 use crate::attached::{self, Way};
@@ -30,21 +31,59 @@ pub(crate) fn save(subject: Subject, goal: &Path, session: &Session) -> Result<A
     attached::afford(&way, "a heap snapshot", attached::cost_of_snapshot, session)?;
     attached::ask(&way, session, |inspector| {
         attached::speak_to(inspector, pid, subject.worker)?;
-        let failed = |error: LiveError| {
-            let told = attached::failed_to_ask(pid, &error);
-            if error.is_cancelled() { told.note("beware", "the process had to finish its snapshot before it went on") } else { told }
-        };
-        inspector.profile_heap().map_err(failed)?;
-        let bytes = live::save_heap_snapshot(inspector, goal, &|progress| tell(progress, session)).map_err(failed)?;
-        Ok(Answer::default().section(Section::Written { path: goal.to_owned(), bytes, what: "heap snapshot" }))
+        receive(inspector, (pid, goal, "heap snapshot"), session, |inspector, progress| live::save_heap_snapshot(inspector, goal, progress))
     })
 }
 
+/// Receives what V8 writes by what `take` does into the file `goal`, which is called `what`. Says where the process had to finish what nobody waits for
+/// any more.
+pub(crate) fn receive(
+    inspector: &mut Inspector<'_>,
+    (pid, goal, what): (i32, &Path, &'static str),
+    session: &Session,
+    take: impl FnOnce(&mut Inspector<'_>, &dyn Fn(SnapshotProgress)) -> Result<u64, LiveError>,
+) -> Result<Answer, CommandError> {
+    let is_asked = Cell::new(false);
+    let progress = |progress| {
+        is_asked.set(true);
+        tell(progress, session);
+    };
+    let taken = inspector.profile_heap().and_then(|()| take(inspector, &progress));
+    let bytes = taken.map_err(|error| failed(pid, &error, is_asked.get()))?;
+    Ok(Answer::default().section(Section::Written { path: goal.to_owned(), bytes, what }))
+}
+
+/// Returns the error, with what it means for the process where V8 was at it.
+fn failed(pid: i32, error: &LiveError, is_asked: bool) -> CommandError {
+    let told = attached::failed_to_ask(pid, error);
+    match error.is_cancelled() && is_asked {
+        true => told.note("beware", "the process had to finish its snapshot before it went on"),
+        false => told,
+    }
+}
+
 /// Says how far a heap snapshot is.
-pub(crate) fn tell(progress: SnapshotProgress, session: &Session) {
+fn tell(progress: SnapshotProgress, session: &Session) {
     match progress {
         SnapshotProgress::Walking { done, total } => session.progress.work("V8 walks the heap, the process stands still", done, total),
         SnapshotProgress::Sending { bytes } => session.progress.work("the snapshot is being sent", bytes, 0),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_stops_hears_what_the_process_had_to_finish() {
+        let check = |error: &LiveError, is_asked, expect: bool| {
+            let told = format!("{:?}", failed(7, error, is_asked));
+            assert_eq!(told.contains("had to finish its snapshot"), expect, "{told}");
+        };
+        check(&LiveError::Cancelled, true, true);
+        // While allocations are tracked there is no snapshot yet.
+        check(&LiveError::Cancelled, false, false);
+        check(&LiveError::TimedOut { doing: "x".to_owned(), limit: std::time::Duration::ZERO }, true, false);
     }
 }

@@ -239,6 +239,7 @@ impl<'a> Inspector<'a> {
         progress: &dyn Fn(SnapshotProgress),
     ) -> Result<u64> {
         let (mut bytes, mut ends) = (0_u64, (None, None));
+        progress(SnapshotProgress::Asked);
         self.call_with(method, json!({ "reportProgress": true }), SILENCE_LIMIT, &mut |event, params| {
             match event {
                 "HeapProfiler.addHeapSnapshotChunk" => {

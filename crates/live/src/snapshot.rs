@@ -11,6 +11,8 @@ use crate::{Inspector, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SnapshotProgress {
+    /// V8 was asked for it. From here on it writes it to the end, whoever still waits for that.
+    Asked,
     /// V8 walks the heap. Its JavaScript stands still.
     Walking {
         /// Objects walked.

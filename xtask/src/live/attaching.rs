@@ -331,5 +331,10 @@ fn refused(asking: &Asking) -> Result<String> {
         bail!("it was ended by the signal");
     }
     ensure!(code == 7 && value["error"]["code"] == "HW1502", "{code}: {value}");
-    Ok(format!("{} of {} kinds", told + 2, told + 2))
+    // What tracking could harm is told of a process that there is, and that is one of Node.js.
+    for (pid, exit, expected) in [(i32::MAX, 6, "HW1401"), (i32::try_from(std::process::id())?, 5, "HW1403")] {
+        let (code, value) = asking.ask(&["attach", &pid.to_string(), "track"])?;
+        ensure!(code == exit && value["error"]["code"] == expected, "{code}: {value}");
+    }
+    Ok(format!("{} of {} kinds", told + 4, told + 4))
 }

@@ -74,7 +74,7 @@ fn chunks_become_the_snapshot_and_foreign_messages_are_passed_over() {
     ])
     .unwrap();
     assert_eq!(text, "{\"a\":\"ä\",\"b\":1}\n");
-    assert_eq!(heard.first(), Some(&SnapshotProgress::Walking { done: 3, total: 7 }));
+    assert_eq!(heard[..2], [SnapshotProgress::Asked, SnapshotProgress::Walking { done: 3, total: 7 }]);
     assert_eq!(heard.last(), Some(&SnapshotProgress::Sending { bytes: 17 }));
 }
 

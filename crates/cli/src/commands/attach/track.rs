@@ -4,16 +4,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use live::LiveError;
 
-use crate::answer::{Answer, Section};
-use crate::attached::{self, Way, failed_to_ask};
+use crate::answer::Answer;
+use crate::attached::{self, Way};
 use crate::codes;
 use crate::commands::allocations;
 use crate::error::CommandError;
 use crate::open;
 use crate::output;
-use crate::running::Dangers;
+use crate::running::{self, Dangers};
 use crate::session::Session;
 use crate::typed::shell_path;
 use crate::v8_snapshot;
@@ -37,6 +36,7 @@ pub(super) struct TrackArgs {
 /// Tracks.
 pub(super) fn run(args: &TrackArgs, way: &Way, worker: Option<u64>, session: &Session) -> Result<Answer, CommandError> {
     let pid = way.pid;
+    running::check(pid)?;
     let output = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{pid}.heaptimeline")));
     output::must_be_new(&output, output::ANOTHER)?;
     if way.dangers == Dangers::Refused {
@@ -52,12 +52,11 @@ pub(super) fn run(args: &TrackArgs, way: &Way, worker: Option<u64>, session: &Se
     let total = args.time.as_millis() as u64;
     let told = |passed: Duration| session.progress.work("V8 notes every allocation", passed.as_millis() as u64, total);
     let answer = attached::ask(way, session, |inspector| {
-        let failed = |error: LiveError| failed_to_ask(pid, &error);
         attached::speak_to(inspector, pid, worker)?;
-        inspector.profile_heap().map_err(failed)?;
-        let progress = |progress| v8_snapshot::tell(progress, session);
-        let bytes = live::save_tracked(inspector, args.time, &output, &told, &progress).map_err(failed)?;
-        Ok(Answer::default().section(Section::Written { path: output.clone(), bytes, what: "heap snapshot with stacks of allocations" }))
+        let what = "heap snapshot with stacks of allocations";
+        v8_snapshot::receive(inspector, (pid, &output, what), session, |inspector, progress| {
+            live::save_tracked(inspector, args.time, &output, &told, progress)
+        })
     })?;
     // The process is as it was before by now: what is left is ours.
     let file = open::read(&output, session)?;
