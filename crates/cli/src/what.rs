@@ -12,7 +12,7 @@ use crate::codes;
 use crate::error::CommandError;
 use crate::open::{self, Opened};
 use crate::session::Session;
-use crate::typed::shell_path;
+use crate::typed::{shell_path, shell_word};
 
 /// Reads a file, computes everything that a report needs, and finds what a question is about. There is one standard input: `-` is either
 /// the file or the ids.
@@ -103,6 +103,12 @@ fn unknown(file: &Path, error: SelectorError) -> CommandError {
         SelectorError::NoSuchId(_) => CommandError::new(&codes::NO_SUCH_NODE, what)
             .why("ids belong to one run of one process; an object that was collected is gone")
             .hint(format!("heapwhy classes {}", shell_path(file))),
+        // A function's name is none of a class.
+        SelectorError::NoSuchClass { name, candidates } if candidates.is_empty() && !name.contains(char::is_whitespace) => {
+            let filter = shell_word(&name);
+            no_such_class(file, what, &candidates)
+                .hint(format!("heapwhy functions {} --closures --filter {filter}   where it is a function", shell_path(file)))
+        }
         SelectorError::NoSuchClass { candidates, .. } | SelectorError::Ambiguous { candidates, .. } => {
             no_such_class(file, what, &candidates)
         }
