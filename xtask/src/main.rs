@@ -42,7 +42,7 @@ usage: cargo xtask COMMAND
   cores NODE...         as the stage of that name, with any programs: dump each, compare the core with the process's own snapshot
   layouts NODE...       write what other binaries call their instance types into the table of the crate v8mem
   fuzz [TARGET] [--seconds N]
-                        run the fuzz targets (snapshot, index, core), each for N seconds (60)
+                        run the fuzz targets (snapshot, index, core, report), each for N seconds (60)
   bench snapshots [--size small|medium|large|huge] [--peers] [--repeat N]
                         measure heapwhy, and with --peers other tools, on snapshots of real programs
   bench cores [--size small|large] [--repeat N]

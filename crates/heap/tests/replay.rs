@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use heap::diagnostic_report::{DiagnosticReport, Limits, compare, difference, judge};
 use heap::snapshot::ReadError;
 use heap::{HeapAnalysis, HeapGraph, Problems, Silent, convert, index, redact, snapshot};
 
@@ -194,6 +195,35 @@ fn the_corpus() {
             convert::csv(&opened.analysis, &mut Vec::new()).unwrap();
         }
     }
+}
+
+/// Reads bytes as a diagnostic report, and asks everything of what came out.
+fn replay_report(bytes: &[u8]) {
+    let Ok((report, _)) = DiagnosticReport::read(bytes) else { return };
+    let _ = (judge(&report), Limits::of(&report).first(), report.unexplained(), report.has_ended(), report.is_out_of_memory());
+    let handles = report.threads().filter_map(|thread| thread.handles.as_ref());
+    handles.for_each(|handles| drop((handles.count(), handles.queued(), handles.end_points())));
+    assert!(difference(&report, &report).is_none(), "of another process than itself: {:?}", difference(&report, &report));
+    let growth = compare(&[&report, &report]);
+    let all = growth.memory.iter().chain(&growth.spaces).chain(&growth.counts);
+    all.for_each(|change| assert!(change.delta().is_none_or(|delta| delta == 0), "{change:?}"));
+}
+
+#[test]
+fn reports_of_the_corpus() {
+    let mut read = 0;
+    for input in corpus("report") {
+        let bytes = fs::read(&input).unwrap();
+        read += u32::from(DiagnosticReport::read(&bytes[..]).is_ok());
+        replay_report(&bytes);
+        for end in (0..bytes.len()).step_by(7) {
+            replay_report(&bytes[..end]);
+            let mut flipped = bytes.clone();
+            flipped[end] ^= [0x01, 0x10, 0x80][end % 3];
+            replay_report(&flipped);
+        }
+    }
+    assert!(read >= 2, "{read} reports are read");
 }
 
 /// Returns the inputs of a fuzz target; at least one.
