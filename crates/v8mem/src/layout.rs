@@ -91,6 +91,8 @@ const V12_9: V8Version = V8Version::new(12, 9);
 const V13: V8Version = V8Version::new(13, 0);
 const V13_6: V8Version = V8Version::new(13, 6);
 const V14: V8Version = V8Version::new(14, 0);
+/// 14.1 is known to be as before, what lies between was not looked at.
+const V14_6: V8Version = V8Version::new(14, 6);
 
 /// Declares the numbers: what one is, V8's symbol for it, and what it is where V8 does not tell.
 macro_rules! offsets {
@@ -315,9 +317,9 @@ offsets! {
     /// Allocation site: the next one, a weak list.
     site_next: "class_AllocationSite__weak_next", |_| 40;
     /// Entry of a FinalizationRegistry: target.
-    weak_cell_target: "", |_| 24;
+    weak_cell_target: "", |v| if v < V14_6 { 16 } else { 24 };
     /// Entry of a FinalizationRegistry: token.
-    weak_cell_token: "", |_| 32;
+    weak_cell_token: "", |v| if v < V14_6 { 24 } else { 32 };
     /// Context: first variable, in words of its array.
     context_slots: "context_min_slots", |_| 2;
     /// Cell of a variable that changes (V8 14): its value, where that is tagged.

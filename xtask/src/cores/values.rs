@@ -42,6 +42,7 @@ pub(super) fn check(analysis: &HeapAnalysis, folder: &Path) -> Result<()> {
         ensure!(shown == expect, "{path}: {shown}, not {expect}");
     }
     numbered(analysis, "Node2", "v", 500)?;
+    numbered(analysis, "Holdings", "hi", 12)?;
     variables(&setting)?;
     waiting(analysis)?;
     weak_entries(analysis)

@@ -92,7 +92,8 @@ mod tests {
         check(Kind::JsFunction, 56, Some("prototype"));
         check(Kind::JsGenerator, 72, Some("registers"));
         check(Kind::PropertyCell, 24, Some("value"));
-        check(Kind::WeakCell, 32, Some("token"));
+        check(Kind::WeakCell, 16, Some("target"));
+        check(Kind::WeakCell, 24, Some("token"));
         check(Kind::Code, 32, Some("stream"));
         check(Kind::Code, 64, None);
         check(Kind::InstructionStream, 8, Some("code"));
