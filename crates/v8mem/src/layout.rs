@@ -268,6 +268,8 @@ offsets! {
     view_offset: "class_JSArrayBufferView__byte_offset", |v| if v < V12_9 { 32 } else { 48 };
     /// Typed array: length in bytes.
     view_length: "class_JSArrayBufferView__byte_length", |v| if v < V12_9 { 40 } else { 56 };
+    /// View of an ArrayBuffer: four bytes, of which bit 0 says that it is as long as the memory, and bit 1 that this may grow (V8 10 and later).
+    view_flags: "", |v| if v < V12_9 { 48 } else { 40 };
     /// Typed array: where its elements are, counted from the next field.
     typed_external: "class_JSTypedArray__external_pointer", |_| 64;
     /// Typed array: the object that holds its elements, as a tagged word; 0 where they are in memory of C++.

@@ -2,6 +2,7 @@
 
 use heap::held::Primitive;
 
+use crate::extents;
 use crate::maps::Map;
 use crate::memory::Memory;
 use crate::version::V8Version;
@@ -30,12 +31,12 @@ const BEFORE_13: [Element; 11] = [U8, I8, U16, I16, U32, I32, F32, F64, U8, U64,
 const LATER: [Element; 12] = [U8, I8, U16, I16, U32, I32, U64, I64, U8, F32, F64, F16];
 
 impl Element {
-    /// Returns what the elements of a map's objects are; `None` of arrays over memory that may grow or shrink.
+    /// Returns what the elements of a map's objects are: the kinds of arrays over memory that may grow follow those of all others.
     fn of(heap: HeapView<'_, '_>, map: &Map) -> Option<Self> {
         let at = &heap.layout.at;
         let kinds: &[Self] = if heap.layout.version < V8Version::new(13, 0) { &BEFORE_13 } else { &LATER };
         let nth = u64::from(map.elements_kind).checked_sub(at.dictionary_elements + at.typed_kinds)?;
-        kinds.get(nth as usize).copied()
+        kinds.get(nth as usize).or_else(|| kinds.get((nth as usize).checked_sub(kinds.len())?)).copied()
     }
 
     fn width(self) -> usize {
@@ -90,7 +91,7 @@ pub(crate) fn elements(
     let at = &heap.layout.at;
     let element = Element::of(heap, map)?;
     let width = element.width();
-    let length = heap.field(addr, at.view_length)? / width as u64;
+    let length = extents::of_view(heap, addr, map)?.1 / width as u64;
     let start = heap.field(addr, at.typed_external)?.wrapping_add(heap.field(addr, at.typed_base)?);
     let mut left = usize::try_from(length).ok()?.min(most);
     let (mut found, mut bytes) = (Vec::new(), [0; PIECE]);

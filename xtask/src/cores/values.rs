@@ -16,7 +16,7 @@ use heap::{EdgeKind, EdgeName, HeapAnalysis, NodeIx};
 use serde_json::Value;
 
 /// Objects by their path, and what they are in one line.
-const SHOWN: [(&str, &str); 11] = [
+const SHOWN: [(&str, &str); 12] = [
     ("__KEEP.args", "Arguments(3) [ 1, 'two', Object, length: 3 ]"),
     ("__KEEP.proxy", "Proxy { target: Object, handler: Object }"),
     ("__KEEP.proxyOf", "Proxy { target: Proxy, handler: Object }"),
@@ -27,6 +27,7 @@ const SHOWN: [(&str, &str); 11] = [
     ("__KEEP.wrap.3", "[Symbol: Symbol(w)]"),
     ("__KEEP.wrap.4", "[BigInt: 7n]"),
     ("__KEEP.dv", "DataView <view of 4096 bytes>"),
+    ("__KEEP.gone", "Uint8Array(0)"),
     ("__KEEP.ab", "ArrayBuffer(4096)"),
 ];
 
