@@ -440,10 +440,15 @@ fn single_verdict(findings: &[Finding], total: u64) -> Verdict {
     Verdict {
         kind: VerdictKind::Suspect,
         confidence: first.confidence,
-        summary: if natives::is_rule(first.rule) { first.title.clone() } else { format!("{what} {part:.0}% of the heap") },
+        summary: if natives::is_rule(first.rule) { first.title.clone() } else { format!("{what} {} of the heap", percent(part)) },
         evidence: evidence.into_iter().chain(first.why.iter().take(2).cloned()).collect(),
         needs: Some("a second snapshot, taken later: one cannot show growth".to_owned()),
     }
+}
+
+/// Writes a part of a whole: what would be rounded to nothing is no nothing.
+fn percent(part: f64) -> String {
+    if part < 0.5 { "less than 1%".to_owned() } else { format!("{part:.0}%") }
 }
 
 /// Application code before packages before Node.js; then size and confidence.
@@ -465,7 +470,7 @@ pub(crate) fn held_by(finding: &Finding) -> String {
         // Modules are held by the cache itself, not by one of them.
         let is_cache = finding.rule == modules::RULE && hops.len() == 1;
         let whole = |label: &str| label.split("  ").next().filter(|_| is_cache).unwrap_or(label).to_owned();
-        return holder.map(|hop| whole(&hop.label)).filter(|label| !label.is_empty()).unwrap_or_else(|| format!("@{}", finding.holder.0));
+        return holder.map(|hop| whole(&hop.label)).filter(|label| !label.is_empty()).unwrap_or_else(|| finding.holder.to_string());
     };
     let above = at.checked_sub(1).and_then(|above| hops.get(above)).filter(|_| at > 1).map_or("", |hop| &hop.label);
     let edge = hops[at].edge.as_ref().map_or("", |edge| &edge.text);
