@@ -502,6 +502,12 @@ impl HeapGraph {
         self.extras.holder = None;
     }
 
+    /// Says whether the source tells what objects hold that is no node, as core dumps do.
+    #[must_use]
+    pub fn has_holder(&self) -> bool {
+        self.extras.holder.is_some()
+    }
+
     /// Returns what an object holds that is no node, elements up to the first `most` only; `None` where the source does not tell, as V8's
     /// snapshots do not. Reads the source.
     #[must_use]

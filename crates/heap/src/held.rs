@@ -76,10 +76,26 @@ pub struct Held {
     pub promise: Option<PromiseState>,
     /// Of a call that waits, an async function's or a generator's, where in its script: line and column, from 1.
     pub suspended: Option<(u32, u32)>,
-    /// Of a string its characters, the first `most` UTF-16 units; of a big integer its digits.
+    /// Of a string its characters, the first `most` UTF-16 units; of a big integer its digits; of a regular expression its flags.
     pub text: Option<String>,
+    /// What it has by names that its edges do not have: variables of a block, elements of `arguments`, what a call was passed, the stack of an
+    /// error, what a module exports.
+    pub parts: Vec<(String, Part)>,
+    /// Those of the names that only V8 sees.
+    pub unseen: Vec<String>,
     /// The class of JavaScript's own that made the object: that of `class Cache extends Map` is `Map`.
     pub builtin: Option<&'static str>,
+}
+
+/// Something that an object has.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Part {
+    /// Another object.
+    Object(NodeId),
+    /// A value that is no object.
+    Value(Primitive),
+    /// A text that is no string of the program.
+    Words(String),
 }
 
 /// Whether a promise was settled, and how.

@@ -8,8 +8,8 @@ mod exact;
 use std::fmt::Write as _;
 
 use crate::duplicates::string_text;
-use crate::graph::{Edge, HeapGraph, NodeIx};
-use crate::held::Held;
+use crate::graph::{Edge, HeapGraph, NodeId, NodeIx};
+use crate::held::{Held, Part};
 use crate::kinds::{EdgeKind, NodeKind};
 use crate::source::scopes;
 use crate::source::scripts::unbound;
@@ -145,7 +145,10 @@ pub(crate) fn parts(setting: &Setting<'_>, node: NodeIx, limits: Limits) -> Part
         NodeKind::NUMBER => words(number(graph, node).unwrap_or_else(|| NUMBER.to_owned())),
         NodeKind::BIGINT => words(big_integer(graph, node).map_or_else(|| "<bigint>".to_owned(), |value| format!("{value}n"))),
         NodeKind::SYMBOL => words(symbol(graph, node)),
-        NodeKind::REGEXP => properties(setting, node, format!("/{}/", cut(&graph.name(node), limits.text)), limits),
+        NodeKind::REGEXP => {
+            let flags = graph.held(node, 0).and_then(|held| held.text).unwrap_or_default();
+            properties(setting, node, format!("/{}/{flags}", cut(&graph.name(node), limits.text)), limits)
+        }
         NodeKind::CLOSURE => properties(setting, node, function(setting, node), limits),
         NodeKind::HIDDEN => hidden(setting, node, limits),
         NodeKind::OBJECT => object(setting, node, limits),
@@ -352,7 +355,8 @@ fn object(setting: &Setting<'_>, node: NodeIx, limits: Limits) -> Parts {
         word if word.starts_with("system / Context") => context(graph, node, limits),
         _ => {
             if let Some(buffer) = graph.child(node, EdgeKind::INTERNAL, "buffer") {
-                let bytes = backing(graph, buffer).map_or_else(String::new, |bytes| format!(" <view of {bytes} bytes>"));
+                let seen = graph.held(node, 0).and_then(|held| held.length).map_or("view".to_owned(), |seen| seen.to_string());
+                let bytes = backing(graph, buffer).map_or_else(String::new, |bytes| format!(" <{seen} of {bytes} bytes>"));
                 return properties(setting, node, format!("{name}{bytes}"), limits);
             }
             if let Some(place) = setting.waits_at(node) {
@@ -394,6 +398,7 @@ fn fill_properties(graph: &HeapGraph, node: NodeIx, filler: &mut Filler) {
         filler.push(|| format!("{index}: "), value);
     }
     fill_named(graph, node, &held, filler);
+    exact::fill_parts(graph, node, &held, filler);
 }
 
 fn fill_named(graph: &HeapGraph, node: NodeIx, held: &Held, filler: &mut Filler) {
@@ -401,8 +406,9 @@ fn fill_named(graph: &HeapGraph, node: NodeIx, held: &Held, filler: &mut Filler)
     for edge in exact::in_order(graph, node, held) {
         let text = graph.edge_text(edge);
         let is_half = (text.starts_with("get ") || text.starts_with("set ")) && is_accessor_half(graph, edge.to);
-        // Symbols of V8's own have no description: class positions, the stack of an error.
-        if text == "__proto__" || text == "<symbol>" || text == "callee" || is_half {
+        // The text of an error's stack is told by its frames.
+        let is_told = text == "stack" && held.parts.iter().any(|(name, _)| name == "at") && !graph.kind(edge.to).is_string();
+        if text == "__proto__" || text == "callee" || is_half || is_told || exact::is_unseen(graph, &text, held) {
             continue;
         }
         numbers.before(&text, &mut |name, value| filler.push(|| property_label(name), Value::Text(value.to_string())));
@@ -551,15 +557,23 @@ fn weak_table(setting: &Setting<'_>, node: NodeIx, name: &str, limits: Limits) -
     let graph = setting.graph();
     let mut filler = Filler::new(name.to_owned(), limits);
     let table = graph.child(node, EdgeKind::INTERNAL, "table");
+    let is_set = builtin(graph, node).unwrap_or(name) == "WeakSet";
+    filler.parts.is_list = is_set;
     let mut seen = rustc_hash::FxHashSet::default();
     for edge in table.into_iter().flat_map(|table| graph.edges(table)).filter(|edge| edge.kind == EdgeKind::INTERNAL) {
         let text = graph.edge_text(edge);
         let Some(key) = text.split_once("part of key (").and_then(|(_, rest)| rest.split_once(") -> value (")).map(|(key, _)| key) else {
             continue;
         };
-        if seen.insert(text.to_string()) {
-            let key = key.to_owned();
-            filler.push(|| format!("{key} => "), Value::Node(edge.to));
+        if !seen.insert(text.to_string()) {
+            continue;
+        }
+        let id = key.rsplit_once(" @").and_then(|(class, id)| Some((class, NodeId(id.parse().ok()?))));
+        let words = id.map_or_else(|| key.to_owned(), |(class, id)| format!("{class} {id}"));
+        match table.zip(id).filter(|_| is_set) {
+            // What a set keeps is its keys.
+            Some((table, (_, id))) => filler.push(String::new, exact::in_graph(graph, table, &Part::Object(id))),
+            None => filler.push(|| format!("{words} => "), Value::Node(edge.to)),
         }
     }
     filler.parts.head = format!("{name}({})", seen.len());
@@ -623,6 +637,18 @@ fn context(graph: &HeapGraph, node: NodeIx, limits: Limits) -> Parts {
     let function = scopes::function(graph, node).map_or_else(|| "variables".to_owned(), |name| format!("variables of {name}()"));
     let mut filler = Filler::new(function, limits);
     let held = graph.held(node, 0).unwrap_or_default();
+    // Of blocks the source tells all variables, where it tells any.
+    for (name, part) in &held.parts {
+        let name = scopes::worded(std::slice::from_ref(name)).unwrap_or_default();
+        let value = match exact::in_graph(graph, node, part) {
+            Value::Node(value) => in_cell(graph, value),
+            value => value,
+        };
+        filler.push(|| format!("{name}: "), value);
+    }
+    if !held.parts.is_empty() {
+        return filler.parts;
+    }
     let mut numbers = exact::Names::of(&held);
     for edge in graph.edges(node) {
         if let Some(name) = scopes::worded(&scopes::variables(graph, node, edge)) {

@@ -2,16 +2,18 @@
 //! from: one object at a time.
 
 use heap::NodeId;
-use heap::held::{Case, Extent, Held, Holder, Primitive, PromiseState};
+use heap::held::{Case, Extent, Held, Holder, Part, Primitive, PromiseState};
 
 use crate::anatomy::Anatomy;
 use crate::big_integer;
+use crate::error_stack;
 use crate::extents;
 use crate::kind::Kind;
-use crate::maps::{Map, smi, strong};
+use crate::maps::{Map, pointer, smi, strong};
 use crate::memory::Memory;
 use crate::names::NAME_LIMIT;
 use crate::node_side::{NodeSide, NodeView};
+use crate::parts;
 use crate::properties::{Property, Representation};
 use crate::read::Found;
 use crate::scope::Scope;
@@ -137,7 +139,7 @@ impl Reader<'_, '_> {
             Kind::HeapNumber => Held { value: self.double(addr), ..Held::default() },
             Kind::String => Held { text: self.strings.whole(addr, self.most), ..Held::default() },
             Kind::BigInt => Held { text: big_integer::digits(self.heap, addr), ..Held::default() },
-            Kind::Context => Held { names: self.variables(addr), ..Held::default() },
+            Kind::Context => Held { names: self.variables(addr), parts: self.named(self.parts().block(addr)), ..Held::default() },
             kind if kind.is_js_object() => self.js_object(addr, map),
             _ if self.heap.layout.types.name(map.instance_type) == "CONTEXT_CELL" => Held { value: self.cell(addr), ..Held::default() },
             kind if kind.is_fixed_array() => Held { elements: self.words(addr), ..Held::default() },
@@ -147,8 +149,10 @@ impl Reader<'_, '_> {
 
     fn js_object(self, addr: u64, map: &Map) -> Held {
         let at = &self.heap.layout.at;
-        let listed = self.heap.listed(addr, map).into_iter();
-        let names = listed.map(|(key, property)| (self.strings.key(key, NAME_LIMIT), self.property(property))).collect();
+        let listed = self.heap.listed(addr, map);
+        let key = |key: u64| self.strings.key(key, NAME_LIMIT);
+        let unseen = listed.iter().filter(|&&(name, property)| self.is_unseen(name, property)).map(|&(name, _)| key(name)).collect();
+        let names = listed.into_iter().map(|(name, property)| (key(name), self.property(property))).collect();
         let length = match map.kind {
             Kind::JsArray => self.heap.field(addr, at.array_length).and_then(|word| self.number(word)).map(|length| length as u64),
             _ => None,
@@ -164,14 +168,58 @@ impl Reader<'_, '_> {
         let value = if settled { result() } else { value };
         let backing = self.heap.target(addr, at.object_elements);
         let is_list = |&elements: &u64| map.kind == Kind::JsArguments && self.heap.kind(elements) == Some(Kind::FixedArray);
+        let parts = if map.kind == Kind::JsError { self.stack(addr, map) } else { self.named(self.parts().of(addr, map)) };
         let length = length.or_else(|| self.heap.length(backing.filter(is_list)?));
+        let length = length.or_else(|| (map.kind == Kind::JsArguments).then(|| self.parts().passed(addr))?);
         let (length, elements) = match map.kind {
             Kind::JsTypedArray => self.typed(addr, map),
+            Kind::JsDataView => (extents::of_view(self.heap, addr, map).map(|(_, length)| length), vec![]),
             _ => (length, backing.map(|elements| self.elements(elements, length)).unwrap_or_default()),
         };
         let suspended = if map.kind == Kind::JsGenerator { suspended::place(self.heap, self.scripts, addr) } else { None };
         let suspended = suspended.map(|place| (place.line + 1, place.column + 1));
-        Held { names, elements, length, value, promise, suspended, text: None, builtin: builtin(map.kind) }
+        let text = if map.kind == Kind::JsRegExp { self.flags(addr) } else { None };
+        Held { names, elements, length, value, promise, suspended, text, builtin: builtin(map.kind), parts, unseen }
+    }
+
+    fn parts(&self) -> parts::Reader<'_, '_> {
+        parts::Reader { heap: self.heap, strings: self.strings, most: self.most }
+    }
+
+    /// Returns words with names as those see them who have the graph only.
+    fn named(self, words: Vec<parts::Named>) -> Vec<(String, Part)> {
+        let part = |word: u64| self.primitive(word).map(Part::Value).or_else(|| pointer(word).map(|addr| Part::Object(NodeId(addr))));
+        words.into_iter().filter_map(|(name, word)| Some((name, part(word)?))).collect()
+    }
+
+    fn stack(self, addr: u64, map: &Map) -> Vec<(String, Part)> {
+        let frames = error_stack::Reader::new(self.heap, self.strings, self.scripts).frames(addr, map, self.most);
+        frames.into_iter().map(|frame| ("at".to_owned(), Part::Words(frame))).collect()
+    }
+
+    /// Says whether only V8 sees a property: its symbol is private and no `#name`, and has no description, or leads to the scope of a class
+    /// with methods of such names.
+    fn is_unseen(self, key: u64, property: Property) -> bool {
+        let is_private = self.heap.kind(key) == Some(Kind::Symbol) && self.heap.is_private(key);
+        let is_scope = || strong(property.value).and_then(|value| self.heap.kind(value)) == Some(Kind::Context);
+        is_private && (self.strings.key(key, NAME_LIMIT) == "<symbol>" || is_scope())
+    }
+
+    /// Returns the flags of a regular expression, in the order in which JavaScript writes them.
+    fn flags(self, addr: u64) -> Option<String> {
+        const FLAGS: [(char, i64); 9] = [
+            ('d', 1 << 7),
+            ('g', 1),
+            ('i', 1 << 1),
+            ('l', 1 << 6),
+            ('m', 1 << 2),
+            ('s', 1 << 5),
+            ('u', 1 << 4),
+            ('v', 1 << 8),
+            ('y', 1 << 3),
+        ];
+        let bits = self.heap.smi(addr, self.heap.layout.at.regexp_flags)?;
+        Some(FLAGS.iter().filter(|(_, bit)| bits & bit != 0).map(|&(letter, _)| letter).collect())
     }
 
     fn typed(self, addr: u64, map: &Map) -> (Option<u64>, Vec<(u64, Primitive)>) {
@@ -219,7 +267,7 @@ impl Reader<'_, '_> {
 
     fn variables(self, context: u64) -> Vec<(String, Option<Primitive>)> {
         let scope = self.heap.element(context, 0).and_then(strong).and_then(|scope| Scope::of(self.heap, scope));
-        let Some(scope) = scope.filter(Scope::declares) else { return vec![] };
+        let Some(scope) = scope else { return vec![] };
         let variables = scope.variables(self.heap).into_iter().chain(scope.function_variable(self.heap));
         variables.map(|(name, place)| (self.strings.key(name, NAME_LIMIT), self.heap.element(context, place).and_then(integer))).collect()
     }

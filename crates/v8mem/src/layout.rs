@@ -260,6 +260,8 @@ offsets! {
     date_value: "class_JSDate__value", |_| 24;
     /// Regular expression: source.
     regexp_source: "class_JSRegExp__source", |_| 32;
+    /// Regular expression: its flags, a small integer.
+    regexp_flags: "", |_| 40;
     /// ArrayBuffer: length in bytes.
     buffer_length: "class_JSArrayBuffer__byte_length", |v| if v < V12_9 { 32 } else { 40 };
     /// ArrayBuffer: its memory.
@@ -302,6 +304,27 @@ offsets! {
     generator_continuation: "", |_| 64;
     /// Generator: parameters and registers.
     generator_registers: "", |_| 72;
+    /// Elements of `arguments` whose parameters are variables: their context.
+    sloppy_context: "", |_| 16;
+    /// Elements of `arguments` whose parameters are variables: the others, an array.
+    sloppy_arguments: "", |_| 24;
+    /// Elements of `arguments` whose parameters are variables: the first one's place in the context.
+    sloppy_mapped: "", |_| 32;
+    /// What a module exports, as an object: the module.
+    namespace_module: "", |v| if v < V12_9 { 24 } else { 32 };
+    /// Module: a table of what it exports.
+    module_exports: "", |_| 8;
+    /// Frame in the stack of an error: its function, in words, where the frame is an object of its own: what it ran, the receiver and the function
+    /// stand in the first three words, in this order since V8 12.
+    trace_function: "", |v| if v < V12 { 1 } else { 2 };
+    /// Frame in the stack of an error: what it ran, in words.
+    trace_code: "", |v| if v < V12 { 2 } else { 0 };
+    /// Frame in the stack of an error: where in that, in words.
+    trace_offset: "", |_| 3;
+    /// Frame in the stack of an error: flags, in words.
+    trace_flags: "", |v| if v < V14_6 { 4 } else { 5 };
+    /// Frame in the stack of an error: how many words, where all frames are in one array.
+    trace_words: "", |_| 6;
     /// Primitive wrapper: the value.
     wrapper_value: "", |_| 24;
     /// Cell, feedback cell: the value.
@@ -318,6 +341,12 @@ offsets! {
     setter: "class_AccessorPair__setter", |_| 16;
     /// Allocation site: the next one, a weak list.
     site_next: "class_AllocationSite__weak_next", |_| 40;
+    /// FinalizationRegistry: its first entry.
+    registry_cells: "", |_| 40;
+    /// Entry of a FinalizationRegistry: what is passed to the callback.
+    weak_cell_holdings: "", |v| if v < V14_6 { 32 } else { 16 };
+    /// Entry of a FinalizationRegistry: the next one.
+    weak_cell_next: "", |_| 48;
     /// Entry of a FinalizationRegistry: target.
     weak_cell_target: "", |v| if v < V14_6 { 16 } else { 24 };
     /// Entry of a FinalizationRegistry: token.

@@ -59,6 +59,12 @@ impl Scope {
         heap.layout.at.context_slots + u64::from(self.flags >> 26 & 1)
     }
 
+    /// Returns how many parameters its function declares, a rest parameter not counted.
+    #[must_use]
+    pub fn parameters(&self, heap: HeapView<'_, '_>) -> Option<u64> {
+        u64::try_from(smi(self.word(heap, 1)?)?).ok()
+    }
+
     /// Says whether variables may be declared in it: of a `with` or `catch` context V8 lists none.
     #[must_use]
     pub fn declares(&self) -> bool {

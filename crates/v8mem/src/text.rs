@@ -224,7 +224,7 @@ impl<'a> Strings<'a, '_> {
             return self.text(addr, limit).unwrap_or_default();
         }
         let description = self.heap.field(addr, self.heap.layout.at.symbol_name);
-        let text = description.and_then(|word| self.of_word(word, limit)).unwrap_or_default();
+        let Some(text) = description.and_then(|word| self.of_word(word, limit)) else { return "<symbol>".to_owned() };
         // Names of #private fields are symbols that begin with their hash sign.
         if self.heap.is_private(addr) && text.starts_with('#') { text } else { format!("<symbol {text}>") }
     }

@@ -60,7 +60,7 @@ impl fmt::Display for Value {
             Self::Word(word) => f.write_str(word),
             Self::Text(text, length) if (text.encode_utf16().count() as u64) < *length => write!(f, "'{text}…' ({length})"),
             Self::Text(text, _) => write!(f, "'{text}'"),
-            Self::Object(class, addr) => write!(f, "{class} @{addr}"),
+            Self::Object(class, addr) => write!(f, "{class} {addr:#x}"),
             Self::Unknown(word) => write!(f, "unknown ({word:#x})"),
         }
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use heap::held::Primitive;
+use heap::held::{Part, Primitive};
 use heap::preview::{Limits, preview, preview_within};
 use heap::questions::Selector;
 use heap::source::NoFiles;
@@ -16,7 +16,7 @@ use heap::{EdgeKind, EdgeName, HeapAnalysis, NodeIx};
 use serde_json::Value;
 
 /// Objects by their path, and what they are in one line.
-const SHOWN: [(&str, &str); 12] = [
+const SHOWN: [(&str, &str); 16] = [
     ("__KEEP.args", "Arguments(3) [ 1, 'two', Object, length: 3 ]"),
     ("__KEEP.proxy", "Proxy { target: Object, handler: Object }"),
     ("__KEEP.proxyOf", "Proxy { target: Proxy, handler: Object }"),
@@ -26,8 +26,12 @@ const SHOWN: [(&str, &str); 12] = [
     ("__KEEP.wrap.2", "[Boolean: true]"),
     ("__KEEP.wrap.3", "[Symbol: Symbol(w)]"),
     ("__KEEP.wrap.4", "[BigInt: 7n]"),
-    ("__KEEP.dv", "DataView <view of 4096 bytes>"),
+    ("__KEEP.dv", "DataView <64 of 4096 bytes>"),
+    ("__KEEP.res.0", "/foo.*bar/gi { lastIndex: 6 }"),
+    ("__KEEP.res.1", "/dyn1000/u { lastIndex: 0 }"),
+    ("__KEEP.sloppy", "Arguments(3) [ 50, Object, 3, length: 3 ]"),
     ("__KEEP.gone", "Uint8Array(0)"),
+    ("__KEEP.ws", "WeakSet(100) [ Object, Object, Object, Object, Object, Object, Object, Object, … 92 more ]"),
     ("__KEEP.ab", "ArrayBuffer(4096)"),
 ];
 
@@ -44,6 +48,8 @@ pub(super) fn check(analysis: &HeapAnalysis, folder: &Path) -> Result<()> {
     }
     numbered(analysis, "Node2", "v", 500)?;
     numbered(analysis, "Holdings", "hi", 12)?;
+    named_parts(&setting)?;
+    traced(&setting, folder)?;
     variables(&setting)?;
     waiting(analysis)?;
     weak_entries(analysis)
@@ -145,6 +151,47 @@ fn variables(setting: &Setting<'_>) -> Result<()> {
     Ok(())
 }
 
+/// What has names in V8's memory that V8's snapshots do not give: variables of a block that hide others, locals of a generator, what is passed to the
+/// callback of a FinalizationRegistry, what a module exports.
+fn named_parts(setting: &Setting<'_>) -> Result<()> {
+    let graph = setting.graph();
+    let check = |path: &str, node: NodeIx, expect: &str| {
+        let shown = preview(setting, node);
+        ensure!(shown.contains(expect), "{path}: {shown}, not {expect}");
+        Ok(())
+    };
+    let at = |path: &str| only(setting.analysis, &format!("__KEEP.{path}"));
+    let block = graph.child(at("shadow")?, EdgeKind::INTERNAL, "context").context("no context")?;
+    check("shadow", block, "variables { y: 'block', x: 6 }")?;
+    check("gen", at("gen")?, "local: Object")?;
+    check("registry", at("registry")?, " => Holdings")?;
+    check("space", at("space")?, "exported: 'of-the-module', peek: [Function: peek")
+}
+
+/// The stack of an error that nobody has looked at leads where the text of another says, that was made in the same place.
+fn traced(setting: &Setting<'_>, folder: &Path) -> Result<()> {
+    let frames = |nth: u32| -> Result<Vec<String>> {
+        let error = only(setting.analysis, &format!("__KEEP.traced.{nth}"))?;
+        let held = setting.graph().held(error, 100).context("nothing is told")?;
+        let frame = |(name, part): (String, Part)| match part {
+            Part::Words(words) if name == "at" => Some(words),
+            _ => None,
+        };
+        Ok(held.parts.into_iter().filter_map(frame).collect())
+    };
+    let text = fs::read_to_string(folder.join("traced.txt"))?;
+    let told: Vec<&str> = text.lines().filter_map(|line| line.trim_start().strip_prefix("at ")).collect();
+    ensure!(frames(1)? == told, "a stack that was read: {:?}", frames(1)?);
+    let place = |frame: &str| frame.rsplit_once('(').map_or(frame, |(_, place)| place).trim_end_matches(')').to_owned();
+    // V8's own functions have no lines; of ours all places are known.
+    let ours =
+        |frames: &[&str]| -> Vec<String> { frames.iter().map(|frame| place(frame)).filter(|place| place.contains(".js:")).collect() };
+    let found = frames(0)?;
+    let found: Vec<&str> = found.iter().map(String::as_str).collect();
+    ensure!(told.len() > 5 && ours(&found) == ours(&told) && found.len() == told.len(), "a stack: {found:?}, not {told:?}");
+    Ok(())
+}
+
 /// Functions that wait keep their locals: each of 15 has an object with its number, and a generator has one.
 fn waiting(analysis: &HeapAnalysis) -> Result<()> {
     let graph = analysis.graph();
@@ -175,6 +222,6 @@ fn weak_entries(analysis: &HeapAnalysis) -> Result<()> {
     }
     let setting = Setting::new(analysis, &NoFiles);
     let shown = preview(&setting, only(analysis, "__KEEP.wm")?);
-    ensure!(shown.starts_with("WeakMap(100) { Object @"), "{shown}");
+    ensure!(shown.starts_with("WeakMap(100) { Object 0x"), "{shown}");
     Ok(())
 }

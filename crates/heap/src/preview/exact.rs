@@ -4,8 +4,8 @@ use rustc_hash::FxHashMap;
 
 use super::{Filler, Limits, Parts, Value, fill_named, fill_properties, head};
 use crate::EdgeName;
-use crate::graph::{Edge, HeapGraph, NodeIx};
-use crate::held::{Held, Primitive};
+use crate::graph::{Edge, HeapGraph, NodeId, NodeIx};
+use crate::held::{Held, Part, Primitive};
 use crate::kinds::EdgeKind;
 use crate::story::Setting;
 
@@ -43,12 +43,59 @@ fn pass(names: &[(String, Option<Primitive>)], each: &mut dyn FnMut(&str, Primit
 
 /// Returns an object's properties in its own order where that is told: in a dictionary they stand in another.
 pub(super) fn in_order(graph: &HeapGraph, node: NodeIx, held: &Held) -> Vec<Edge> {
-    let mut edges: Vec<Edge> = graph.edges(node).filter(|edge| edge.kind == EdgeKind::PROPERTY).collect();
+    // V8 counts a property whose name is empty as its own.
+    let is_property = |edge: &Edge| edge.kind == EdgeKind::PROPERTY || edge.kind == EdgeKind::INTERNAL && graph.edge_text(*edge).is_empty();
+    let mut edges: Vec<Edge> = graph.edges(node).filter(is_property).collect();
     if !held.names.is_empty() {
         let places: FxHashMap<&str, usize> = held.names.iter().enumerate().map(|(at, (name, _))| (name.as_str(), at)).collect();
         edges.sort_by_cached_key(|&edge| places.get(&*graph.edge_text(edge)).copied().unwrap_or(usize::MAX));
     }
     edges
+}
+
+/// Says whether only V8 sees a property: symbols of its own have no description (class positions, the stack of an error), and where the source tells
+/// that, those of a program may have none either.
+pub(super) fn is_unseen(graph: &HeapGraph, text: &str, held: &Held) -> bool {
+    if !graph.has_holder() {
+        return text == "<symbol>";
+    }
+    let unseen = held.unseen.iter().filter(|name| *name == text).count();
+    unseen > 0 && unseen >= held.names.iter().filter(|(name, _)| name == text).count()
+}
+
+/// Returns the index of a part that is an element of a list.
+fn element_of(name: &str, held: &Held) -> Option<u64> {
+    held.length.and_then(|_| name.parse().ok())
+}
+
+/// Adds what an object has by names that its edges do not have.
+pub(super) fn fill_parts(graph: &HeapGraph, node: NodeIx, held: &Held, filler: &mut Filler) {
+    for (name, part) in held.parts.iter().filter(|(name, _)| element_of(name, held).is_none()) {
+        let label = || match name.as_str() {
+            "at" => "at ".to_owned(),
+            address if address.starts_with("0x") => format!("{address} => "),
+            name => format!("{name}: "),
+        };
+        filler.push(label, in_graph(graph, node, part));
+    }
+}
+
+/// Returns a part as a value: an object of the graph by its node.
+pub(super) fn in_graph(graph: &HeapGraph, node: NodeIx, part: &Part) -> Value {
+    match part {
+        Part::Value(value) => Value::Text(value.to_string()),
+        Part::Words(words) => Value::Text(words.clone()),
+        Part::Object(id) => {
+            near(graph, node, *id).or_else(|| graph.find_id(*id)).map_or(Value::Text(format!("<object at {:#x}>", id.0)), Value::Node)
+        }
+    }
+}
+
+/// Finds an object one or two references away: what an object has is hardly ever elsewhere.
+fn near(graph: &HeapGraph, node: NodeIx, id: NodeId) -> Option<NodeIx> {
+    let targets = |from: NodeIx| graph.edges(from).map(|edge| edge.to);
+    let is_it = |&to: &NodeIx| graph.id(to) == id;
+    targets(node).find(is_it).or_else(|| targets(node).filter(|&to| graph.edges(to).len() < 1000).flat_map(targets).find(is_it))
 }
 
 /// Returns an object's elements by index, those that are nodes and those that are not; holes are left out.
@@ -61,6 +108,7 @@ pub(super) fn elements(graph: &HeapGraph, node: NodeIx, held: &Held) -> Vec<(u64
         })
         .collect();
     let in_order = found.len();
+    found.extend(held.parts.iter().filter_map(|(name, part)| Some((element_of(name, held)?, in_graph(graph, node, part)))));
     let values = held.elements.iter().filter(|(_, value)| *value != Primitive::Hole);
     found.extend(values.map(|&(index, value)| (index, Value::Text(value.to_string()))));
     if found.len() > in_order {
@@ -171,7 +219,9 @@ fn iso(time: f64) -> String {
     let month = if month < 10 { month + 3 } else { month - 9 };
     let year = year + 400 * era + i64::from(month <= 2);
     let (seconds, millis) = (rest / 1000, rest % 1000);
-    format!("{year:04}-{month:02}-{date:02}T{:02}:{:02}:{:02}.{millis:03}Z", seconds / 3600, seconds / 60 % 60, seconds % 60)
+    // Other years than those of four digits have six and a sign.
+    let year = if (0..=9999).contains(&year) { format!("{year:04}") } else { format!("{year:+07}") };
+    format!("{year}-{month:02}-{date:02}T{:02}:{:02}:{:02}.{millis:03}Z", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
 #[cfg(test)]
@@ -179,7 +229,6 @@ mod tests {
     use super::*;
     use crate::analysis::HeapAnalysis;
     use crate::builder::{GraphBuilder, NewName, Node, Target};
-    use crate::graph::NodeId;
     use crate::held::Holder;
     use crate::kinds::NodeKind;
 
@@ -191,6 +240,10 @@ mod tests {
             (951_782_400_000.0, "2000-02-29T00:00:00.000Z"),
             (-1.0, "1969-12-31T23:59:59.999Z"),
             (4_107_542_399_999.0, "2100-02-28T23:59:59.999Z"),
+            (-62_167_219_200_000.0, "0000-01-01T00:00:00.000Z"),
+            (-62_198_755_200_000.0, "-000001-01-01T00:00:00.000Z"),
+            (253_402_300_800_000.0, "+010000-01-01T00:00:00.000Z"),
+            (-8_640_000_000_000_000.0, "-271821-04-20T00:00:00.000Z"),
         ];
         for (time, expect) in cases {
             assert_eq!(iso(time), expect);
@@ -272,5 +325,58 @@ mod tests {
         assert_eq!(shown(map), "Map(1) { 9 => true }");
         let few = Limits { entries: 2, ..Limits::default() };
         assert_eq!(crate::preview::preview_within(&setting, array, few), "Array(8) [ -0, 'text', … 6 more ]");
+    }
+
+    #[test]
+    fn what_no_edge_names_is_shown_by_the_names_that_the_source_tells() {
+        let mut builder = GraphBuilder::new();
+        let mut node = |kind, name, id| builder.node(Node::new(kind, name, id, 48));
+        let root = node(NodeKind::SYNTHETIC, "", 1);
+        let text = node(NodeKind::STRING, "text", 2);
+        let error = node(NodeKind::OBJECT, "Error", 3);
+        let regexp = node(NodeKind::REGEXP, "a+", 4);
+        let arguments = node(NodeKind::OBJECT, "Arguments", 5);
+        let block = node(NodeKind::OBJECT, "system / Context", 6);
+        let object = node(NodeKind::OBJECT, "Object", 7);
+        let accessor = node(NodeKind::HIDDEN, "system / AccessorPair", 8);
+        let edges = [
+            (error, EdgeKind::PROPERTY, NewName::Text("<symbol>"), text),
+            (error, EdgeKind::PROPERTY, NewName::Text("stack"), accessor),
+            (error, EdgeKind::PROPERTY, NewName::Text("message"), text),
+            (arguments, EdgeKind::INTERNAL, NewName::Text("elements"), block),
+            (block, EdgeKind::HIDDEN, NewName::Index(0), text),
+            (object, EdgeKind::INTERNAL, NewName::Text(""), text),
+            (object, EdgeKind::PROPERTY, NewName::Text("<symbol>"), text),
+        ];
+        let all = [error, regexp, arguments, block, object, accessor];
+        let roots = (1..).zip(all).map(|(nth, to)| (root, EdgeKind::ELEMENT, NewName::Index(nth), to));
+        for (from, kind, name, to) in roots.chain(edges) {
+            builder.edge(from, kind, name, Target::Node(to));
+        }
+        let part = |name: &str, part: Part| (name.to_owned(), part);
+        let number = |value: f64| Part::Value(Primitive::Number(value));
+        let string = || Part::Object(NodeId(2));
+        let names = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), None)).collect();
+        let of_error = Held {
+            names: names(&["stack", "message", "<symbol>"]),
+            unseen: vec!["<symbol>".to_owned()],
+            parts: vec![part("at", Part::Words("f (a.js:1:2)".to_owned()))],
+            ..Held::default()
+        };
+        let told = vec![
+            (3, of_error),
+            (4, Held { text: Some("gi".to_owned()), ..Held::default() }),
+            (5, Held { parts: vec![part("0", number(50.0)), part("1", string())], length: Some(2), ..Held::default() }),
+            (6, Held { parts: vec![part("y", string()), part("x", number(6.0))], ..Held::default() }),
+            (7, Held { names: names(&["", "<symbol>"]), ..Held::default() }),
+        ];
+        let analysis = HeapAnalysis::new(builder.finish().0.with_holder(Box::new(Told(told))));
+        let setting = Setting::new(&analysis, &crate::source::NoFiles);
+        let check = |node, expect: &str| assert_eq!(crate::preview::preview(&setting, node), expect);
+        check(error, "Error: text { message: 'text', at f (a.js:1:2) }");
+        check(regexp, "/a+/gi");
+        check(arguments, "Arguments(2) [ 50, 'text' ]");
+        check(block, "variables { y: 'text', x: 6 }");
+        check(object, "Object { '': 'text', [Symbol()]: 'text' }");
     }
 }

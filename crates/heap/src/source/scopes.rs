@@ -6,6 +6,7 @@
 //! holds an object; where some hold small integers, which are not in the file, several names may be meant.
 
 use crate::graph::{Edge, EdgeName, HeapGraph, NodeIx};
+use crate::held::Part;
 use crate::kinds::{EdgeKind, NodeKind};
 
 /// Words of a context before its slots: map, length, ScopeInfo, the outer context.
@@ -19,7 +20,10 @@ const WORD: u64 = 8;
 pub fn variables(graph: &HeapGraph, context: NodeIx, edge: Edge) -> Vec<String> {
     match (edge.kind, graph.edge_name(edge)) {
         (EdgeKind::CONTEXT, _) => vec![graph.edge_text(edge).into_owned()],
-        (EdgeKind::HIDDEN, EdgeName::Index(nth)) => of_block(graph, context, nth as usize).unwrap_or_default(),
+        (EdgeKind::HIDDEN, EdgeName::Index(nth)) => {
+            let names = of_block(graph, context, nth as usize).unwrap_or_default();
+            if names.len() == 1 { names } else { told(graph, context, edge.to).unwrap_or(names) }
+        }
         _ => Vec::new(),
     }
 }
@@ -49,6 +53,13 @@ pub fn worded(names: &[String]) -> Option<String> {
         names if names.len() <= MOST => Some(names.join(" or ")),
         _ => None,
     }
+}
+
+/// Returns the names of the variables that hold an object, where the source tells them.
+fn told(graph: &HeapGraph, context: NodeIx, value: NodeIx) -> Option<Vec<String>> {
+    let (held, id) = (graph.held(context, 0)?, graph.id(value));
+    let names = held.parts.into_iter().filter(|(_, part)| *part == Part::Object(id)).map(|(name, _)| name);
+    Some(names.collect()).filter(|names: &Vec<String>| !names.is_empty())
 }
 
 fn of_block(graph: &HeapGraph, context: NodeIx, nth: usize) -> Option<Vec<String>> {

@@ -5,7 +5,7 @@ use crate::kind::Kind;
 use crate::text::{Representation, representation};
 
 /// The beginnings of the names that the layout has for the fields of a kind of objects.
-const OF_KIND: [(Kind, &[&str]); 31] = [
+const OF_KIND: [(Kind, &[&str]); 33] = [
     (Kind::Map, &["map_"]),
     (Kind::Symbol, &["symbol_"]),
     (Kind::Oddball, &["oddball_"]),
@@ -36,6 +36,8 @@ const OF_KIND: [(Kind, &[&str]); 31] = [
     (Kind::JsPromise, &["promise_"]),
     (Kind::JsGenerator, &["generator_"]),
     (Kind::JsDate, &["date_"]),
+    (Kind::JsRegExp, &["regexp_"]),
+    (Kind::JsFinalizationRegistry, &["registry_"]),
     (Kind::JsPrimitiveWrapper, &["wrapper_"]),
 ];
 
@@ -93,7 +95,7 @@ mod tests {
         check(Kind::JsGenerator, 72, Some("registers"));
         check(Kind::PropertyCell, 24, Some("value"));
         check(Kind::WeakCell, 16, Some("target"));
-        check(Kind::WeakCell, 24, Some("token"));
+        check(Kind::WeakCell, 32, Some("holdings"));
         check(Kind::Code, 32, Some("stream"));
         check(Kind::Code, 64, None);
         check(Kind::InstructionStream, 8, Some("code"));

@@ -1,0 +1,140 @@
+//! The stack of an error: where it was made, call by call.
+//!
+//! V8 keeps functions and places until somebody reads `error.stack`, and a text from then on, under a symbol of its own. Up to V8 13 each frame is an
+//! object; later all of them are in one array.
+
+use crate::kind::Kind;
+use crate::maps::{Map, smi, strong};
+use crate::names::{NAME_LIMIT, Names};
+use crate::scripts::Scripts;
+use crate::stack::positions::in_source;
+use crate::text::Strings;
+use crate::view::HeapView;
+
+/// `Error.stackTraceLimit` may be anything.
+const MOST_FRAMES: usize = 1 << 10;
+/// The longest text of a stack that is taken apart.
+const MOST_TEXT: usize = 1 << 16;
+
+/// Reads stacks.
+pub(crate) struct Reader<'a, 'm> {
+    heap: HeapView<'a, 'm>,
+    strings: Strings<'a, 'm>,
+    scripts: &'a Scripts<'a, 'm>,
+    names: Names<'a, 'm>,
+}
+
+impl<'a, 'm> Reader<'a, 'm> {
+    pub(crate) fn new(heap: HeapView<'a, 'm>, strings: Strings<'a, 'm>, scripts: &'a Scripts<'a, 'm>) -> Self {
+        Self { heap, strings, scripts, names: Names::new(heap, strings) }
+    }
+
+    /// Returns the frames of the stack of the error at an address, the innermost first: `readFile (node:fs:1:2)`. Empty where it has none.
+    pub(crate) fn frames(&self, error: u64, map: &Map, most: usize) -> Vec<String> {
+        let mut found = Vec::new();
+        let most = most.min(MOST_FRAMES);
+        if most == 0 {
+            return found;
+        }
+        self.heap.properties(error, map, |property| {
+            let is_own = strong(property.key).is_some_and(|key| self.heap.kind(key) == Some(Kind::Symbol) && self.heap.is_private(key));
+            if let Some(value) = strong(property.value).filter(|_| is_own) {
+                found = self.of_value(value, most);
+            }
+            found.is_empty()
+        });
+        found.truncate(most);
+        found
+    }
+
+    /// Reads the value that V8 keeps: frames, a text, or an object that has one of the two.
+    fn of_value(&self, value: u64, most: usize) -> Vec<String> {
+        let heap = self.heap;
+        match heap.kind(value) {
+            Some(Kind::Struct) if self.is_stack_data(value) => {
+                heap.target(value, 8).map(|stack| self.of_text_or_array(stack, most)).unwrap_or_default()
+            }
+            _ => self.of_text_or_array(value, most),
+        }
+    }
+
+    fn of_text_or_array(&self, value: u64, most: usize) -> Vec<String> {
+        match self.heap.kind(value) {
+            Some(Kind::FixedArray) => self.of_array(value, most),
+            Some(Kind::String) => self.of_text(value),
+            _ => vec![],
+        }
+    }
+
+    fn is_stack_data(&self, addr: u64) -> bool {
+        self.heap.map_of(addr).is_some_and(|map| self.heap.layout.types.name(map.instance_type) == "ERROR_STACK_DATA")
+    }
+
+    /// Takes the text of a stack apart: frames begin with `at`.
+    fn of_text(&self, text: u64) -> Vec<String> {
+        let Some(text) = self.strings.text(text, MOST_TEXT) else { return vec![] };
+        text.lines().filter_map(|line| Some(line.trim_start().strip_prefix("at ")?.to_owned())).collect()
+    }
+
+    fn of_array(&self, array: u64, most: usize) -> Vec<String> {
+        let heap = self.heap;
+        let at = &heap.layout.at;
+        let length = heap.length(array).unwrap_or(0).min(MOST_FRAMES as u64 * at.trace_words);
+        let is_function = |word: u64| strong(word).is_some_and(|addr| heap.kind(addr) == Some(Kind::JsFunction));
+        // Where all frames are in one array, the third word of it is a function.
+        if heap.element(array, at.trace_function).is_some_and(is_function) {
+            let frame = |first: u64| self.frame(|word| heap.element(array, first + word));
+            return (0..length).step_by(at.trace_words as usize).filter_map(frame).take(most).collect();
+        }
+        let frames = (0..length).map_while(|index| heap.element(array, index)).filter_map(strong);
+        frames.filter_map(|frame| self.frame(|word| heap.field(frame, 8 + 8 * word))).take(most).collect()
+    }
+
+    /// Describes a frame by its words.
+    fn frame(&self, word: impl Fn(u64) -> Option<u64>) -> Option<String> {
+        const CONSTRUCTOR: i64 = 1 << 3;
+        const ASYNC: i64 = 1 << 5;
+        let at = &self.heap.layout.at;
+        let function = strong(word(at.trace_function)?).filter(|&addr| self.heap.kind(addr) == Some(Kind::JsFunction))?;
+        let shared = self.heap.target(function, at.function_shared)?;
+        let flags = word(at.trace_flags).and_then(smi).unwrap_or(0);
+        let name = self.names.debug_name(shared);
+        let how = match flags {
+            flags if flags & ASYNC != 0 => "async ",
+            flags if flags & CONSTRUCTOR != 0 => "new ",
+            _ => "",
+        };
+        let offset = word(at.trace_offset).and_then(smi).unwrap_or(-1);
+        let place = word(at.trace_code).and_then(strong).and_then(|code| self.place(shared, code, offset, flags));
+        Some(match (name.as_str(), place) {
+            ("", Some(place)) => format!("{how}{place}"),
+            (name, Some(place)) => format!("{how}{name} ({place})"),
+            ("", None) => format!("{how}<anonymous>"),
+            (name, None) => format!("{how}{name}"),
+        })
+    }
+
+    /// Returns the place in the sources: of what was run at an offset, or where V8 has worked it out already, at a position.
+    fn place(&self, shared: u64, code: u64, offset: i64, flags: i64) -> Option<String> {
+        /// From this bit on, flags say that the position was worked out, or that the function is one of V8's.
+        const WORKED_OUT: u32 = 6;
+        let heap = self.heap;
+        let script = self.scripts.script(shared)?;
+        let name = self.strings.of_word(heap.field(script, heap.layout.at.script_name)?, NAME_LIMIT)?;
+        let position = match self.bytecode(code) {
+            _ if flags >> WORKED_OUT != 0 => u32::try_from(offset).ok(),
+            Some(bytecode) => in_source(heap, bytecode, offset.checked_add(heap.layout.at.bytecode_start as i64 - 1)?),
+            None => None,
+        };
+        Some(match position.and_then(|position| self.scripts.line_column(script, position)) {
+            Some(place) => format!("{name}:{}:{}", place.line + 1, place.column + 1),
+            None => name,
+        })
+    }
+
+    /// Returns the bytecode that a frame ran; since V8 12 another object leads to it.
+    fn bytecode(&self, code: u64) -> Option<u64> {
+        let is_bytecode = |&addr: &u64| self.heap.kind(addr) == Some(Kind::BytecodeArray);
+        Some(code).filter(is_bytecode).or_else(|| self.heap.target(code, 8).filter(is_bytecode))
+    }
+}
