@@ -11,7 +11,7 @@ use std::process::{Command, ExitCode, Stdio};
 use crate::say::say;
 use crate::workspace::{Workspace, run};
 
-const TARGETS: [&str; 4] = ["snapshot", "index", "core", "report"];
+const TARGETS: [&str; 4] = ["snapshot", "report", "index", "core"];
 
 const SECONDS: u64 = 60;
 
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn reads_its_arguments() {
-        assert_eq!(wanted(&[]).unwrap(), (vec!["snapshot", "index", "core", "report"], SECONDS));
+        assert_eq!(wanted(&[]).unwrap(), (vec!["snapshot", "report", "index", "core"], SECONDS));
         assert_eq!(wanted(&["index", "--seconds", "5"]).unwrap(), (vec!["index"], 5));
         for wrong in [&["other"][..], &["--seconds"], &["--seconds", "x"]] {
             assert!(wanted(wrong).is_err(), "{wrong:?}");

@@ -533,7 +533,7 @@ pub(crate) fn foreign(path: &Path, found: &Found) -> CommandError {
 }
 
 /// Returns what packed a file, where heapwhy unpacks that.
-fn packed_with(path: &Path) -> Option<&'static str> {
+pub(crate) fn packed_with(path: &Path) -> Option<&'static str> {
     if is_stdin(path) { None } else { heap::snapshot::packed_with(path) }
 }
 

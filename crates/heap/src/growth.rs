@@ -22,6 +22,7 @@ use crate::process;
 use crate::progress::Progress;
 use crate::source::Owner;
 use crate::story::{Lineage, Scene};
+use crate::suspects::accumulation;
 use crate::suspects::case::{Case, bytes, finding, grouped, is_own};
 use crate::suspects::cohorts::Cohorts;
 use crate::suspects::contents;
@@ -204,6 +205,7 @@ impl<'a> Comparison<'a> {
             merge(&mut findings, found);
         }
         required::stand_for_entries(&mut findings);
+        leave_out_noise(&mut findings);
         findings.sort_by(|a, b| score(b).total_cmp(&score(a)));
         Ok(findings)
     }
@@ -418,4 +420,14 @@ fn class_sums(analysis: &HeapAnalysis, classes: &crate::classes::Classes) -> Vec
         .filter(|&(_, (count, _))| count > 0)
         .map(|((_, class), (count, size))| (class.name.clone(), count, size))
         .collect()
+}
+
+/// Leaves out what grew by next to nothing beside something else, and of which nothing more is known: ropes that V8 had not flattened yet.
+fn leave_out_noise(findings: &mut Vec<Finding>) {
+    /// A hundredth of what grew most.
+    const SHARE: u64 = 100;
+    let ends = |growth: &Growth| Some(growth.bytes.last()?.saturating_sub(*growth.bytes.first()?));
+    let gain = |finding: &Finding| finding.growth.as_ref().and_then(ends).unwrap_or(0);
+    let most = findings.iter().map(gain).max().unwrap_or(0);
+    findings.retain(|finding| finding.rule != accumulation::RULE || gain(finding).saturating_mul(SHARE) >= most);
 }

@@ -3,7 +3,7 @@
 //! This file holds the plain data that front-ends render and the entry point for one snapshot; `growth` compares several. Each leak
 //! pattern has its own file below `suspects/` with its reason, its confidence and its limits.
 
-mod accumulation;
+pub(crate) mod accumulation;
 mod buffers;
 pub(crate) mod case;
 mod census;

@@ -11,6 +11,8 @@ use proptest::prelude::*;
 
 #[path = "suspects/globals.rs"]
 mod globals;
+#[path = "suspects/growth.rs"]
+mod growth;
 #[path = "suspects/halves.rs"]
 mod halves;
 #[path = "suspects/lists.rs"]
@@ -150,34 +152,6 @@ fn a_small_heap_has_no_suspects() {
     assert_eq!((report.verdict.kind, report.findings.len()), (VerdictKind::Clean, 0));
 }
 
-#[test]
-fn growth_is_told_from_a_full_cache() {
-    for (windows, expected) in [
-        ([(0, 300), (0, 600), (0, 900)], VerdictKind::Growing),
-        // An LRU that is full: new entries replace old ones.
-        ([(0, 300), (300, 600), (600, 900)], VerdictKind::LargeButFlat),
-        // What came went again.
-        ([(0, 10), (0, 900), (0, 10)], VerdictKind::LazyGc),
-        ([(0, 10), (0, 600), (0, 700)], VerdictKind::FillingToABound),
-        ([(0, 300), (0, 300), (0, 300)], VerdictKind::LargeButFlat),
-    ] {
-        let snapshots = windows.map(|(from, to)| App::new().sessions(from, to));
-        let report = compare(&snapshots.iter().collect::<Vec<_>>(), &Options::default());
-        assert_eq!(report.verdict.kind, expected, "{windows:?}: {:?}", report.verdict);
-        if expected == VerdictKind::Growing {
-            let finding = &report.findings[0];
-            assert_eq!(finding.growth.as_ref().map(|growth| growth.counts.clone()), Some(vec![300, 600, 900]));
-            let held = finding.growth.as_ref().map(|growth| growth.bytes.clone());
-            assert_eq!(held, Some(vec![1_200_000, 2_400_000, 3_600_000]), "what was there before has a size too");
-            assert!(finding.title.starts_with("Unbounded Map") && finding.limits.is_empty(), "{finding:?}");
-            assert_eq!(report.verdict.summary, "Session grew in every step");
-            assert_eq!(report.classes.first().map(|class| class.held_by.as_str()), Some("const cache"));
-        } else {
-            assert!(report.findings.is_empty());
-        }
-    }
-}
-
 /// A Map of devices, each with a list of so many fixes: `cache` ─ Device `.fixes` ─ Array ─ Fix.
 fn devices(lists: &[u64]) -> HeapAnalysis {
     let mut app = App::new();
@@ -207,16 +181,6 @@ fn holders_of_one_shape_are_one_finding() {
     // One that holds nearly all is told alone.
     let report = find(&devices(&[1000, 20, 20, 20]), &Options::default());
     assert_eq!(report.findings[0].title, "Large Array · 1,000 Fix · 1.0 MB");
-}
-
-#[test]
-fn growth_in_holders_of_one_shape_adds_up() {
-    let snapshots = [devices(&[20; 20]), devices(&[40; 20]), devices(&[60; 20])];
-    let report = compare(&snapshots.each_ref(), &Options::default());
-    let finding = &report.findings[0];
-    assert_eq!(finding.title, "Unbounded Array × 20 · 1,200 Fix · 1.2 MB");
-    assert_eq!(finding.growth.as_ref().map(|growth| growth.counts.clone()), Some(vec![400, 800, 1200]));
-    assert_eq!(finding.growth.as_ref().map(|growth| growth.bytes.clone()), Some(vec![400_000, 800_000, 1_200_000]));
 }
 
 #[test]

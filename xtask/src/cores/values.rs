@@ -165,7 +165,7 @@ fn named_parts(setting: &Setting<'_>) -> Result<()> {
     check("shadow", block, "variables { y: 'block', x: 6 }")?;
     check("gen", at("gen")?, "local: Object")?;
     check("registry", at("registry")?, " => Holdings")?;
-    check("space", at("space")?, "exported: 'of-the-module', peek: [Function: peek")
+    check("space", at("space")?, "exported: 'of-the-module'")
 }
 
 /// The stack of an error that nobody has looked at leads where the text of another says, that was made in the same place.

@@ -14,6 +14,7 @@ use crate::codes;
 use crate::error::{CommandError, shown};
 use crate::open;
 use crate::render::number;
+use crate::running::Besides;
 use crate::session::Session;
 
 /// Options of `gc`.
@@ -63,7 +64,24 @@ pub(crate) fn judged_file(path: &Path, mut file: File, session: &Session) -> Res
 
 /// Judges the log at a path.
 pub(crate) fn judged(path: &Path, heap_limit: Option<u64>, session: &Session) -> Result<Answer, CommandError> {
-    told(path, &read(path)?, heap_limit, session)
+    told(path, &read(path, session)?, heap_limit, session)
+}
+
+/// Judges a packed log; `None` where a file is not packed, or what is in it is no log.
+pub(crate) fn judged_packed(path: &Path, session: &Session) -> Result<Option<Answer>, CommandError> {
+    match unpacked(path, session)? {
+        Some(file) => judged_file(path, file, session),
+        None => Ok(None),
+    }
+}
+
+/// Unpacks a packed file.
+fn unpacked(path: &Path, session: &Session) -> Result<Option<File>, CommandError> {
+    if open::packed_with(path).is_none() {
+        return Ok(None);
+    }
+    let source = open::any_input(path, Besides::Nothing, session)?;
+    Ok(Some(source.input.into_file().0))
 }
 
 fn told(path: &Path, log: &GcLog, heap_limit: Option<u64>, session: &Session) -> Result<Answer, CommandError> {
@@ -99,12 +117,16 @@ fn forgotten(log: &GcLog) -> Option<Warning> {
     (log.left_out > 0).then_some(Warning { kind: "left-out", count: log.left_out, offset: None, message })
 }
 
-fn read(path: &Path) -> Result<GcLog, CommandError> {
+fn read(path: &Path, session: &Session) -> Result<GcLog, CommandError> {
     let failed = |error: io::Error| open::io_error(path, &error);
     if open::is_stdin(path) {
         return GcLog::read(io::stdin().lock()).map_err(failed);
     }
-    GcLog::read(BufReader::new(File::open(path).map_err(failed)?)).map_err(failed)
+    let file = match unpacked(path, session)? {
+        Some(file) => file,
+        None => File::open(path).map_err(failed)?,
+    };
+    GcLog::read(BufReader::new(file)).map_err(failed)
 }
 
 /// Bytes that are left until the limit, by how fast the floor rises.

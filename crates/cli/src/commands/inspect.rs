@@ -8,7 +8,8 @@ use heap::view::Tree;
 
 use crate::answer::{Answer, Section};
 use crate::args::{FileArg, WhatArg};
-use crate::error::CommandError;
+use crate::codes;
+use crate::error::{CommandError, shown};
 use crate::session::Session;
 use crate::what;
 
@@ -30,31 +31,38 @@ pub(crate) struct InspectArgs {
     /// Print the ids of the objects only, one a line
     #[arg(short, long)]
     quiet: bool,
+    /// Show addresses, as `::jsprint -a` does: the ids of core dumps and processes always are
+    #[arg(short, long, hide = true)]
+    addresses: bool,
 }
 
 /// Shows the objects.
 pub(crate) fn run(args: &InspectArgs, session: &Session) -> Result<Answer, CommandError> {
     let (file, nodes) = what::read(&args.file, &args.what.what, &args.what.sources, session)?;
+    if args.addresses && !file.analysis.graph().ids_are_addresses() {
+        let what = format!("--addresses is for core dumps and processes: {} has ids that V8 gave", shown(&args.file.file));
+        return Err(CommandError::new(&codes::USAGE, what));
+    }
     let limit = session.limit_or(args.quiet, 5);
     let answer = file.answer(session);
-    let shown = &nodes[..nodes.len().min(limit)];
+    let some = &nodes[..nodes.len().min(limit)];
     if args.quiet {
-        return Ok(answer.section(Section::Ids(shown.iter().map(|&node| file.analysis.graph().id(node)).collect())));
+        return Ok(answer.section(Section::Ids(some.iter().map(|&node| file.analysis.graph().id(node)).collect())));
     }
     // --limit counts rows, those within the objects too; an object that gets one row only is shown in one line.
-    let rows = session.global.limit.filter(|&limit| limit > 0).map_or(usize::MAX, |limit| limit / shown.len().max(1));
+    let rows = session.global.limit.filter(|&limit| limit > 0).map_or(usize::MAX, |limit| limit / some.len().max(1));
     let depth = if rows > 1 { usize::from(args.depth) } else { 0 };
     let limits = Limits { nodes: rows.min(Limits::default().nodes), ..Limits::default() };
     let files = args.what.sources.files();
     let setting = Setting::new(&file.analysis, &*files);
     let mut tree = Tree { name: "inspect", ..Tree::default() };
-    for &node in shown {
+    for &node in some {
         let printed = inspect(&setting, node, depth, limits);
         tree.columns = printed.columns;
         tree.roots.extend(printed.roots);
     }
     let answer = answer.headed().tree(tree);
-    let left_out = nodes.len() - shown.len();
+    let left_out = nodes.len() - some.len();
     if left_out == 0 {
         return Ok(answer);
     }

@@ -61,13 +61,9 @@ pub(crate) fn run(args: &NativeArgs, session: &Session) -> Result<Answer, Comman
 
 fn summary(found: &Leaks, arenas_lost: usize) -> Section {
     let (count, bytes) = found.groups.iter().fold((0, 0), |(count, bytes), leak| (count + leak.count, bytes + leak.bytes));
-    let text = format!(
-        "  {} in {} pieces, of {} in {} pieces that are in use",
-        number::bytes(bytes),
-        number::count(count),
-        number::bytes(found.bytes),
-        number::count(found.pieces)
-    );
+    let pieces = |count: u64| if count == 1 { "1 piece".to_owned() } else { format!("{} pieces", number::count(count)) };
+    let (lost, used) = (number::bytes(bytes), number::bytes(found.bytes));
+    let text = format!("  {lost} in {}, of {used} in {} that malloc handed out", pieces(count), pieces(found.pieces));
     let mut lines = vec![vec![Piece::Strong("LOST".to_owned()), Piece::Plain(text)]];
     if arenas_lost > 0 {
         lines.push(vec![Piece::Alarm(format!("{arenas_lost} of malloc's arenas could not be walked to their ends"))]);

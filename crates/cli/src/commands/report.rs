@@ -133,7 +133,10 @@ fn single(path: &Path, judge: &Judge, session: &Session) -> Result<Answer, Comma
             profile::instead(path, error, session).map(|opened| profile::report(path, opened, session))
         }
         Err(error) if error.code == &codes::NOT_A_SNAPSHOT && gc::is_log(path) => gc::judged(path, None, session),
-        Err(error) if error.code == &codes::NOT_A_SNAPSHOT => reported::instead(path, error, judge, session),
+        Err(error) if error.code == &codes::NOT_A_SNAPSHOT => match gc::judged_packed(path, session)? {
+            Some(answer) => Ok(answer),
+            None => reported::instead(path, error, judge, session),
+        },
         Err(error) => Err(error),
     }
 }

@@ -17,6 +17,9 @@ const DROP: f64 = 0.7;
 /// Fewer parts than this are no accumulation.
 const LEAST_COUNT: u64 = 8;
 
+/// The rule of what is known of no pattern.
+pub(crate) const RULE: &str = "accumulation";
+
 pub(super) fn describe(exhibit: &Exhibit<'_, '_>) -> Described {
     let holder = exhibit.scene.label(exhibit.case.holder);
     let graph = exhibit.scene.graph();
@@ -29,7 +32,7 @@ pub(super) fn describe(exhibit: &Exhibit<'_, '_>) -> Described {
         (format!("{holder} accumulates"), "big is not leaking")
     };
     Described {
-        rule: "accumulation",
+        rule: RULE,
         what,
         class: exhibit.class.clone(),
         why: vec![],
