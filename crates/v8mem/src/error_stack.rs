@@ -132,9 +132,13 @@ impl<'a, 'm> Reader<'a, 'm> {
         })
     }
 
-    /// Returns the bytecode that a frame ran; since V8 12 another object leads to it.
+    /// Returns the bytecode that a frame ran; since V8 12 a wrapper leads to it. Of machine code (Node 26 keeps that of its first compiler) the place
+    /// stays unknown: its offsets are others.
     fn bytecode(&self, code: u64) -> Option<u64> {
         let is_bytecode = |&addr: &u64| self.heap.kind(addr) == Some(Kind::BytecodeArray);
-        Some(code).filter(is_bytecode).or_else(|| self.heap.target(code, 8).filter(is_bytecode))
+        let is_wrapper =
+            |&addr: &u64| self.heap.map_of(addr).is_some_and(|map| self.heap.layout.types.name(map.instance_type) == "BYTECODE_WRAPPER");
+        let wrapped = || Some(code).filter(is_wrapper).and_then(|wrapper| self.heap.target(wrapper, 8));
+        Some(code).filter(is_bytecode).or_else(|| wrapped().filter(is_bytecode))
     }
 }
