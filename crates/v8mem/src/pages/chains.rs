@@ -74,20 +74,9 @@ fn words(memory: &dyn Memory, at: u64) -> Option<Vec<u64>> {
 /// Returns the records to which the spaces of their pages lead.
 fn led_to(memory: &dyn Memory, owners: &FxHashMap<u64, u64>) -> FxHashSet<u64> {
     let spaces: FxHashSet<u64> = owners.values().copied().collect();
-    let of_space = |space: u64| Some(words(memory, space)?.into_iter().take((extent(memory, space) / 8) as usize).collect::<Vec<u64>>());
-    let words = spaces.into_iter().filter_map(|space| Some((space, of_space(space)?)));
+    let words = spaces.into_iter().filter_map(|space| Some((space, words(memory, space)?)));
     let pairs = words.flat_map(|(space, words)| words.into_iter().map(move |word| (space, word)));
     pairs.filter(|(space, word)| owners.get(word) == Some(space)).map(|(_, word)| word).collect()
-}
-
-/// Returns how many bytes a space has: what malloc gave for it, where the word before looks like that. What lies behind may lead to pages too, those
-/// that were let go.
-fn extent(memory: &dyn Memory, space: u64) -> u64 {
-    const IN_USE: u64 = 1;
-    const LEAST: u64 = 64;
-    let word = space.checked_sub(8).and_then(|at| memory.word(at).ok()).unwrap_or(0);
-    let size = word & !7;
-    if word & 7 == IN_USE && size.is_multiple_of(16) && (LEAST..LARGEST).contains(&size) { size - 8 } else { LARGEST }
 }
 
 /// Picks pages that tell how all are chained: first those to which their spaces lead, since they were not let go, then others from everywhere.
