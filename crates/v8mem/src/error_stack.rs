@@ -9,6 +9,7 @@ use crate::names::{NAME_LIMIT, Names};
 use crate::scripts::Scripts;
 use crate::stack::positions::in_source;
 use crate::text::Strings;
+use crate::version::V8Version;
 use crate::view::HeapView;
 
 /// `Error.stackTraceLimit` may be anything.
@@ -122,6 +123,8 @@ impl<'a, 'm> Reader<'a, 'm> {
         let script = self.scripts.script(shared)?;
         let name = self.strings.of_word(heap.field(script, heap.layout.at.script_name)?, NAME_LIMIT)?;
         let position = match self.bytecode(code) {
+            // Node 26 says so of machine code too, whose offsets are no positions: which bit tells the two apart is not known.
+            _ if flags >> WORKED_OUT != 0 && heap.layout.version >= V8Version::new(14, 6) => None,
             _ if flags >> WORKED_OUT != 0 => u32::try_from(offset).ok(),
             Some(bytecode) => in_source(heap, bytecode, offset.checked_add(heap.layout.at.bytecode_start as i64 - 1)?),
             None => None,
