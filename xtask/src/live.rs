@@ -3,6 +3,7 @@
 //! The image must hold what the process's own snapshot does. A server under load must answer everything right through many captures. The
 //! capture is killed at each of its steps, and so is the process; what is left must be as it was.
 
+mod appearing;
 pub(crate) mod attaching;
 mod changing;
 mod collecting;
@@ -60,7 +61,7 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
     let filter = compiled(workspace, "filtered")?;
     let oracle = Oracle::new(workspace)?;
     // Each has a process of its own, and none is asked how long that stood still.
-    let apart: [(&str, &Check<'_>); 13] = [
+    let apart: [(&str, &Check<'_>); 14] = [
         ("growing", &|line| growing::check(workspace, line)),
         ("under load", &|line| under_load(workspace, line)),
         ("process killed", &|line| dying::targets(workspace, line)),
@@ -71,6 +72,7 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
         ("malloc_trim", &|line| native::trimmed(workspace, line, &addon)),
         ("native leaks", &|line| native::leaks(workspace, line, &addon)),
         ("truth", &|line| cores::captured(workspace, line)),
+        ("appearing", &|line| appearing::check(workspace, line)),
         ("shrunk", &|line| shrunk::check(workspace, line)),
         ("doctor", &|line| doctored::check(workspace, line)),
         ("formats", &|line| formats::check(workspace, line, &oracle)),

@@ -44,13 +44,17 @@ const AS_THREAD: u64 = (libc::CLONE_VM
 /// Below this, mappings lie where V8 wanted them, at random in 64 TiB; the kernel itself puts nothing there. So between two of V8's there is
 /// nobody else's, nor will there be.
 const V8_CHOOSES: u64 = 1 << 46;
+/// Above this: a program that lies where it was linked has its variables, and what malloc takes for small pieces, in the first 4 GiB.
+const PROGRAMS_OWN: u64 = 1 << 32;
 
 /// Stretches of the address space that are kept out of clones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Advice {
     /// The stretches: memory of V8's, and what lies between is nobody's.
     runs: Vec<(u64, u64)>,
-    /// All anonymous mappings that there were.
+    /// All anonymous mappings that there were and of which it is known whether they are kept out. V8 asks for memory first and keeps it out a moment
+    /// later: of what could not be used yet (Node.js 18 to 22), or lies where V8 puts things (24 and 26, where it can be used at once), nobody knows
+    /// whether that moment has passed since.
     known: Vec<(u64, u64)>,
 }
 
@@ -59,10 +63,12 @@ impl Advice {
     pub(super) fn of(mappings: &[Described]) -> Self {
         let mut advice = Self::default();
         let mut is_open = false;
-        for Described { mapping, flags, .. } in mappings {
-            let has = |flag: &str| flags.split_ascii_whitespace().any(|one| one == flag);
-            let is_kept_out = mapping.is_anonymous() && has("dc") && !has("io") && !has("pf");
-            if mapping.is_anonymous() {
+        // Node.js 16 keeps nothing out.
+        let keeps_out = mappings.iter().any(|described| is_of_v8(&described.mapping) && described.has("dc"));
+        for described in mappings {
+            let mapping = &described.mapping;
+            let is_kept_out = mapping.is_anonymous() && described.has("dc") && !described.has("io") && !described.has("pf");
+            if is_in_use(mapping) && !(keeps_out && is_of_v8(mapping)) {
                 advice.known.push((mapping.start, mapping.end));
             }
             if is_kept_out {
@@ -76,18 +82,28 @@ impl Advice {
         advice
     }
 
-    /// Says whether all anonymous memory is known or lies inside a stretch: if not, nobody knows what the kernel was told of it.
+    /// Says whether all anonymous memory that is in use is known or lies inside a stretch: if not, nobody knows what the kernel was told of it.
     pub(super) fn covers(&self, mappings: &[Mapping]) -> bool {
         let is_known = |start: u64, end: u64| {
             let holds = |&(from, to): &(u64, u64)| from <= start && end <= to;
             self.runs.iter().any(holds) || self.known.iter().any(holds)
         };
-        mappings.iter().filter(|mapping| mapping.is_anonymous()).all(|mapping| is_known(mapping.start, mapping.end))
+        mappings.iter().filter(|mapping| is_in_use(mapping)).all(|mapping| is_known(mapping.start, mapping.end))
     }
 
     fn calls(&self, advice: u64) -> impl Iterator<Item = Call> {
         self.runs.iter().map(move |&(start, end)| Call { number: MADVISE, arguments: [start, end - start, advice, 0, 0] })
     }
+}
+
+/// Says whether a mapping lies where only V8 puts any.
+fn is_of_v8(mapping: &Mapping) -> bool {
+    mapping.is_anonymous() && mapping.start >= PROGRAMS_OWN && mapping.end <= V8_CHOOSES
+}
+
+/// Says whether a mapping is memory from nowhere that holds something, or may.
+fn is_in_use(mapping: &Mapping) -> bool {
+    mapping.is_anonymous() && mapping.rights.contains(&true)
 }
 
 /// A stopped process that is about to clone itself.
@@ -498,27 +514,58 @@ mod tests {
         Described { mapping, flags: flags.to_owned(), resident: 0, swapped: 0 }
     }
 
+    /// Where V8 puts things.
+    const V8: u64 = 0x2000_0000_0000;
+
     #[test]
     fn stretches_join_where_nobody_else_can_be() {
         let high = 0x7f00_0000_0000;
         let mappings = [
-            mapping(0x1000, 0x2000, "rd wr dc"),
-            mapping(0x8000, 0x9000, "rd wr dc"),
-            mapping(0x9000, 0xa000, "rd wr"),
-            mapping(0xb000, 0xc000, "rd wr dc"),
-            mapping(0xc000, 0xd000, "rd wr dc io"),
+            mapping(0x1000, 0x2000, "rd wr"),
+            mapping(V8 + 0x1000, V8 + 0x2000, "rd wr dc"),
+            mapping(V8 + 0x8000, V8 + 0x9000, "rd wr dc"),
+            mapping(V8 + 0x9000, V8 + 0xa000, "rd wr"),
+            mapping(V8 + 0xb000, V8 + 0xc000, "rd wr dc"),
+            mapping(V8 + 0xc000, V8 + 0xd000, "rd wr dc io"),
             mapping(high, high + 0x1000, "rd wr dc"),
             mapping(high + 0x1000, high + 0x2000, "mr dc"),
             mapping(high + 0x3000, high + 0x4000, "rd dc"),
             mapping(high + 0x5000, high + 0x6000, "file dc"),
         ];
         let advice = Advice::of(&mappings);
-        let expect = [(0x1000, 0x9000), (0xb000, 0xc000), (high, high + 0x2000), (high + 0x3000, high + 0x4000)];
+        let expect = [(V8 + 0x1000, V8 + 0x9000), (V8 + 0xb000, V8 + 0xc000), (high, high + 0x2000), (high + 0x3000, high + 0x4000)];
         assert_eq!(advice.runs, expect);
-        let cases = [(0x3000, 0x4000, true), (0x9000, 0xa000, true), (0xa000, 0xb000, false), (high + 0x2000, high + 0x3000, false)];
+        let cases = [
+            (0x1000, 0x2000, true),
+            (V8 + 0x3000, V8 + 0x4000, true),
+            (V8 + 0xa000, V8 + 0xb000, false),
+            (high + 0x2000, high + 0x3000, false),
+        ];
         for (start, end, expect) in cases {
             assert_eq!(advice.covers(&[mapping(start, end, "").mapping]), expect, "{start:#x}");
         }
+    }
+
+    /// V8 maps memory, which nobody may use yet up to Node.js 22, and keeps it out of clones then.
+    #[test]
+    fn what_v8_has_just_got_may_be_kept_out_since() {
+        let reserved = |start: u64, end: u64, flags: &str| {
+            let described = mapping(start, end, flags);
+            Described { mapping: Mapping { rights: [false; 3], ..described.mapping }, ..described }
+        };
+        let check = |then: &[Described], now: &Described, expect: bool| {
+            assert_eq!(Advice::of(then).covers(std::slice::from_ref(&now.mapping)), expect, "{then:?} {now:?}");
+        };
+        let kept_out = reserved(V8 + 0x2000, V8 + 0x3000, "mr dc");
+        check(&[reserved(0x5000, 0x9000, "mr mw")], &mapping(0x5000, 0x7000, ""), false);
+        check(&[reserved(0x5000, 0x9000, "mr mw")], &reserved(0x5000, 0x9000, ""), true);
+        check(std::slice::from_ref(&kept_out), &mapping(V8 + 0x2000, V8 + 0x3000, ""), true);
+        // Node.js 24 and 26 can use it at once.
+        let got = mapping(V8 + 0x9000, V8 + 0xb000, "rd wr");
+        check(&[kept_out.clone(), got.clone()], &got, false);
+        check(&[kept_out, reserved(V8 + 0x9000, V8 + 0xb000, "mr")], &reserved(V8 + 0x9000, V8 + 0xb000, "mr"), true);
+        // Node.js 16 keeps nothing out.
+        check(std::slice::from_ref(&got), &got, true);
     }
 
     #[test]

@@ -199,6 +199,13 @@ pub(crate) struct Described {
     pub(crate) swapped: u64,
 }
 
+impl Described {
+    /// Says whether it has a flag.
+    pub(crate) fn has(&self, flag: &str) -> bool {
+        self.flags.split_ascii_whitespace().any(|one| one == flag)
+    }
+}
+
 /// Reads the mappings with all that the kernel tells of them: it counts their pages for that.
 pub(crate) fn mappings_described(pid: i32) -> io::Result<Vec<Described>> {
     let text = fs::read(path(pid, "smaps"))?;
