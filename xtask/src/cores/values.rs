@@ -216,15 +216,19 @@ fn waiting(analysis: &HeapAnalysis) -> Result<()> {
 fn weak_entries(analysis: &HeapAnalysis) -> Result<()> {
     let graph = analysis.graph();
     let table = only(analysis, "__KEEP.wm").and_then(|map| graph.child(map, EdgeKind::INTERNAL, "table").context("no table"))?;
+    let mut keys = BTreeSet::new();
     for nth in 0..100 {
         let key = only(analysis, &format!("__KEEP.wmkeys.{nth}"))?;
         let end = format!("pair in WeakMap (table @{})", graph.id(table).0);
         let values = graph.edges(key).filter(|edge| graph.edge_text(*edge).ends_with(&end));
         let values: Vec<_> = values.map(|edge| number(analysis, edge.to, "wv")).collect();
         ensure!(values == [Some(f64::from(nth))], "the value of key {nth}: {values:?}");
+        keys.insert(format!("Object {}", graph.id(key)));
     }
     let setting = Setting::new(analysis, &NoFiles);
     let shown = preview(&setting, only(analysis, "__KEEP.wm")?);
-    ensure!(shown.starts_with("WeakMap(100) { Object 0x"), "{shown}");
+    let inside = shown.strip_prefix("WeakMap(100) { ").with_context(|| shown.clone())?;
+    let names: Vec<&str> = inside.split(", ").filter_map(|entry| entry.split_once(" => ")).map(|(key, _)| key).collect();
+    ensure!(names.len() > 1 && names.iter().all(|&name| keys.contains(name)), "{shown}");
     Ok(())
 }
