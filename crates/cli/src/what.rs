@@ -17,11 +17,23 @@ use crate::typed::{shell_path, shell_word};
 /// Reads a file, computes everything that a report needs, and finds what a question is about. There is one standard input: `-` is either
 /// the file or the ids.
 pub(crate) fn read(file: &FileArg, what: &str, sources: &SourceArgs, session: &Session) -> Result<(Opened, Vec<NodeIx>), CommandError> {
+    let (opened, mut nodes) = read_in_any_order(file, what, sources, session)?;
+    sort(&opened.analysis, what, &mut nodes);
+    Ok((opened, nodes))
+}
+
+/// As `read`, for who sorts by himself.
+pub(crate) fn read_in_any_order(
+    file: &FileArg,
+    what: &str,
+    sources: &SourceArgs,
+    session: &Session,
+) -> Result<(Opened, Vec<NodeIx>), CommandError> {
     if what == "-" {
         session.take_stdin()?;
     }
     let opened = open::read_prepared(&file.file, session)?;
-    let nodes = nodes(&file.file, &opened.analysis, what, &*sources.files())?;
+    let nodes = found(&file.file, &opened.analysis, what, &*sources.files())?;
     Ok((opened, nodes))
 }
 
@@ -29,6 +41,12 @@ pub(crate) fn read(file: &FileArg, what: &str, sources: &SourceArgs, session: &S
 /// As DevTools counts, nodes of a class without a size are left out: they count with their owner.
 /// `file` is only for messages.
 pub(crate) fn nodes(file: &Path, analysis: &HeapAnalysis, what: &str, files: &dyn SourceFiles) -> Result<Vec<NodeIx>, CommandError> {
+    let mut nodes = found(file, analysis, what, files)?;
+    sort(analysis, what, &mut nodes);
+    Ok(nodes)
+}
+
+fn found(file: &Path, analysis: &HeapAnalysis, what: &str, files: &dyn SourceFiles) -> Result<Vec<NodeIx>, CommandError> {
     if what == "-" {
         let ids = crate::progress::while_waiting(|| ids(file, io::stdin().lock()))?;
         return find_all(file, analysis, &ids);
@@ -37,9 +55,15 @@ pub(crate) fn nodes(file: &Path, analysis: &HeapAnalysis, what: &str, files: &dy
     let mut nodes = selector.resolve(analysis, files).map_err(|error| unknown(file, with_close(error, analysis)))?.nodes;
     if !matches!(selector, Selector::Id(_)) {
         nodes.retain(|&node| analysis.self_size(node) > 0);
-        nodes.sort_by_key(|&node| (std::cmp::Reverse(analysis.retained_size(node)), node));
     }
     Ok(nodes)
+}
+
+/// Those that retain most come first, but those that were named one by one stay in their order.
+fn sort(analysis: &HeapAnalysis, what: &str, nodes: &mut [NodeIx]) {
+    if what != "-" {
+        nodes.sort_by_cached_key(|&node| (std::cmp::Reverse(analysis.retained_size(node)), node));
+    }
 }
 
 /// Reads addresses from the command line; `-` reads them from standard input, one a line. `file` is only for messages.

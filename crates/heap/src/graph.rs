@@ -192,8 +192,8 @@ pub(crate) struct Extras {
     pub(crate) locations: Locations,
     /// Allocation tracking.
     pub(crate) allocations: Allocations,
-    /// The string "process", where the source looked for it.
-    pub(crate) process_name: Option<StrIx>,
+    /// What the source noted of Node's `process`.
+    pub(crate) process: crate::process::Noted,
     /// The file's `snapshot` header as JSON, empty where there is none.
     pub(crate) header: String,
     /// Who tells numbers and other values that are no nodes.

@@ -5,12 +5,28 @@ use crate::kinds::{EdgeKind, NodeKind};
 use crate::source::Place;
 use crate::strings::StrIx;
 
-/// Finds the `process` object: the first object of that name with a version. O(nodes); O(strings) too where the source did not note the
-/// name.
+/// What a source noted of the `process` object.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Noted {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The string that is its name, which others may have too.
+    Name(StrIx),
+    /// Itself, or that there is none.
+    Object(Option<NodeIx>),
+}
+
+/// Finds the `process` object: the first object of that name with a version. O(nodes) where the source did not note it; O(strings) too where
+/// it did not note the name.
 #[must_use]
 pub fn process(graph: &HeapGraph) -> Option<NodeIx> {
-    let name = graph.extras().process_name.or_else(|| graph.strings().find("process"))?;
-    let is_process = |node: &NodeIx| graph.kind(*node) == NodeKind::OBJECT && graph.name_ix(*node) == StrIx(name.0);
+    let name = match graph.extras().process {
+        Noted::Object(object) => return object,
+        Noted::Name(name) => name,
+        Noted::Nothing => graph.strings().find("process")?,
+    };
+    let is_process = |node: &NodeIx| graph.kind(*node) == NodeKind::OBJECT && graph.name_ix(*node) == name;
     graph.nodes().filter(is_process).take(8).find(|&node| text(graph, node, "version").is_some())
 }
 

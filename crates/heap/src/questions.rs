@@ -40,7 +40,7 @@ pub use functions::{FunctionRows, functions};
 pub(crate) use histogram::class_locations;
 pub use histogram::{Grouping, HistogramSort, histogram, histogram_at_a_glance, told_histogram};
 pub use inspect::inspect;
-pub use instances::{InstanceSort, instances};
+pub use instances::{InstanceSort, first_instances, instances};
 pub use objects::{ObjectGroup, ObjectGrouping, ObjectQuery, list_objects, objects};
 pub use paths::retainers_tree;
 pub use promises::{PromiseQuery, promise_states, promises};

@@ -25,6 +25,7 @@ use crate::allocations::{Allocations, Function};
 use crate::column::Column;
 use crate::graph::{Columns, Extras, HeapGraph, NodeIx};
 use crate::kinds::{EdgeKind, NodeKind};
+use crate::process::Noted;
 use crate::strings::{Bytes, StrIx, StringTable, push_escaped};
 use crate::view::{ColumnKind, Table};
 use evidence::Evidence;
@@ -312,7 +313,7 @@ impl<'a> Redactor<'a> {
             allocations: Allocations { functions, ..allocations.clone() },
             header: String::new(),
             // Strings have moved.
-            process_name: None,
+            process: Noted::Nothing,
         }
     }
 

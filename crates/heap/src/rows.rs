@@ -8,6 +8,7 @@ use crate::ids::IdsBuilder;
 use crate::interner::Interner;
 use crate::kinds::{EdgeKind, NodeKind};
 use crate::problems::{ProblemKind, Problems};
+use crate::process::Noted;
 use crate::source::{Location, LocationsBuilder};
 use crate::strings::StrIx;
 
@@ -114,6 +115,8 @@ impl Rows {
             let name = self.text("");
             self.node(NodeKind::SYNTHETIC, name, NodeId(0), 0);
         }
+        // Where to look for Node's `process`, so that nobody has to go through all strings for its name.
+        let process = Noted::Name(self.text("process"));
         let nodes = self.kinds.len() as u32;
         let mask = MAX_NODES - 1;
         for word in &mut self.edges {
@@ -134,7 +137,7 @@ impl Rows {
             first_edges: self.first_edges.into(),
             edges: self.edges.into(),
         };
-        let extras = Extras { locations: self.locations.finish(), ..Extras::default() };
+        let extras = Extras { locations: self.locations.finish(), process, ..Extras::default() };
         (HeapGraph::from_columns(columns, NodeIx(0), self.strings.finish(), Ok(Column::from(self.edge_names)), extras), problems)
     }
 }

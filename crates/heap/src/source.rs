@@ -20,7 +20,7 @@ use crate::graph::NodeIx;
 
 pub use awaits::{awaiting, racing};
 pub use locations::Locations;
-pub(crate) use locations::LocationsBuilder;
+pub(crate) use locations::{LocationsBuilder, Spot};
 pub use originals::Originals;
 pub use owner::Owner;
 pub use scripts::Scripts;

@@ -112,9 +112,19 @@ pub(super) fn dump(workspace: &Workspace, subject: &Subject, folder: &Path) -> R
     made
 }
 
+/// Waits until a process has said that it is ready and waits for events: it says so a moment before.
+fn wait_for(child: &Child, folder: &Path) -> Result<()> {
+    /// `epoll_wait` and `epoll_pwait`.
+    const WAITING: [&str; 2] = ["232 ", "281 "];
+    let waits = || {
+        fs::read_to_string(format!("/proc/{}/syscall", child.id())).is_ok_and(|call| WAITING.iter().any(|number| call.starts_with(number)))
+    };
+    wait(|| folder.join("ready").exists() && waits())
+}
+
 /// Dumps a process that says that it is ready.
 pub(super) fn gcore(child: &Child, folder: &Path) -> Result<PathBuf> {
-    wait(|| folder.join("ready").exists())?;
+    wait_for(child, folder)?;
     let pid = child.id().to_string();
     run(Command::new("gcore").arg("-o").arg(folder.join("core")).arg(&pid).stdout(Stdio::null()).stderr(Stdio::null()))?;
     Ok(folder.join(format!("core.{pid}")))
@@ -129,7 +139,7 @@ fn told_again(child: &Child, folder: &Path) -> Result<()> {
 
 /// Captures a process that says that it is ready.
 pub(super) fn capture(child: &Child, folder: &Path) -> Result<PathBuf> {
-    wait(|| folder.join("ready").exists())?;
+    wait_for(child, folder)?;
     let path = folder.join(format!("core.{}", child.id()));
     let out = fs::File::options().read(true).write(true).create_new(true).open(&path)?;
     crate::live::captured_into(&out, child.id(), live::capture::Method::Fork, None)?;

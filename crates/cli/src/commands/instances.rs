@@ -1,7 +1,7 @@
 //! `heapwhy instances`: the objects of a class, or those whose ids are given.
 
 use clap::{Args, ValueEnum};
-use heap::questions::{InstanceSort, instances};
+use heap::questions::{InstanceSort, first_instances, instances};
 use heap::story::Setting;
 
 use crate::answer::{Answer, Section};
@@ -43,18 +43,18 @@ enum Sort {
 
 /// Lists objects.
 pub(crate) fn run(args: &InstancesArgs, session: &Session) -> Result<Answer, CommandError> {
-    let (file, nodes) = what::read(&args.file, &args.what.what, &args.what.sources, session)?;
+    let (file, nodes) = what::read_in_any_order(&args.file, &args.what.what, &args.what.sources, session)?;
     let limit = session.limit(args.quiet);
     let answer = file.answer(session);
-    if args.quiet {
-        let graph = file.analysis.graph();
-        return Ok(answer.section(Section::Ids(nodes.iter().take(limit).map(|&node| graph.id(node)).collect())));
-    }
     let sort = match args.sort {
         Sort::Retained => InstanceSort::Retained,
         Sort::SelfSize => InstanceSort::SelfSize,
         Sort::Newest => InstanceSort::Newest,
     };
+    if args.quiet {
+        let first = first_instances(&file.analysis, &nodes, sort, limit);
+        return Ok(answer.section(Section::Ids(first.into_iter().map(|node| file.analysis.graph().id(node)).collect())));
+    }
     let files = args.what.sources.files();
     Ok(answer.headed().brief_table(instances(&Setting::new(&file.analysis, &*files), &nodes, sort, limit), &["class"]))
 }

@@ -14,6 +14,8 @@ fn ids_flow_from_command_to_command() {
     @35
     @25
     ");
+    let newest = fixture.run(&["instances", "app.heapsnapshot", "Session", "-q", "--sort", "newest", "--limit", "3"]);
+    assert_eq!(newest.out.lines().collect::<Vec<_>>(), ["@35", "@31", "@27"]);
     let holders = fixture.run_with(&["refs", "app.heapsnapshot", "-", "-q"], sessions.out.as_bytes());
     insta::assert_snapshot!(holders.out, @"
     @23

@@ -4,7 +4,7 @@
 use crate::allocations::{Allocations, Function, Sample, Stack};
 use crate::graph::NodeIx;
 use crate::problems::{ProblemKind, Problems};
-use crate::source::Location;
+use crate::source::{Locations, Spot};
 
 /// Bytes being put together.
 #[derive(Default)]
@@ -28,6 +28,12 @@ impl BlobWriter {
     pub(super) fn text(&mut self, text: &str) {
         self.u64(text.len() as u64);
         self.0.extend(text.bytes());
+    }
+
+    /// Adds a list of numbers: its length, and each.
+    pub(super) fn words(&mut self, words: &[u32]) {
+        self.u64(words.len() as u64);
+        self.0.extend(words.iter().flat_map(|word| word.to_le_bytes()));
     }
 
     /// Adds a list: its length, and each member as `each` writes it.
@@ -68,6 +74,13 @@ impl<'a> BlobReader<'a> {
         String::from_utf8(self.take(length)?.to_vec()).ok()
     }
 
+    /// Reads a list of numbers.
+    pub(super) fn words(&mut self) -> Option<Vec<u32>> {
+        let length = usize::try_from(self.u64()?).ok()?;
+        let (words, _) = self.take(length.checked_mul(4)?)?.as_chunks();
+        Some(words.iter().map(|&word| u32::from_le_bytes(word)).collect())
+    }
+
     /// Reads a list. Every member takes at least four bytes, so a count that lies is found out before memory is taken for it.
     pub(super) fn list<T>(&mut self, mut each: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
         let length = usize::try_from(self.u64()?).ok().filter(|&length| length <= self.0.len() / 4)?;
@@ -93,21 +106,28 @@ pub(super) fn read_wide(bytes: &[u8]) -> Option<Vec<(u32, u64)>> {
     BlobReader(bytes).list(|blob| Some((blob.u32()?, blob.u64()?)))
 }
 
-pub(super) fn write_location(blob: &mut BlobWriter, location: Location) {
-    blob.u32(location.node.0);
-    blob.u32(location.script_id);
-    blob.u32(location.line);
-    blob.u32(location.column);
-    blob.option(location.script.map(|script| u64::from(script.0)));
+pub(super) fn write_locations(blob: &mut BlobWriter, locations: &Locations) {
+    let (nodes, place_of) = locations.columns();
+    blob.words(nodes);
+    blob.words(place_of);
+    blob.list(locations.places().iter(), |blob, place| {
+        blob.u32(place.script_id);
+        blob.u32(place.line);
+        blob.u32(place.column);
+        blob.option(place.script.map(|script| u64::from(script.0)));
+    });
 }
 
-/// Reads a location of and in nodes that exist.
-pub(super) fn read_location(blob: &mut BlobReader<'_>, nodes: u32) -> Option<Location> {
-    let node = NodeIx(blob.u32()?);
-    let (script_id, line, column) = (blob.u32()?, blob.u32()?, blob.u32()?);
-    let script = blob.option()?.map(|script| script.min(u64::from(u32::MAX)) as u32);
-    let exists = node.0 < nodes && script.is_none_or(|script| script < nodes);
-    exists.then_some(Location { node, script_id, line, column, script: script.map(NodeIx) })
+/// Reads locations of and in nodes that exist.
+pub(super) fn read_locations(blob: &mut BlobReader<'_>, nodes: u32) -> Option<Locations> {
+    let (located, place_of) = (blob.words()?, blob.words()?);
+    let places = blob.list(|blob| {
+        let (script_id, line, column) = (blob.u32()?, blob.u32()?, blob.u32()?);
+        let script = blob.option()?.map(|script| script.min(u64::from(u32::MAX)) as u32);
+        let exists = script.is_none_or(|script| script < nodes);
+        exists.then_some(Spot { script_id, line, column, script: script.map(NodeIx) })
+    })?;
+    located.last().is_none_or(|&last| last < nodes).then(|| Locations::of_columns(located, place_of, places))?
 }
 
 pub(super) fn write_allocations(blob: &mut BlobWriter, allocations: &Allocations) {

@@ -18,7 +18,8 @@ use crate::graph::{Columns, Extras, HeapGraph, MAX_NODES, NodeIx, TARGET_MASK};
 use crate::ids::Ids;
 use crate::mapped::MappedFile;
 use crate::problems::Problems;
-use crate::strings::{Bytes, StrIx, StringTable};
+use crate::process::Noted;
+use crate::strings::{Bytes, StringTable};
 
 /// A mapped index whose header and table are sound.
 #[derive(Clone, Debug)]
@@ -207,10 +208,10 @@ impl Mapped {
         let has_detachedness = blob.u32()? != 0;
         let native_bytes = blob.u64()?;
         let header = blob.text()?;
-        let locations = blob.list(|blob| blob::read_location(blob, nodes))?.into_iter().collect();
+        let locations = blob::read_locations(blob, nodes)?;
         let mut allocations = blob::read_allocations(blob)?;
-        let wraps = blob.list(BlobReader::u32)?;
-        let process_name = blob.option()?.and_then(|name| u32::try_from(name).ok()).filter(|&name| name < self.header.strings).map(StrIx);
+        let wraps = blob.words()?;
+        let process = blob.option()?.and_then(|node| u32::try_from(node).ok()).filter(|&node| node < nodes).map(NodeIx);
         if self.entry(Tag::NodeStacks).is_some() {
             Self::check(vec![self.checked(Tag::NodeStacks, None)]).ok()?;
             allocations.node_stacks = self.column_of(Tag::NodeStacks, nodes as usize)?;
@@ -224,7 +225,7 @@ impl Mapped {
             locations,
             allocations,
             header,
-            process_name,
+            process: Noted::Object(process),
             holder: None,
         };
         Some(ReadExtras { extras, wraps })

@@ -254,10 +254,10 @@ fn extras(graph: &HeapGraph, wraps: &[u32]) -> Vec<u8> {
     blob.u32(u32::from(extras.has_detachedness));
     blob.u64(extras.native_bytes);
     blob.text(&extras.header);
-    blob.list(extras.locations.iter(), blob::write_location);
+    blob::write_locations(&mut blob, &extras.locations);
     blob::write_allocations(&mut blob, &extras.allocations);
-    blob.list(wraps.iter(), |blob, &wrap| blob.u32(wrap));
-    blob.option(extras.process_name.map(|name| u64::from(name.0)));
+    blob.words(wraps);
+    blob.option(crate::process::process(graph).map(|node| u64::from(node.0)));
     blob.0
 }
 

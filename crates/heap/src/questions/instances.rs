@@ -1,6 +1,7 @@
 //! The objects that a selector stands for, with their sizes.
 
 use super::{distance_cell, top};
+use crate::analysis::HeapAnalysis;
 use crate::graph::NodeIx;
 use crate::preview::preview;
 use crate::story::Setting;
@@ -32,12 +33,7 @@ pub fn instances(setting: &Setting<'_>, nodes: &[NodeIx], sort: InstanceSort, li
     ];
     let mut table = Table::new("instances", &columns);
     let (analysis, graph) = (setting.analysis, setting.graph());
-    let first = top(nodes.to_vec(), limit, |node| match sort {
-        InstanceSort::Retained => analysis.retained_size(node),
-        InstanceSort::SelfSize => analysis.self_size(node),
-        InstanceSort::Newest => graph.id(node).0,
-    });
-    for node in first {
+    for node in first_instances(analysis, nodes, sort, limit) {
         table.push(vec![
             graph.id(node).into(),
             preview(setting, node).into(),
@@ -50,4 +46,14 @@ pub fn instances(setting: &Setting<'_>, nodes: &[NodeIx], sort: InstanceSort, li
     }
     table.total_rows = nodes.len() as u64;
     table
+}
+
+/// Returns the first `limit` of some objects in an order. O(objects).
+#[must_use]
+pub fn first_instances(analysis: &HeapAnalysis, nodes: &[NodeIx], sort: InstanceSort, limit: usize) -> Vec<NodeIx> {
+    top(nodes.to_vec(), limit, |node| match sort {
+        InstanceSort::Retained => analysis.retained_size(node),
+        InstanceSort::SelfSize => analysis.self_size(node),
+        InstanceSort::Newest => analysis.graph().id(node).0,
+    })
 }

@@ -10,6 +10,7 @@ use crate::facts::{EdgeFacts, take_shapes};
 use crate::graph::{Columns, EdgeNames, Extras, HeapGraph, MAX_NODES, NodeIx};
 use crate::mapped::MappedFile;
 use crate::problems::{ProblemKind, Problems};
+use crate::process::Noted;
 use crate::progress::{Phase, Progress};
 use crate::shapes::Shapes;
 use crate::snapshot::edge_names::NamesInFile;
@@ -380,7 +381,7 @@ impl Reader<'_> {
         extras.has_detachedness = self.header.node.detachedness.is_some();
         extras.native_bytes = self.header.extra_native_bytes;
         extras.header = std::mem::take(&mut self.header.text);
-        extras.process_name = process_name;
+        extras.process = process_name.map_or(Noted::Nothing, Noted::Name);
         extras.allocations.node_stacks = traces.into();
         let node_count = kinds.len();
         let columns = Columns {

@@ -14,18 +14,35 @@ pub struct Locations {
     nodes: Vec<u32>,
     /// The place of each of `nodes`.
     place_of: Vec<u32>,
-    places: Vec<Place>,
+    places: Vec<Spot>,
 }
 
+/// A place in a script, as V8 counts: lines and columns from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Place {
-    script_id: u32,
-    line: u32,
-    column: u32,
-    script: Option<NodeIx>,
+pub(crate) struct Spot {
+    pub(crate) script_id: u32,
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+    pub(crate) script: Option<NodeIx>,
 }
 
 impl Locations {
+    /// Joins what `columns` and `places` gave, or `None` where nodes do not rise or places are missing. O(locations).
+    pub(crate) fn of_columns(nodes: Vec<u32>, place_of: Vec<u32>, places: Vec<Spot>) -> Option<Self> {
+        let fits = nodes.len() == place_of.len() && place_of.iter().all(|&place| (place as usize) < places.len());
+        (fits && nodes.is_sorted_by(|one, next| one < next)).then_some(Self { nodes, place_of, places })
+    }
+
+    /// Returns the nodes that have one, rising, and the place of each by its number.
+    pub(crate) fn columns(&self) -> (&[u32], &[u32]) {
+        (&self.nodes, &self.place_of)
+    }
+
+    /// Returns the places by their numbers.
+    pub(crate) fn places(&self) -> &[Spot] {
+        &self.places
+    }
+
     /// Returns the number of locations.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -54,14 +71,14 @@ impl Locations {
     #[must_use]
     pub fn get(&self, at: usize) -> Option<Location> {
         let place = self.places[*self.place_of.get(at)? as usize];
-        let Place { script_id, line, column, script } = place;
+        let Spot { script_id, line, column, script } = place;
         Some(Location { node: NodeIx(*self.nodes.get(at)?), script_id, line, column, script })
     }
 
     /// Returns all locations, by node.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Location> + '_ {
         self.nodes.iter().zip(&self.place_of).map(|(&node, &place)| {
-            let Place { script_id, line, column, script } = self.places[place as usize];
+            let Spot { script_id, line, column, script } = self.places[place as usize];
             Location { node: NodeIx(node), script_id, line, column, script }
         })
     }
@@ -85,8 +102,8 @@ impl FromIterator<Location> for Locations {
 /// Locations as they come. 8 bytes a location.
 #[derive(Default)]
 pub(crate) struct LocationsBuilder {
-    known: FxHashMap<Place, u32>,
-    places: Vec<Place>,
+    known: FxHashMap<Spot, u32>,
+    places: Vec<Spot>,
     /// Node and place of each.
     rows: Vec<(u32, u32)>,
 }
@@ -94,7 +111,7 @@ pub(crate) struct LocationsBuilder {
 impl LocationsBuilder {
     /// Adds a location.
     pub(crate) fn push(&mut self, Location { node, script_id, line, column, script }: Location) {
-        let place = Place { script_id, line, column, script };
+        let place = Spot { script_id, line, column, script };
         let ix = *self.known.entry(place).or_insert_with(|| {
             self.places.push(place);
             self.places.len() as u32 - 1
