@@ -207,6 +207,15 @@ impl Answer {
         self.section(Section::Tree { title: String::new(), tree })
     }
 
+    /// Says how many objects a limit left out, if any.
+    pub(crate) fn left_out(self, count: usize) -> Self {
+        if count == 0 {
+            return self;
+        }
+        let text = format!("… {} more objects (--limit 0 shows all)", crate::render::number::count(count as u64));
+        self.section(Section::Text { name: "left_out", text })
+    }
+
     /// Adds a section.
     pub(crate) fn section(mut self, section: Section) -> Self {
         self.sections.push(section);

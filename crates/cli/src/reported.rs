@@ -74,8 +74,8 @@ pub(crate) fn instead(path: &Path, refused: CommandError, judge: &Judge, session
     open(path, session).unwrap_or(Err(refused)).map(|opened| single(path, &opened, judge, session))
 }
 
-/// Reports on standard input, which begins as a diagnostic report does; gives back the error where it is none.
-pub(crate) fn piped(path: &Path, input: Input, judge: &Judge, session: &Session) -> Result<Answer, CommandError> {
+/// Reports on what begins as a diagnostic report does; gives back the error where it is none.
+pub(crate) fn of_content(path: &Path, input: Input, judge: &Judge, session: &Session) -> Result<Answer, CommandError> {
     let opened = of_input(path, input)?.ok_or_else(|| open::foreign(path, &Found::OtherJson("header".to_owned())))?;
     Ok(single(path, &opened, judge, session))
 }

@@ -5,6 +5,8 @@ use std::io::{self, Read};
 
 use json_event_parser::{JsonEvent, JsonParseError, JsonSyntaxError, ReaderJsonParser};
 
+use crate::counted::Counted;
+
 /// Why nothing more can be read.
 #[derive(Debug)]
 pub(crate) enum Broken {
@@ -41,18 +43,4 @@ fn broken(error: &JsonSyntaxError, bytes: u64) -> Broken {
         return Broken::Cut { bytes };
     }
     Broken::Damaged { offset, what: error.message().to_owned() }
-}
-
-/// Counts what is read.
-struct Counted<'a, R> {
-    source: R,
-    bytes: &'a Cell<u64>,
-}
-
-impl<R: Read> Read for Counted<'_, R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let count = self.source.read(into)?;
-        self.bytes.set(self.bytes.get() + count as u64);
-        Ok(count)
-    }
 }

@@ -29,6 +29,7 @@ pub mod classes;
 pub mod column;
 pub mod contexts;
 pub mod convert;
+mod counted;
 pub mod cut;
 mod decimal;
 mod detached;

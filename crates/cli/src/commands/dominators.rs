@@ -49,10 +49,11 @@ pub(crate) fn run(args: &DominatorsArgs, session: &Session) -> Result<Answer, Co
     let limits =
         Limits { entries: session.limit_or(false, 8), nodes: if session.global.json { usize::MAX } else { 400 }, ..Limits::default() };
     let mut tree = Tree { name: "dominators", ..Tree::default() };
-    for &node in nodes.iter().take(limits.entries) {
+    let some = nodes.get(..limits.entries).unwrap_or(&nodes);
+    for &node in some {
         let below = dominators(&setting, node, usize::from(args.depth), limits);
         tree.columns = below.columns;
         tree.roots.extend(below.roots);
     }
-    Ok(file.answer(session).headed().tree(tree))
+    Ok(file.answer(session).headed().tree(tree).left_out(nodes.len() - some.len()))
 }

@@ -67,14 +67,6 @@ pub(crate) fn judged(path: &Path, heap_limit: Option<u64>, session: &Session) ->
     told(path, &read(path, session)?, heap_limit, session)
 }
 
-/// Judges a packed log; `None` where a file is not packed, or what is in it is no log.
-pub(crate) fn judged_packed(path: &Path, session: &Session) -> Result<Option<Answer>, CommandError> {
-    match unpacked(path, session)? {
-        Some(file) => judged_file(path, file, session),
-        None => Ok(None),
-    }
-}
-
 /// Unpacks a packed file.
 fn unpacked(path: &Path, session: &Session) -> Result<Option<File>, CommandError> {
     if open::packed_with(path).is_none() {

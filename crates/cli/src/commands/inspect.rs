@@ -61,11 +61,5 @@ pub(crate) fn run(args: &InspectArgs, session: &Session) -> Result<Answer, Comma
         tree.columns = printed.columns;
         tree.roots.extend(printed.roots);
     }
-    let answer = answer.headed().tree(tree);
-    let left_out = nodes.len() - some.len();
-    if left_out == 0 {
-        return Ok(answer);
-    }
-    let text = format!("… {} more objects (--limit 0 shows all)", crate::render::number::count(left_out as u64));
-    Ok(answer.section(Section::Text { name: "left_out", text }))
+    Ok(answer.headed().tree(tree).left_out(nodes.len() - some.len()))
 }

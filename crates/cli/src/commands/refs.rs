@@ -52,7 +52,8 @@ pub(crate) fn run(args: &RefsArgs, session: &Session) -> Result<Answer, CommandE
     let files = args.what.sources.files();
     let setting = Setting::new(&file.analysis, &*files);
     if args.recursive && !args.quiet {
-        return Ok(answer.headed().tree(tree(args, &setting, &nodes, session)));
+        let some = nodes.get(..session.limit(false)).unwrap_or(&nodes);
+        return Ok(answer.headed().tree(tree(args, &setting, some, session)).left_out(nodes.len() - some.len()));
     }
     let list = |limit| {
         if args.raw { refs(&setting, &nodes, direction, limit) } else { told_refs(&setting, &nodes, direction, limit) }
@@ -73,7 +74,7 @@ fn tree(args: &RefsArgs, setting: &Setting<'_>, nodes: &[NodeIx], session: &Sess
     let words = if args.raw { Told::Raw } else { Told::Story };
     let limits = Limits { entries: session.limit_or(false, 8), ..Limits::default() };
     let mut all = Tree { name: "refs_tree", ..Tree::default() };
-    for &node in nodes.iter().take(session.limit(false)) {
+    for &node in nodes {
         let tree = refs_tree(setting, node, direction, words, usize::from(args.depth), limits);
         all.columns = tree.columns;
         all.roots.extend(tree.roots);

@@ -125,7 +125,7 @@ fn by_v8(path: &Path, subject: Subject, judge: &Judge, session: &Session) -> Res
 
 fn single(path: &Path, judge: &Judge, session: &Session) -> Result<Answer, CommandError> {
     if open::is_stdin(path) {
-        return piped(path, judge, session);
+        return by_content(path, judge, session);
     }
     match open::read_with(path, Wanted::Footprint, session) {
         Ok(file) => of_graph(path, &file, judge, session),
@@ -133,19 +133,18 @@ fn single(path: &Path, judge: &Judge, session: &Session) -> Result<Answer, Comma
             profile::instead(path, error, session).map(|opened| profile::report(path, opened, session))
         }
         Err(error) if error.code == &codes::NOT_A_SNAPSHOT && gc::is_log(path) => gc::judged(path, None, session),
-        Err(error) if error.code == &codes::NOT_A_SNAPSHOT => match gc::judged_packed(path, session)? {
-            Some(answer) => Ok(answer),
-            None => reported::instead(path, error, judge, session),
-        },
+        // What is in it is seen only where it is unpacked.
+        Err(error) if error.code == &codes::NOT_A_SNAPSHOT && open::packed_with(path).is_some() => by_content(path, judge, session),
+        Err(error) if error.code == &codes::NOT_A_SNAPSHOT => reported::instead(path, error, judge, session),
         Err(error) => Err(error),
     }
 }
 
-/// Reports on standard input, which can be read once: what it is is seen before it is read.
-fn piped(path: &Path, judge: &Judge, session: &Session) -> Result<Answer, CommandError> {
+/// Reports on what can be read once, or is read once because that takes long, standard input and packed files: what it is is seen before it is read.
+fn by_content(path: &Path, judge: &Judge, session: &Session) -> Result<Answer, CommandError> {
     let source = open::any_input(path, Besides::Nothing, session)?;
     match source.input.other() {
-        Some(Found::DiagnosticReport) => reported::piped(path, source.input, judge, session),
+        Some(Found::DiagnosticReport) => reported::of_content(path, source.input, judge, session),
         // A line of a log begins as a list of JSON does.
         Some(found @ (Found::Text | Found::OtherJson(_))) => {
             let (file, _) = source.input.into_file();

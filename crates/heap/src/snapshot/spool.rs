@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use crate::counted::Counted;
 use crate::gc_log::GcLog;
 use crate::problems::{ProblemKind, Problems};
 use crate::progress::{Phase, Progress};
@@ -78,7 +79,7 @@ impl Spool<'_> {
         let packed = Cell::new(0);
         let mut copying =
             Copying { sparse: Sparse { file, len: 0, stored: 0 }, packed: &packed, is_elf: false, problems: Problems::default() };
-        let mut from = self.packing.unpack(Counted { inner: from, bytes: &packed });
+        let mut from = self.packing.unpack(Counted { source: from, bytes: &packed });
         while self.block(&mut from, &mut copying)? {
             self.check_ratio(&copying)?;
         }
@@ -242,20 +243,6 @@ impl Sparse {
         self.file.set_len(self.len)?;
         self.file.rewind()?;
         Ok(self.file)
-    }
-}
-
-/// Counts what is read.
-struct Counted<'c, R> {
-    inner: R,
-    bytes: &'c Cell<u64>,
-}
-
-impl<R: Read> Read for Counted<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.inner.read(buffer)?;
-        self.bytes.set(self.bytes.get() + length as u64);
-        Ok(length)
     }
 }
 
