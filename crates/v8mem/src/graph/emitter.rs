@@ -116,9 +116,9 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
         }
     }
 
-    /// Returns the nodes of global objects.
-    pub(super) fn global_objects(&self) -> Vec<NodeIx> {
-        self.survey.globals.iter().filter_map(|&object| self.node_of(object)).collect()
+    /// Returns the nodes of realms that are held strongly, or of their global objects.
+    pub(super) fn realms(&self) -> Vec<NodeIx> {
+        self.survey.realms.iter().filter_map(|&object| self.node_of(object)).collect()
     }
 
     /// Returns an object's node.
