@@ -342,7 +342,7 @@ fn judged(scene: &Scene<'_>, lineage: &Lineage, progress: &dyn Progress) -> Resu
             break;
         }
         let mut found = case::finding(scene, lineage, &cutter, case, &|_| None);
-        if !is_suspicious(scene, &found, case) {
+        if !is_suspicious(scene, &found, case) || found.rule == accumulation::RULE && accumulation::is_of_variables(scene, case) {
             continue;
         }
         let most = if found.rule == large::RULE { large::MOST } else { MOST };
