@@ -9,6 +9,8 @@ use heap::suspects::{Options, Report, Rule, VerdictKind};
 use heap::{Cancelled, EdgeKind, GraphBuilder, HeapAnalysis, Location, NodeIx, NodeKind, Phase, Progress, Silent};
 use proptest::prelude::*;
 
+#[path = "suspects/exports.rs"]
+mod exports;
 #[path = "suspects/globals.rs"]
 mod globals;
 #[path = "suspects/growth.rs"]
