@@ -27,6 +27,8 @@ mod modules;
 mod moved;
 #[path = "suspects/natives.rs"]
 mod natives;
+#[path = "suspects/timers.rs"]
+mod timers;
 #[path = "suspects/waits.rs"]
 mod waits;
 use lists::list;
