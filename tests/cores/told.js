@@ -10,9 +10,10 @@ function quote(text) {
   return "'" + text.replace(/['\\]/g, '\\$&').replace(/\n/g, '\\n').replace(/\r/g, '\\r').replace(/\t/g, '\\t') + "'";
 }
 
-// V8 9 asks all prototypes for a tag before it asks any for a constructor: a subclass of Map is a Map.
+// V8 9 asks all prototypes for a tag before it asks any for a constructor; of what these made, the constructor is told nevertheless.
+const BUILTIN = [Map, Set, WeakMap, WeakSet, WeakRef, Promise, ArrayBuffer];
 function className(value) {
-  if (OLD) {
+  if (OLD && !BUILTIN.some((made) => value instanceof made)) {
     for (let at = value; at; at = Object.getPrototypeOf(at)) {
       const tag = Object.getOwnPropertyDescriptor(at, Symbol.toStringTag);
       if (tag && typeof tag.value === 'string') return tag.value;
@@ -37,6 +38,10 @@ const isBytes = (value) => ArrayBuffer.isView(value) && !(value instanceof DataV
 function head(value, text = TEXT) {
   if (value === null || typeof value !== 'object') return primitive(value, text);
   if (isProxy(value)) return 'Proxy';
+  return Object.getPrototypeOf(value) === null ? `[${kind(value)}: null prototype]` : kind(value);
+}
+
+function kind(value) {
   const name = className(value);
   if (Array.isArray(value) || isBytes(value)) return `${name}(${value.length})`;
   if (value instanceof Map || value instanceof Set) return `${name}(${value.size})`;

@@ -107,6 +107,10 @@ pub(crate) fn glance(path: &Path, session: &Session) -> Option<Glanced> {
         return None;
     }
     let (live, notes) = if is_index(path) { (heap::index::glance(path, None).ok()?, None) } else { index_file::glance(path, &asked)? };
+    // The histogram at a glance knows no isolates.
+    if notes.as_ref().is_some_and(|notes| notes.basis.isolates > 1) {
+        return None;
+    }
     let other = |scope| index_file::glance(path, &asked.with(scope)).map(|(glance, _)| glance);
     let unreached = if notes.is_some() { Some([other(Scope::Weak)?, other(Scope::Dead)?]) } else { None };
     let kind = match &notes {

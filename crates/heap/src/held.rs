@@ -85,6 +85,12 @@ pub struct Held {
     pub unseen: Vec<String>,
     /// The class of JavaScript's own that made the object: that of `class Cache extends Map` is `Map`.
     pub builtin: Option<&'static str>,
+    /// The name of its constructor, where snapshots call it otherwise: V8 9 calls a `class Cache extends Map` by what `Map` is tagged with.
+    pub class: Option<String>,
+    /// Of an ArrayBuffer, whether its memory was given away.
+    pub is_detached: bool,
+    /// Whether its prototype is `null`.
+    pub has_no_prototype: bool,
 }
 
 /// Something that an object has.

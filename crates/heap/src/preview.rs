@@ -332,30 +332,36 @@ fn native(setting: &Setting<'_>, node: NodeIx, limits: Limits) -> Parts {
     properties(setting, node, head, limits)
 }
 
-/// Returns the class of JavaScript's own that made an object whose own class may be called otherwise, where the source tells it.
-fn builtin(graph: &HeapGraph, node: NodeIx) -> Option<&'static str> {
-    graph.held(node, 0)?.builtin
+/// Shows an object; `[Object: null prototype]` where it inherits nothing.
+fn object(setting: &Setting<'_>, node: NodeIx, limits: Limits) -> Parts {
+    let held = setting.graph().held(node, 0).unwrap_or_default();
+    let mut parts = object_of(setting, node, &held, limits);
+    if held.has_no_prototype {
+        parts.head = format!("[{}: null prototype]", parts.head);
+    }
+    parts
 }
 
-fn object(setting: &Setting<'_>, node: NodeIx, limits: Limits) -> Parts {
+fn object_of(setting: &Setting<'_>, node: NodeIx, held: &Held, limits: Limits) -> Parts {
     let graph = setting.graph();
-    let name = graph.name(node);
-    let builtin = builtin(graph, node);
+    let name = held.class.as_deref().map_or_else(|| graph.name(node), std::borrow::Cow::Borrowed);
+    let builtin = held.builtin;
     match builtin.unwrap_or(&name) {
         "Array" | "Arguments" => array(setting, node, &name, limits),
-        "Map" => table(setting, node, 3, limits),
-        "Set" => table(setting, node, 2, limits),
-        "WeakMap" | "WeakSet" => weak_table(setting, node, &name, limits),
+        "Map" => table(setting, node, &name, 3, limits),
+        "Set" => table(setting, node, &name, 2, limits),
+        "WeakMap" | "WeakSet" => weak_table(setting, node, &name, builtin, limits),
         "WeakRef" => weak_ref(graph, node, limits),
-        "Promise" => promise(graph, node, limits),
+        "Promise" => promise(graph, node, &name, limits),
         "Date" => properties(setting, node, exact::date(graph, node, &name), limits),
-        "TypedArray" => exact::array(graph, node, &name, limits).unwrap_or_else(|| properties(setting, node, name.into_owned(), limits)),
+        "TypedArray" => exact::array(graph, node, &name, limits).unwrap_or_else(|| properties(setting, node, name.to_string(), limits)),
         "Number" | "String" | "Boolean" | "Symbol" | "BigInt" => boxed(setting, node, &name, limits),
+        "ArrayBuffer" if held.is_detached => properties(setting, node, format!("{name} (detached)"), limits),
         "ArrayBuffer" | "SharedArrayBuffer" => properties(setting, node, array_buffer(graph, node, &name), limits),
         word if word.starts_with("system / Context") => context(graph, node, limits),
         _ => {
             if let Some(buffer) = graph.child(node, EdgeKind::INTERNAL, "buffer") {
-                let seen = graph.held(node, 0).and_then(|held| held.length).map_or("view".to_owned(), |seen| seen.to_string());
+                let seen = held.length.map_or("view".to_owned(), |seen| seen.to_string());
                 let bytes = backing(graph, buffer).map_or_else(String::new, |bytes| format!(" <{seen} of {bytes} bytes>"));
                 return properties(setting, node, format!("{name}{bytes}"), limits);
             }
@@ -406,8 +412,9 @@ fn fill_named(graph: &HeapGraph, node: NodeIx, held: &Held, filler: &mut Filler)
     for edge in exact::in_order(graph, node, held) {
         let text = graph.edge_text(edge);
         let is_half = (text.starts_with("get ") || text.starts_with("set ")) && is_accessor_half(graph, edge.to);
-        // The text of an error's stack is told by its frames.
-        let is_told = text == "stack" && held.parts.iter().any(|(name, _)| name == "at") && !graph.kind(edge.to).is_string();
+        // The text of an error's stack is told by its frames, or stands among the parts where it is the program's own.
+        let is_told =
+            text == "stack" && held.parts.iter().any(|(name, _)| name == "at" || name == "stack") && !graph.kind(edge.to).is_string();
         if text == "__proto__" || text == "callee" || is_half || is_told || exact::is_unseen(graph, &text, held) {
             continue;
         }
@@ -487,28 +494,25 @@ fn array(setting: &Setting<'_>, node: NodeIx, name: &str, limits: Limits) -> Par
     let mut filler = Filler::new(head, limits);
     filler.parts.is_list = true;
     let mut next = 0;
-    for edge in graph.edges(node).filter(|edge| edge.kind == EdgeKind::ELEMENT) {
-        if let crate::EdgeName::Index(index) = graph.edge_name(edge) {
-            if index > next {
-                filler.push(
-                    || format!("{}: ", if index == next + 1 { next.to_string() } else { format!("{next}–{}", index - 1) }),
-                    Value::Words("<number or hole>"),
-                );
-            }
-            next = next.max(index.saturating_add(1));
+    for (index, value) in exact::elements(graph, node, &Held::default()) {
+        if index > next {
+            filler.push(
+                || format!("{}: ", if index == next + 1 { next.to_string() } else { format!("{next}–{}", index - 1) }),
+                Value::Words("<number or hole>"),
+            );
         }
-        filler.push(String::new, Value::Node(edge.to));
+        next = index.saturating_add(1);
+        filler.push(String::new, value);
     }
     fill_named(graph, node, &Held::default(), &mut filler);
     filler.parts
 }
 
 /// Shows a Map or Set. Its table has three fields, then the buckets, then `width` fields for each entry, of which the last is a number.
-fn table(setting: &Setting<'_>, node: NodeIx, width: u64, limits: Limits) -> Parts {
+fn table(setting: &Setting<'_>, node: NodeIx, name: &str, width: u64, limits: Limits) -> Parts {
     let graph = setting.graph();
-    let name = graph.name(node);
-    let Some(table) = graph.child(node, EdgeKind::INTERNAL, "table") else { return properties(setting, node, name.into_owned(), limits) };
-    if let Some(exact) = exact::table(setting, (node, table), width, limits) {
+    let Some(table) = graph.child(node, EdgeKind::INTERNAL, "table") else { return properties(setting, node, name.to_owned(), limits) };
+    if let Some(exact) = exact::table(setting, name, (node, table), width, limits) {
         return exact;
     }
     // There is room for two entries in each bucket.
@@ -558,11 +562,11 @@ fn push_entry(setting: &Setting<'_>, filler: &mut Filler, is_map: bool, key: Opt
     filler.push(label, words(value));
 }
 
-fn weak_table(setting: &Setting<'_>, node: NodeIx, name: &str, limits: Limits) -> Parts {
+fn weak_table(setting: &Setting<'_>, node: NodeIx, name: &str, builtin: Option<&str>, limits: Limits) -> Parts {
     let graph = setting.graph();
     let mut filler = Filler::new(name.to_owned(), limits);
     let table = graph.child(node, EdgeKind::INTERNAL, "table");
-    let is_set = builtin(graph, node).unwrap_or(name) == "WeakSet";
+    let is_set = builtin.unwrap_or(name) == "WeakSet";
     filler.parts.is_list = is_set;
     let mut seen = rustc_hash::FxHashSet::default();
     for edge in table.into_iter().flat_map(|table| graph.edges(table)).filter(|edge| edge.kind == EdgeKind::INTERNAL) {
@@ -594,7 +598,7 @@ fn weak_ref(graph: &HeapGraph, node: NodeIx, limits: Limits) -> Parts {
 }
 
 /// Shows a promise. Its state is not in a snapshot, but reactions tell that it is pending, and a result that it is not.
-fn promise(graph: &HeapGraph, node: NodeIx, limits: Limits) -> Parts {
+fn promise(graph: &HeapGraph, node: NodeIx, name: &str, limits: Limits) -> Parts {
     let held = graph.held(node, 0).unwrap_or_default();
     let result = graph.child(node, EdgeKind::INTERNAL, "reactions_or_result");
     let is_reaction = result.is_some_and(|result| calls::is_reaction(graph, result));
@@ -604,7 +608,7 @@ fn promise(graph: &HeapGraph, node: NodeIx, limits: Limits) -> Parts {
         (None, Some(_)) => "settled",
         (None, None) => "pending, or settled with a primitive",
     };
-    let mut filler = Filler::new(format!("Promise <{state}>"), limits);
+    let mut filler = Filler::new(format!("{name} <{state}>"), limits);
     match (result.filter(|_| !is_reaction), held.value) {
         (Some(result), _) => filler.push(String::new, Value::Node(result)),
         (None, Some(value)) => filler.push(String::new, Value::Text(value.to_string())),

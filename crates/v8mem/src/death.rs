@@ -11,7 +11,7 @@ use crate::maps::strong;
 use crate::memory::Memory;
 use crate::names::Names;
 use crate::roots::Sources;
-use crate::stack::{JsFrame, Stack};
+use crate::stack::{Code, Frame, JsFrame, Stack};
 use crate::text::Strings;
 use crate::value::value;
 use crate::view::HeapView;
@@ -86,6 +86,9 @@ const SIGNALS: [(i32, &str); 19] = [
 /// Signals of faults.
 const FAULTS: [i32; 4] = [4, 7, 8, 11];
 
+/// What Node.js calls for an exception that nobody caught, and for a promise that was rejected so.
+const UNCAUGHT: &str = "node::errors::TriggerUncaughtException";
+
 /// Functions that end a process, by how their names begin. The first in this list that is on the stack counts.
 const ENDS: [(&str, Cause); 12] = [
     ("v8::internal::V8::FatalProcessOutOfMemory", Cause::OutOfMemory),
@@ -98,7 +101,7 @@ const ENDS: [(&str, Cause); 12] = [
     ("v8::Utils::ReportApiFailure", Cause::FatalError),
     ("v8::internal::Isolate::Throw", Cause::UncaughtException),
     ("node::Abort", Cause::Abort),
-    ("node::errors::TriggerUncaughtException", Cause::UncaughtException),
+    (UNCAUGHT, Cause::UncaughtException),
     ("node::ReallyExit", Cause::Abort),
 ];
 
@@ -107,12 +110,12 @@ const ENDS: [(&str, Cause); 12] = [
 pub fn death(core: &CoreFile, anatomy: &Anatomy, stacks: &[Stack]) -> Death {
     let signal = signal(core);
     let died = stacks.first();
-    let ended = || ENDS.into_iter().find(|(function, _)| died.is_some_and(|stack| stack.native().any(|name| name.starts_with(function))));
+    let ended = || died.and_then(|stack| ended(&stack.frames));
     let cause = match signal {
         None => Cause::Alive,
         // V8 ends itself by a trap as well as by abort().
         Some(signal) => match ended() {
-            Some((_, cause)) => cause,
+            Some(cause) => cause,
             None if FAULTS.contains(&signal.number) => Cause::Fault,
             None => Cause::Signal,
         },
@@ -131,6 +134,18 @@ pub fn death(core: &CoreFile, anatomy: &Anatomy, stacks: &[Stack]) -> Death {
     }
 }
 
+/// Returns what the functions on a stack say of its end.
+fn ended(frames: &[Frame]) -> Option<Cause> {
+    let on = |frames: &[Frame], function: &str| {
+        frames.iter().any(|frame| matches!(&frame.code, Code::Native { function: Some(name), .. } if name.starts_with(function)))
+    };
+    let (_, cause) = ENDS.into_iter().find(|(function, _)| on(frames, function))?;
+    // Node.js 16 and 18 call the function of `process.abort()` for an exception too, as a handler of the program's may do.
+    let innermost = frames.iter().position(|frame| matches!(frame.code, Code::JavaScript(_))).unwrap_or(frames.len());
+    let is_uncaught = cause == Cause::Abort && on(&frames[..innermost], UNCAUGHT);
+    Some(if is_uncaught { Cause::UncaughtException } else { cause })
+}
+
 fn signal(core: &CoreFile) -> Option<Signal> {
     let number = core.notes.threads.first().map(|thread| i32::from(thread.signal)).filter(|&signal| signal != 0)?;
     let address = core.notes.signal.filter(|(told, _)| *told == number && FAULTS.contains(told)).map(|(_, address)| address);
@@ -143,7 +158,7 @@ fn words(core: &CoreFile, stack: &Stack) -> Option<String> {
     let memory: &dyn Memory = core;
     let program = core.program()?.path.clone();
     let is_constant = |addr: u64| core.notes.file_at(addr).is_some_and(|file| file.path == program);
-    let to = stack.frames.iter().find(|frame| matches!(frame.code, crate::stack::Code::JavaScript(_))).map_or(stack.memory.end, |f| f.at);
+    let to = stack.frames.iter().find(|frame| matches!(frame.code, Code::JavaScript(_))).map_or(stack.memory.end, |f| f.at);
     let texts = (stack.memory.start..to).step_by(8).filter_map(|slot| memory.word(slot).ok()).filter(|&word| is_constant(word));
     texts.filter_map(|addr| memory.c_string(addr, LONGEST)).find(|text| is_sentence(text))
 }
@@ -239,6 +254,30 @@ mod tests {
         check(6, None, "SIGABRT");
         check(11, Some(0x10), "SIGSEGV at address 0x10");
         check(64, None, "signal 64");
+    }
+
+    #[test]
+    fn the_innermost_functions_say_what_ended_it() {
+        use crate::stack::{Sure, Tier};
+        let frame = |code| Frame { pc: None, at: 0, code, sure: Sure::Exact };
+        let native = |name: &str| frame(Code::Native { function: Some(name.to_owned()), offset: 0, file: None });
+        let script = || {
+            let (name, tier) = (String::new(), Tier::Interpreted);
+            frame(Code::JavaScript(JsFrame { function: None, name, place: None, tier, receiver: 0, arguments: vec![] }))
+        };
+        let check = |names: &[&str], expect| {
+            let frames: Vec<Frame> = names.iter().map(|name| if name.is_empty() { script() } else { native(name) }).collect();
+            assert_eq!(ended(&frames), expect, "{names:?}");
+        };
+        let (abort, uncaught, throw) =
+            ("node::Abort()", "node::errors::TriggerUncaughtException(v8::Isolate*)", "v8::internal::Isolate::Throw");
+        check(&["raise", abort, ""], Some(Cause::Abort));
+        check(&["raise", abort, uncaught, ""], Some(Cause::UncaughtException));
+        check(&["raise", abort, uncaught], Some(Cause::UncaughtException));
+        check(&["raise", abort, "", uncaught], Some(Cause::Abort));
+        check(&["raise", uncaught, "", abort], Some(Cause::UncaughtException));
+        check(&["raise", throw, "", uncaught], Some(Cause::UncaughtException));
+        check(&["epoll_wait", ""], None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! The stack of an error: where it was made, call by call.
+//! The stack of an error, or of any object that `Error.captureStackTrace` was called with: where it was made, call by call.
 //!
-//! V8 keeps functions and places until somebody reads `error.stack`, and a text from then on, under a symbol of its own. Up to V8 13 each frame is an
-//! object; later all of them are in one array.
+//! V8 keeps functions and places until somebody reads `error.stack`, and a text from then on, under a symbol of its own; what a program assigns to it
+//! stands there too. Up to V8 13 each frame is an object; later all of them are in one array.
 
 use crate::kind::Kind;
 use crate::maps::{Map, smi, strong};
@@ -17,6 +17,26 @@ const MOST_FRAMES: usize = 1 << 10;
 /// The longest text of a stack that is taken apart.
 const MOST_TEXT: usize = 1 << 16;
 
+/// What V8 keeps as a stack.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum ErrorStack {
+    /// Frames, the innermost first: `readFile (node:fs:1:2)`. None where there is no stack.
+    Frames(Vec<String>),
+    /// A text in which no line is a frame, as programs assign it: the address of a string.
+    Text(u64),
+}
+
+/// What V8 keeps in an object that may have a stack.
+#[derive(Default)]
+struct Kept {
+    /// What stands under symbols of its own.
+    values: Vec<u64>,
+    /// The object's message.
+    message: Option<u64>,
+    /// Whether `stack` is an accessor, which reads one of the values.
+    is_read_by_v8: bool,
+}
+
 /// Reads stacks.
 pub(crate) struct Reader<'a, 'm> {
     heap: HeapView<'a, 'm>,
@@ -30,33 +50,50 @@ impl<'a, 'm> Reader<'a, 'm> {
         Self { heap, strings, scripts, names: Names::new(heap, strings) }
     }
 
-    /// Returns the frames of the stack of the error at an address, the innermost first: `readFile (node:fs:1:2)`. Empty where it has none.
-    pub(crate) fn frames(&self, error: u64, map: &Map, most: usize) -> Vec<String> {
-        let mut found = Vec::new();
+    /// Returns the stack of the object at an address, at most so many of its frames.
+    pub(crate) fn stack(&self, object: u64, map: &Map, most: usize) -> ErrorStack {
         let most = most.min(MOST_FRAMES);
         if most == 0 {
-            return found;
+            return ErrorStack::Frames(vec![]);
         }
-        self.heap.properties(error, map, |property| {
-            let is_own = strong(property.key).is_some_and(|key| self.heap.kind(key) == Some(Kind::Symbol) && self.heap.is_private(key));
-            if let Some(value) = strong(property.value).filter(|_| is_own) {
-                found = self.of_value(value, most);
-            }
-            found.is_empty()
-        });
-        found.truncate(most);
-        found
+        let Kept { values, message, is_read_by_v8 } = self.kept(object, map);
+        let mut frames = values.iter().map(|&value| self.of_text_or_array(value, most)).find(|frames| !frames.is_empty());
+        if let Some(frames) = &mut frames {
+            frames.truncate(most);
+        }
+        // Later versions keep the message a second time, under another symbol of their own.
+        let mut texts = values.into_iter().filter(|&value| self.heap.kind(value) == Some(Kind::String) && message != Some(value));
+        match (frames, texts.next()) {
+            (None, Some(text)) if is_read_by_v8 => ErrorStack::Text(text),
+            (frames, _) => ErrorStack::Frames(frames.unwrap_or_default()),
+        }
     }
 
-    /// Reads the value that V8 keeps: frames, a text, or an object that has one of the two.
-    fn of_value(&self, value: u64, most: usize) -> Vec<String> {
-        let heap = self.heap;
-        match heap.kind(value) {
-            Some(Kind::Struct) if self.is_stack_data(value) => {
-                heap.target(value, 8).map(|stack| self.of_text_or_array(stack, most)).unwrap_or_default()
+    fn kept(&self, object: u64, map: &Map) -> Kept {
+        let mut kept = Kept::default();
+        self.heap.properties(object, map, |property| {
+            let key = strong(property.key).filter(|&key| matches!(self.heap.kind(key), Some(Kind::String | Kind::Symbol)));
+            let Some(key) = key else { return true };
+            if self.heap.kind(key) == Some(Kind::Symbol) {
+                // Names of `#fields` have a description.
+                let is_own = self.heap.is_private(key) && self.strings.key(key, NAME_LIMIT) == "<symbol>";
+                kept.values.extend(strong(property.value).filter(|_| is_own).and_then(|value| self.in_data(value)));
+            } else if self.strings.length(key).is_some_and(|length| length == 5 || length == 7) {
+                match &*self.strings.key(key, NAME_LIMIT) {
+                    "stack" => kept.is_read_by_v8 = property.accessor,
+                    "message" => kept.message = strong(property.value),
+                    _ => {}
+                }
             }
-            _ => self.of_text_or_array(value, most),
-        }
+            true
+        });
+        kept
+    }
+
+    /// Returns what V8 keeps: frames or a text, where that is in an object of its own.
+    fn in_data(&self, value: u64) -> Option<u64> {
+        let is_data = self.heap.kind(value) == Some(Kind::Struct) && self.is_stack_data(value);
+        if is_data { self.heap.target(value, 8) } else { Some(value) }
     }
 
     fn of_text_or_array(&self, value: u64, most: usize) -> Vec<String> {

@@ -27,6 +27,12 @@ pub(crate) fn of(heap: HeapView<'_, '_>, memory: &dyn Memory, addr: u64) -> Opti
     Some(Extent { address, offset, length, place: place(heap, memory, address) })
 }
 
+/// Says whether the memory of an ArrayBuffer was given away (`postMessage`, `structuredClone`, `transfer`).
+pub(crate) fn is_detached(heap: HeapView<'_, '_>, addr: u64) -> bool {
+    const WAS_DETACHED: u32 = 4;
+    heap.half(addr, heap.layout.at.buffer_flags).is_some_and(|flags| flags & WAS_DETACHED != 0)
+}
+
 /// Returns which part of its ArrayBuffer a view sees: how many bytes come before, and how many it sees now. None where the memory was given away,
 /// or is shorter now than the view.
 pub(crate) fn of_view(heap: HeapView<'_, '_>, addr: u64, map: &Map) -> Option<(u64, u64)> {

@@ -6,12 +6,12 @@ use heap::held::{Case, Extent, Held, Holder, Part, Primitive, PromiseState};
 
 use crate::anatomy::Anatomy;
 use crate::big_integer;
-use crate::error_stack;
+use crate::error_stack::{self, ErrorStack};
 use crate::extents;
 use crate::kind::Kind;
 use crate::maps::{Map, pointer, smi, strong};
 use crate::memory::Memory;
-use crate::names::NAME_LIMIT;
+use crate::names::{NAME_LIMIT, Names};
 use crate::node_side::{NodeSide, NodeView};
 use crate::parts;
 use crate::properties::{Property, Representation};
@@ -151,8 +151,11 @@ impl Reader<'_, '_> {
         let at = &self.heap.layout.at;
         let listed = self.heap.listed(addr, map);
         let key = |key: u64| self.strings.key(key, NAME_LIMIT);
-        let unseen = listed.iter().filter(|&&(name, property)| self.is_unseen(name, property)).map(|&(name, _)| key(name)).collect();
-        let names = listed.into_iter().map(|(name, property)| (key(name), self.property(property))).collect();
+        // Numbers that only V8 sees (where in its script a SyntaxError is) have no edge by which they could be told apart later.
+        let seen = listed.into_iter().map(|(name, property)| (name, property, self.is_unseen(name, property), self.property(property)));
+        let seen: Vec<_> = seen.filter(|(_, _, is_unseen, number)| !is_unseen || number.is_none()).collect();
+        let unseen = seen.iter().filter(|(_, _, is_unseen, _)| *is_unseen).map(|&(name, ..)| key(name)).collect();
+        let names = seen.into_iter().map(|(name, _, _, number)| (key(name), number)).collect();
         let length = match map.kind {
             Kind::JsArray => self.heap.field(addr, at.array_length).and_then(|word| self.number(word)).map(|length| length as u64),
             _ => None,
@@ -168,7 +171,7 @@ impl Reader<'_, '_> {
         let value = if settled { result() } else { value };
         let backing = self.heap.target(addr, at.object_elements);
         let is_list = |&elements: &u64| map.kind == Kind::JsArguments && self.heap.kind(elements) == Some(Kind::FixedArray);
-        let parts = if map.kind == Kind::JsError { self.stack(addr, map) } else { self.named(self.parts().of(addr, map)) };
+        let parts = self.named(self.parts().of(addr, map)).into_iter().chain(self.stack(addr, map)).collect();
         let length = length.or_else(|| self.heap.length(backing.filter(is_list)?));
         let length = length.or_else(|| (map.kind == Kind::JsArguments).then(|| self.parts().passed(addr))?);
         let (length, elements) = match map.kind {
@@ -179,7 +182,30 @@ impl Reader<'_, '_> {
         let suspended = if map.kind == Kind::JsGenerator { suspended::place(self.heap, self.scripts, addr) } else { None };
         let suspended = suspended.map(|place| (place.line + 1, place.column + 1));
         let text = if map.kind == Kind::JsRegExp { self.flags(addr) } else { None };
-        Held { names, elements, length, value, promise, suspended, text, builtin: builtin(map.kind), parts, unseen }
+        Held {
+            names,
+            elements,
+            length,
+            value,
+            promise,
+            suspended,
+            text,
+            parts,
+            unseen,
+            builtin: builtin(map.kind),
+            class: self.class(addr, map),
+            is_detached: map.kind == Kind::JsArrayBuffer && extents::is_detached(self.heap, addr),
+            has_no_prototype: self.heap.field(map.addr, at.map_prototype).and_then(|word| self.oddball(word)) == Some(Primitive::Null),
+        }
+    }
+
+    /// Returns the name of an object's constructor, where snapshots call it by the tag of a class of JavaScript's own.
+    fn class(self, addr: u64, map: &Map) -> Option<String> {
+        let is_by_tag = self.heap.layout.version < V8Version::new(10, 0) && builtin(map.kind).is_some();
+        let names = is_by_tag.then(|| Names::new(self.heap, self.strings))?;
+        // What was named by its constructor has one.
+        let is_tagged = names.class(addr, map).constructor.is_none();
+        is_tagged.then(|| names.constructed(addr, map)).flatten().map(|class| class.name.to_string())
     }
 
     fn parts(&self) -> parts::Reader<'_, '_> {
@@ -192,9 +218,12 @@ impl Reader<'_, '_> {
         words.into_iter().filter_map(|(name, word)| Some((name, part(word)?))).collect()
     }
 
+    /// Returns the stack of an error, or of what `Error.captureStackTrace` was called with: its frames, or a text of the program's own.
     fn stack(self, addr: u64, map: &Map) -> Vec<(String, Part)> {
-        let frames = error_stack::Reader::new(self.heap, self.strings, self.scripts).frames(addr, map, self.most);
-        frames.into_iter().map(|frame| ("at".to_owned(), Part::Words(frame))).collect()
+        match error_stack::Reader::new(self.heap, self.strings, self.scripts).stack(addr, map, self.most) {
+            ErrorStack::Frames(frames) => frames.into_iter().map(|frame| ("at".to_owned(), Part::Words(frame))).collect(),
+            ErrorStack::Text(text) => vec![("stack".to_owned(), Part::Object(NodeId(text)))],
+        }
     }
 
     /// Says whether only V8 sees a property: its symbol is private and no `#name`, and has no description, or leads to the scope of a class

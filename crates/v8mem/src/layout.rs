@@ -266,6 +266,8 @@ offsets! {
     buffer_length: "class_JSArrayBuffer__byte_length", |v| if v < V12_9 { 32 } else { 40 };
     /// ArrayBuffer: its memory.
     buffer_store: "class_JSArrayBuffer__backing_store", |v| if v < V10 { 40 } else { 56 };
+    /// ArrayBuffer: four bytes, of which bit 2 says that its memory was given away.
+    buffer_flags: "", |v| if v < V11 { 56 } else if v < V12_9 { 64 } else { 72 };
     /// View of an ArrayBuffer: how many bytes of it come before.
     view_offset: "class_JSArrayBufferView__byte_offset", |v| if v < V12_9 { 32 } else { 48 };
     /// Typed array: length in bytes.

@@ -126,6 +126,12 @@ impl<'a, 'm> Names<'a, 'm> {
         if self.heap.layout.version < TELLS_GLOBALS { class } else { format!("{class} ({mark})").into() }
     }
 
+    /// Returns the class that an object's first prototype with a `constructor` names, whatever its tag says.
+    #[must_use]
+    pub fn constructed(&self, object: u64, map: &Map) -> Option<Class> {
+        self.search(object, *map, Asked::FirstConstructor)
+    }
+
     /// Returns an object's class, and whether it is that of every object of the map.
     #[must_use]
     pub fn class_and_scope(&self, object: u64, map: &Map) -> (Class, bool) {

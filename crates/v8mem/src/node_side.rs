@@ -10,6 +10,7 @@ pub mod environments;
 pub mod handles;
 pub mod libuv;
 pub mod owners;
+pub mod pool;
 pub mod requests;
 pub mod signals;
 pub mod vtables;
@@ -24,6 +25,7 @@ pub use base_objects::{BaseObject, Hold};
 pub use environments::Environment;
 pub use handles::HandleWrap;
 pub use owners::{Addresses, with_port};
+pub use pool::PoolWork;
 pub use requests::ReqWrap;
 pub use vtables::Vtables;
 

@@ -16,7 +16,7 @@ use heap::{EdgeKind, EdgeName, HeapAnalysis, NodeIx};
 use serde_json::Value;
 
 /// Objects by their path, and what they are in one line.
-const SHOWN: [(&str, &str); 16] = [
+const SHOWN: [(&str, &str); 21] = [
     ("__KEEP.args", "Arguments(3) [ 1, 'two', Object, length: 3 ]"),
     ("__KEEP.proxy", "Proxy { target: Object, handler: Object }"),
     ("__KEEP.proxyOf", "Proxy { target: Proxy, handler: Object }"),
@@ -33,6 +33,11 @@ const SHOWN: [(&str, &str); 16] = [
     ("__KEEP.gone", "Uint8Array(0)"),
     ("__KEEP.ws", "WeakSet(100) [ Object, Object, Object, Object, Object, Object, Object, Object, … 92 more ]"),
     ("__KEEP.ab", "ArrayBuffer(4096)"),
+    ("__KEEP.given", "ArrayBuffer (detached)"),
+    ("__KEEP.subprom", "SubProm <pending>"),
+    ("__KEEP.own", "TypeError: own { message: 'own', stack: 'my own words' }"),
+    ("__KEEP.sparse", "Array(5000001) [ 'zero', <99999 empty items>, 'big', <4899999 empty items>, Object ]"),
+    ("__KEEP.numbered", "Object { 0: 'e0', 5: 'e5', 77: 'e77', 1000000: 'e1m', a: 1 }"),
 ];
 
 /// As much as `told.js` tells.
@@ -46,6 +51,8 @@ pub(super) fn check(analysis: &HeapAnalysis, folder: &Path) -> Result<()> {
         let shown = preview(&setting, only(analysis, path)?);
         ensure!(shown == expect, "{path}: {shown}, not {expect}");
     }
+    let captured = preview_within(&setting, only(analysis, "__KEEP.captured")?, LIMITS);
+    ensure!(captured.starts_with("Object { tag: 'cap', at "), "captured: {captured}");
     numbered(analysis, "Node2", "v", 500)?;
     numbered(analysis, "Holdings", "hi", 12)?;
     named_parts(&setting)?;

@@ -4,7 +4,7 @@ use clap::Args;
 use heap::NodeId;
 use heap::view::{Cell, ColumnKind, Table};
 use v8mem::maps::{smi, strong};
-use v8mem::node_side::{NodeView, ReqWrap};
+use v8mem::node_side::{NodeView, PoolWork, ReqWrap};
 
 use crate::answer::{Answer, Section};
 use crate::args::FileArg;
@@ -19,7 +19,7 @@ use crate::typed::shell_path;
 #[derive(Args, Debug)]
 #[command(
     before_help = "Examples:\n  heapwhy requests core.4217\n  heapwhy requests core.4217 --json | jq '.requests.rows[].target'\n  heapwhy requests core.4217 -q | heapwhy why core.4217 -",
-    after_help = "Requests that libuv or c-ares work on. Work of zlib and crypto in libuv's pool is not among them: Node.js keeps no list of it.",
+    after_help = "Requests that libuv or c-ares work on, and work in libuv's pool of threads (crypto, zlib; of Node.js 26 files that are read or written whole) by the class of its object. Work of addons is not among them: Node.js keeps no list of it.",
     help_template = crate::args::TEMPLATE
 )]
 pub(crate) struct RequestsArgs {
@@ -77,6 +77,10 @@ fn read(file: &Dissected) -> (Table, Vec<NodeId>, usize) {
                 ids.push(NodeId(request.object.wrapper));
                 table.push(row(view, names, &request));
             }
+            for work in view.pool_work(&environment) {
+                ids.push(NodeId(work.object.wrapper));
+                table.push(row_of_work(view, names, &work));
+            }
         }
     });
     (table, ids, missing)
@@ -84,8 +88,7 @@ fn read(file: &Dissected) -> (Table, Vec<NodeId>, usize) {
 
 fn row(view: NodeView<'_, '_>, names: &Names<'_, '_>, request: &ReqWrap) -> Vec<Cell> {
     let (object, uv) = (&request.object, request.uv.as_ref());
-    let callback = ["callback", "oncomplete"].into_iter().filter_map(|name| view.property(object.wrapper, name));
-    let callback = callback.filter_map(strong).find(|&function| names.function(function).is_some()).map(|own| names.own_function(own));
+    let callback = callback(view, names, object.wrapper);
     let kind = uv.map(|uv| uv.operation.map_or(uv.kind.to_owned(), |operation| format!("{} {operation}", uv.kind)));
     let target = uv.and_then(|uv| uv.target.clone()).or_else(|| target(view, object.wrapper));
     let bytes = view.property(object.wrapper, "bytes").and_then(smi).and_then(|bytes| u64::try_from(bytes).ok());
@@ -106,6 +109,42 @@ fn row(view: NodeView<'_, '_>, names: &Names<'_, '_>, request: &ReqWrap) -> Vec<
         object.size.into(),
         format!("{:#x}", object.addr).into(),
     ]
+}
+
+/// Work in the pool: what it is says the class of its wrapper.
+fn row_of_work(view: NodeView<'_, '_>, names: &Names<'_, '_>, work: &PoolWork) -> Vec<Cell> {
+    let object = &work.object;
+    let (callback, class) = (callback(view, names, object.wrapper), names.class(object.wrapper));
+    let is_of_file = class.as_deref().is_some_and(|class| class.ends_with("FileJob"));
+    vec![
+        NodeId(object.wrapper).into(),
+        object.class_name().unwrap_or(UNKNOWN).into(),
+        class.into(),
+        is_of_file.then(|| view.path_of_work(work)).flatten().into(),
+        callback.and_then(|function| names.function(function)).into(),
+        callback.map(NodeId).into(),
+        callback.and_then(|function| names.place(function)).into(),
+        object.class.clone().into(),
+        Cell::None,
+        Cell::None,
+        (object.isolate as u64 + 1).into(),
+        object.references.map(u64::from).into(),
+        object.size.into(),
+        format!("{:#x}", object.addr).into(),
+    ]
+}
+
+/// Returns the function that hears of the end: the program's own, which Node.js keeps in a context of the request's, or in the object that works with it.
+fn callback(view: NodeView<'_, '_>, names: &Names<'_, '_>, wrapper: u64) -> Option<u64> {
+    let context = view.property(wrapper, "context").and_then(strong);
+    let places = [
+        (Some(wrapper), "callback"),
+        (context, "callback"),
+        (Some(wrapper), "oncomplete"),
+        (Some(wrapper), "ondone"),
+        (view.owner(wrapper), "cb"),
+    ];
+    names.heard_by(places.into_iter().filter_map(|(object, name)| strong(view.property(object?, name)?)))
 }
 
 /// Returns where a request leads by what its object of JavaScript says: a connection's address, or a name to be resolved.

@@ -98,7 +98,8 @@ fn near(graph: &HeapGraph, node: NodeIx, id: NodeId) -> Option<NodeIx> {
     targets(node).find(is_it).or_else(|| targets(node).filter(|&to| graph.edges(to).len() < 1000).flat_map(targets).find(is_it))
 }
 
-/// Returns an object's elements by index, those that are nodes and those that are not; holes are left out.
+/// Returns an object's elements by index, those that are nodes and those that are not; holes are left out. Of a sparse array, edges are in the order
+/// of V8's table, which is that of hashes.
 pub(super) fn elements(graph: &HeapGraph, node: NodeIx, held: &Held) -> Vec<(u64, Value)> {
     let edges = graph.edges(node).filter(|edge| edge.kind == EdgeKind::ELEMENT);
     let mut found: Vec<(u64, Value)> = edges
@@ -107,13 +108,10 @@ pub(super) fn elements(graph: &HeapGraph, node: NodeIx, held: &Held) -> Vec<(u64
             EdgeName::Text(_) => None,
         })
         .collect();
-    let in_order = found.len();
     found.extend(held.parts.iter().filter_map(|(name, part)| Some((element_of(name, held)?, in_graph(graph, node, part)))));
     let values = held.elements.iter().filter(|(_, value)| *value != Primitive::Hole);
     found.extend(values.map(|&(index, value)| (index, Value::Text(value.to_string()))));
-    if found.len() > in_order {
-        found.sort_by_key(|&(index, _)| index);
-    }
+    found.sort_by_key(|&(index, _)| index);
     found
 }
 
@@ -150,7 +148,7 @@ fn empty(count: u64) -> Value {
 
 /// Shows a Map or Set whose table is known word by word: how many entries it has, how many were deleted and how many buckets there are, then
 /// the buckets, then `width` words for each entry, of which the last leads on.
-pub(super) fn table(setting: &Setting<'_>, (node, table): (NodeIx, NodeIx), width: u64, limits: Limits) -> Option<Parts> {
+pub(super) fn table(setting: &Setting<'_>, name: &str, (node, table): (NodeIx, NodeIx), width: u64, limits: Limits) -> Option<Parts> {
     const HEADER: u64 = 3;
     let graph = setting.graph();
     let words = graph.raw_self_size(table) / 8;
@@ -164,7 +162,7 @@ pub(super) fn table(setting: &Setting<'_>, (node, table): (NodeIx, NodeIx), widt
     let first = HEADER + buckets;
     let end = first + width * (present + deleted).min(words);
     let slot = |at: u64| slots.binary_search_by_key(&at, |&(slot, _)| slot).ok().map(|found| slots[found].1.clone());
-    let mut filler = Filler::new(format!("{}({present})", graph.name(node)), limits);
+    let mut filler = Filler::new(format!("{name}({present})"), limits);
     for at in (first..end).step_by(width as usize) {
         // A deleted entry has no key.
         let Some(key) = slot(at) else { continue };
@@ -325,6 +323,43 @@ mod tests {
         assert_eq!(shown(map), "Map(1) { 9 => true }");
         let few = Limits { entries: 2, ..Limits::default() };
         assert_eq!(crate::preview::preview_within(&setting, array, few), "Array(8) [ -0, 'text', … 6 more ]");
+    }
+
+    #[test]
+    fn elements_stand_by_their_index_and_heads_say_what_an_object_is() {
+        let mut builder = GraphBuilder::new();
+        let mut node = |kind, name, id| builder.node(Node::new(kind, name, id, 16));
+        let root = node(NodeKind::SYNTHETIC, "", 1);
+        let [first, second] = [(2, "a"), (3, "b")].map(|(id, text)| node(NodeKind::STRING, text, id));
+        let [sparse, numbered, bare, given, tasks, told_stack] =
+            [(4, "Array"), (5, "Object"), (6, "Object"), (7, "ArrayBuffer"), (8, "Promise"), (9, "Error")]
+                .map(|(id, name)| node(NodeKind::OBJECT, name, id));
+        let getter = node(NodeKind::HIDDEN, "system / AccessorPair", 10);
+        let element = |from, index, to| (from, EdgeKind::ELEMENT, NewName::Index(index), to);
+        // As tables of sparse arrays have them: by hash.
+        let edges = [element(sparse, 9, second), element(sparse, 0, first), element(numbered, 77, second), element(numbered, 5, first)];
+        let all = [sparse, numbered, bare, given, tasks, told_stack];
+        let roots = (1..).zip(all).map(|(nth, to)| element(root, nth, to));
+        for (from, kind, name, to) in roots.chain(edges).chain([(told_stack, EdgeKind::PROPERTY, NewName::Text("stack"), getter)]) {
+            builder.edge(from, kind, name, Target::Node(to));
+        }
+        let graph = builder.finish().0;
+        let told = vec![
+            (4, Held { length: Some(12), ..Held::default() }),
+            (6, Held { has_no_prototype: true, ..Held::default() }),
+            (7, Held { builtin: Some("ArrayBuffer"), is_detached: true, ..Held::default() }),
+            (8, Held { builtin: Some("Promise"), class: Some("Task".to_owned()), ..Held::default() }),
+            (9, Held { parts: vec![("stack".to_owned(), Part::Object(NodeId(3)))], ..Held::default() }),
+        ];
+        let analysis = HeapAnalysis::new(graph.with_holder(Box::new(Told(told))));
+        let setting = Setting::new(&analysis, &crate::source::NoFiles);
+        let check = |node, expect: &str| assert_eq!(crate::preview::preview(&setting, node), expect);
+        check(sparse, "Array(12) [ 'a', <8 empty items>, 'b', <2 empty items> ]");
+        check(numbered, "Object { 5: 'a', 77: 'b' }");
+        check(bare, "[Object: null prototype]");
+        check(given, "ArrayBuffer (detached)");
+        check(tasks, "Task <pending, or settled with a primitive>");
+        check(told_stack, "Error { stack: 'b' }");
     }
 
     #[test]

@@ -50,7 +50,8 @@ pub enum HistogramSort {
 /// The name of the group of what was written nowhere that the file tells.
 const UNKNOWN: &str = "(unknown)";
 
-/// Counts nodes by group: columns `class, count, self_size, retained_size, distance, location, generated`. Only nodes of `only` where given.
+/// Counts nodes by group: columns `class, count, self_size, retained_size, distance, location, isolate, generated`. `isolate` is that of a class which a
+/// script of one isolate made, where there are several. Only nodes of `only` where given.
 /// `files` tell the versions of packages whose paths do not. `filter` keeps the groups whose name contains it, whatever the case. O(nodes);
 /// `Shape`, `Module` and the like O(edges).
 #[must_use]
@@ -128,6 +129,7 @@ fn table(
         ("retained_size", "retained", ColumnKind::Bytes),
         ("distance", "distance", ColumnKind::Count),
         ("location", "location", ColumnKind::Location),
+        ("isolate", "isolate", ColumnKind::Count),
         ("generated", "in the script", ColumnKind::Text),
     ];
     let mut table = Table::new("classes", &columns);
@@ -144,7 +146,7 @@ fn table(
     table.total_rows = rows.len() as u64;
     for row in rows.into_iter().take(limit) {
         let location = place(&row);
-        let Row { name, generated, count, size, retained, distance, .. } = row;
+        let Row { name, generated, isolate, count, size, retained, distance, .. } = row;
         table.rows.push(vec![
             name.into(),
             count.into(),
@@ -152,6 +154,7 @@ fn table(
             retained.into(),
             distance_cell(distance),
             location.into(),
+            isolate.map(u64::from).into(),
             generated.into(),
         ]);
     }
@@ -172,6 +175,8 @@ struct Row {
     name: String,
     /// The name in the code that ran, where `name` is another.
     generated: Option<String>,
+    /// The isolate whose script made the class, where there are several.
+    isolate: Option<u32>,
     count: u64,
     size: u64,
     retained: u64,
@@ -183,7 +188,7 @@ struct Row {
 impl Row {
     fn of(name: String, sum: &Aggregate) -> Self {
         let Aggregate { class, count, self_size, retained_size, distance } = *sum;
-        Self { name, generated: None, count, size: self_size, retained: retained_size, distance, class: Some(class) }
+        Self { name, generated: None, isolate: None, count, size: self_size, retained: retained_size, distance, class: Some(class) }
     }
 
     fn rename(&mut self, original: Option<String>) {
@@ -194,11 +199,30 @@ impl Row {
 }
 
 fn by_class(analysis: &HeapAnalysis, only: Option<&NodeSet>) -> Vec<Row> {
-    let row = |sum: &Aggregate| Row::of(analysis.classes().get(sum.class).name.clone(), sum);
+    let isolates = isolates(analysis);
+    let row = |sum: &Aggregate| {
+        let isolate = isolates.get(&sum.class).copied().flatten();
+        Row { isolate, ..Row::of(analysis.classes().get(sum.class).name.clone(), sum) }
+    };
     match only {
         None => analysis.aggregates().iter().map(row).collect(),
         Some(only) => aggregates::aggregates(analysis, |node| only.contains(node)).iter().map(row).collect(),
     }
+}
+
+/// Returns of the classes that were written in a script the isolate in which all their objects are: workers run the same scripts, and make classes of
+/// the same names. Nothing where there is only one isolate. O(nodes).
+fn isolates(analysis: &HeapAnalysis) -> FxHashMap<ClassIx, Option<u32>> {
+    let (graph, classes) = (analysis.graph(), analysis.classes());
+    let mut found: FxHashMap<ClassIx, Option<u32>> = FxHashMap::default();
+    for node in graph.nodes() {
+        let class = classes.of(node);
+        if let Some(isolate) = classes.get(class).place.and_then(|_| graph.isolate(node)) {
+            let known = found.entry(class).or_insert(Some(isolate));
+            *known = known.filter(|&known| known == isolate);
+        }
+    }
+    found
 }
 
 fn by_group(analysis: &HeapAnalysis, by: Grouping, files: &dyn SourceFiles, only: Option<&NodeSet>) -> Vec<Row> {
@@ -217,7 +241,7 @@ fn by_group(analysis: &HeapAnalysis, by: Grouping, files: &dyn SourceFiles, only
     let sums = sums(analysis, names.len(), |node| only.is_none_or(|only| only.contains(node)).then_some(groups[node.at()]));
     let row = |(name, sum): (String, Sum)| {
         let Sum { count, size, retained, distance, .. } = sum;
-        Row { name, generated: None, count, size, retained, distance, class: None }
+        Row { name, generated: None, isolate: None, count, size, retained, distance, class: None }
     };
     let mut rows: Vec<Row> = names.into_iter().zip(sums).filter(|(_, sum)| sum.count > 0).map(row).collect();
     if by == Grouping::File {

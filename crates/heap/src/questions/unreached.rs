@@ -10,12 +10,14 @@ use crate::view::{Cell, ColumnKind, Table, TableColumn};
 #[must_use]
 pub fn with_unreached(mut live: Table, weak: &Table, garbage: &Table, limit: usize) -> Table {
     let at = |name: &str| live.columns.iter().position(|column| column.name == name).unwrap_or(0);
-    let (name, count, size, location) = (at("class"), at("count"), at("self_size"), at("location"));
-    let mut others: Vec<FxHashMap<String, &Vec<Cell>>> = Vec::new();
+    let (name, count, size, location, isolate) = (at("class"), at("count"), at("self_size"), at("location"), at("isolate"));
+    // Several isolates have a class of the same name each.
+    let group = |row: &Vec<Cell>| Some((text(row.get(name)?)?.to_owned(), row.get(isolate).map_or(0, number)));
+    let mut others: Vec<FxHashMap<Group, &Vec<Cell>>> = Vec::new();
     for table in [weak, garbage] {
-        others.push(table.rows.iter().filter_map(|row| Some((text(row.get(name)?)?.to_owned(), row))).collect());
+        others.push(table.rows.iter().filter_map(|row| Some((group(row)?, row))).collect());
     }
-    let extra = |others: &mut [FxHashMap<String, &Vec<Cell>>], group: &str| -> Vec<Cell> {
+    let extra = |others: &mut [FxHashMap<Group, &Vec<Cell>>], group: &Group| -> Vec<Cell> {
         let halves = others.iter_mut().flat_map(|rows| match rows.remove(group) {
             Some(row) => [row[count].clone(), row[size].clone()],
             None => [Cell::Number(0), Cell::Number(0)],
@@ -23,7 +25,7 @@ pub fn with_unreached(mut live: Table, weak: &Table, garbage: &Table, limit: usi
         halves.collect()
     };
     for row in &mut live.rows {
-        let group = row.get(name).and_then(text).unwrap_or_default().to_owned();
+        let group = group(row).unwrap_or_default();
         row.splice(location..location, extra(&mut others, &group));
     }
     for column in COLUMNS.into_iter().rev() {
@@ -31,7 +33,7 @@ pub fn with_unreached(mut live: Table, weak: &Table, garbage: &Table, limit: usi
     }
     let mut gone: Vec<Vec<Cell>> = Vec::new();
     for nth in 0..2 {
-        let mut groups: Vec<(String, Vec<Cell>)> = others[nth].iter().map(|(group, row)| (group.clone(), (*row).clone())).collect();
+        let mut groups: Vec<(Group, Vec<Cell>)> = others[nth].iter().map(|(group, row)| (group.clone(), (*row).clone())).collect();
         groups.sort_by(|a, b| number(&b.1[size]).cmp(&number(&a.1[size])).then_with(|| a.0.cmp(&b.0)));
         for (group, mut row) in groups {
             let added = extra(&mut others, &group);
@@ -49,6 +51,9 @@ pub fn with_unreached(mut live: Table, weak: &Table, garbage: &Table, limit: usi
     live.truncate(limit);
     live
 }
+
+/// The name of a group, and its isolate.
+type Group = (String, u64);
 
 const COLUMNS: [TableColumn; 4] = [
     TableColumn { name: "weak_count", title: "weakly", kind: ColumnKind::Count },
@@ -101,5 +106,18 @@ mod tests {
             [("Session", vec![10, 1000, 2000, 0, 0, 5, 500]), ("Map", vec![1, 32, 64, 0, 0, 0, 0]), ("Job", vec![0, 0, 0, 0, 0, 7, 700])]
         );
         assert_eq!(found.total_rows, 4);
+    }
+
+    #[test]
+    fn isolates_keep_their_garbage_apart() {
+        let of = |rows: &[(u64, u64)]| {
+            let mut table = table(&rows.iter().map(|&(count, _)| ("Session", count, 8 * count)).collect::<Vec<_>>());
+            table.columns.push(TableColumn { name: "isolate", title: "isolate", kind: ColumnKind::Count });
+            table.rows.iter_mut().zip(rows).for_each(|(row, &(_, isolate))| row.push(isolate.into()));
+            table
+        };
+        let found = with_unreached(of(&[(5, 1), (4, 3)]), &of(&[]), &of(&[(30, 3), (10, 1), (20, 2)]), 9);
+        let rows: Vec<[u64; 3]> = found.rows.iter().map(|row| [1, 6, 9].map(|at| number(&row[at]))).collect();
+        assert_eq!(rows, [[5, 10, 1], [4, 30, 3], [0, 20, 2]]);
     }
 }

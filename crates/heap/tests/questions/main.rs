@@ -216,22 +216,22 @@ fn histograms_by_class_shape_and_file() {
     let analysis = heap(CACHE);
     let by = |by| text(&histogram(&analysis, by, &NoFiles, HistogramSort::Count, None, Some("sess"), 10));
     insta::assert_snapshot!(by(Grouping::Class), @r#"
-    class | count | self_size | retained_size | distance | location | generated
-    Session | 3 | 108 | 140 | 3 | /srv/app/cache.js:12:4 | -
+    class | count | self_size | retained_size | distance | location | isolate | generated
+    Session | 3 | 108 | 140 | 3 | /srv/app/cache.js:12:4 | - | -
     "#);
     insta::assert_snapshot!(by(Grouping::Shape), @r#"
-    class | count | self_size | retained_size | distance | location | generated
-    Session | 1 | 40 | 40 | 5 | - | -
-    Session {constructor} | 1 | 28 | 28 | 3 | - | -
-    Session {user, self} | 1 | 40 | 72 | 5 | - | -
-    global {cache, Session} | 1 | 16 | 524 | 1 | - | -
+    class | count | self_size | retained_size | distance | location | isolate | generated
+    Session | 1 | 40 | 40 | 5 | - | - | -
+    Session {constructor} | 1 | 28 | 28 | 3 | - | - | -
+    Session {user, self} | 1 | 40 | 72 | 5 | - | - | -
+    global {cache, Session} | 1 | 16 | 524 | 1 | - | - | -
     "#);
     let without = Filter::parse(analysis.graph(), "withoutPrototypes").expect("a filter").apply(&analysis);
     let table = histogram(&analysis, Grouping::File, &NoFiles, HistogramSort::Name, Some(&without), None, 10);
     insta::assert_snapshot!(text(&table), @r#"
-    class | count | self_size | retained_size | distance | location | generated
-    (unknown) | 11 | 352 | 524 | 1 | - | -
-    cache.js | 3 | 144 | 192 | 2 | - | -
+    class | count | self_size | retained_size | distance | location | isolate | generated
+    (unknown) | 11 | 352 | 524 | 1 | - | - | -
+    cache.js | 3 | 144 | 192 | 2 | - | - | -
     "#);
 }
 

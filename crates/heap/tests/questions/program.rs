@@ -136,10 +136,25 @@ fn closures_show_what_they_see() {
 #[test]
 fn realms_are_told_apart() {
     insta::assert_snapshot!(text(&contexts(&heap(PROGRAM), 9)), @r"
-    id | context | kind | isolate | global | detached | count | self_size | retained_size | share
-    @3 | system / NativeContext | main | - | @5 | no | 30 | 1552 | 1552 | 0.93
-    @7 | system / NativeContext | vm | - | @9 | no | 2 | 116 | 116 | 0.07
+    id | context | kind | isolate | thread | name | global | detached | count | self_size | retained_size | share
+    @3 | system / NativeContext | main | - | - | - | @5 | no | 30 | 1552 | 1552 | 0.93
+    @7 | system / NativeContext | vm | - | - | - | @9 | no | 2 | 116 | 116 | 0.07
     ");
+}
+
+#[test]
+fn realms_of_workers_are_told_by_what_node_says_in_them() {
+    let binding = |is_main: &str| {
+        let nodes = format!("77 object Object 16\n79 hidden {is_main} 16\n81 hidden system / Map 8\n83 hidden system / Map 8\n");
+        let of_realm = "5 .binding 77\n77 ~map 81\n81 ~map 83\n83 ~native_context 3\n";
+        heap(&format!("{PROGRAM}\n{nodes}{of_realm}77 .isMainThread 79\n77 .ownsProcessState 79\n77 .threadName 71\n"))
+    };
+    let check = |is_main, expect: &str| {
+        let table = text(&contexts(&binding(is_main), 1));
+        assert!(table.contains(expect), "{table}");
+    };
+    check("false", "@3 | system / NativeContext | worker | - | - | done | @5 ");
+    check("true", "@3 | system / NativeContext | main | - | - | - | @5 ");
 }
 
 #[test]

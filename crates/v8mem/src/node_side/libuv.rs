@@ -105,6 +105,7 @@ impl UvHandle {
         };
         let detail = match kind {
             "fs_event" => text(96).map(Detail::Path),
+            "fs_poll" => polled(memory, addr).map(Detail::Path),
             "pipe" => text(256).map(Detail::Path),
             "process" => number(104).filter(|&pid| pid > 0).map(Detail::Process),
             "signal" => number(104).filter(|&signal| signal > 0).map(Detail::Signal),
@@ -146,6 +147,16 @@ impl UvHandle {
     }
 }
 
+/// Returns the path that is looked at from time to time: the end of what libuv keeps for it behind the handle, which leads back.
+fn polled(memory: &dyn Memory, handle: u64) -> Option<String> {
+    const CONTEXT: u64 = 96;
+    const LOOP: [u64; 2] = [8, 24];
+    const PATH: u64 = 800;
+    let context = address(memory, handle + CONTEXT)?;
+    let is_its = memory.word(context).ok()? == handle && memory.word(context + LOOP[1]).ok()? == memory.word(handle + LOOP[0]).ok()?;
+    memory.c_string(context.checked_add(PATH)?, MAX_PATH).filter(|path| is_its && !path.is_empty())
+}
+
 /// A request of libuv's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UvRequest {
@@ -181,5 +192,26 @@ impl UvRequest {
             _ => None,
         };
         Some(Self { addr, kind, operation: operation.and_then(|number| FS.get(number as usize).copied()), target, handle })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node_side::signals::Words;
+
+    #[test]
+    fn what_is_looked_at_stands_behind_a_context_that_leads_back() {
+        let path = u64::from_le_bytes(*b"/etc/h\0\0");
+        let check = |parent, its_loop, expect: Option<&str>| {
+            let handle = [(0x8008, 0x7000), (0x8010, 4), (0x8058, 12), (0x8060, 0x9000)];
+            let context = [(0x9000, parent), (0x9018, its_loop), (0x9000 + 800, path)];
+            let found = UvHandle::read(&Words(handle.into_iter().chain(context).collect()), 0x8000).unwrap();
+            assert_eq!((found.kind, found.state()), ("fs_poll", "active"));
+            assert_eq!(found.detail, expect.map_or(Detail::None, |path| Detail::Path(path.to_owned())));
+        };
+        check(0x8000, 0x7000, Some("/etc/h"));
+        check(0x8008, 0x7000, None);
+        check(0x8000, 0x7008, None);
     }
 }

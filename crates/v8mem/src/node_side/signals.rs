@@ -47,12 +47,15 @@ fn in_tree(memory: &dyn Memory, tree: u64) -> Option<Vec<i32>> {
 }
 
 #[cfg(test)]
+pub(super) use tests::Words;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::memory::{MemoryRange, Unreadable};
 
     /// Words at addresses; all others are unreadable.
-    struct Words(Vec<(u64, u64)>);
+    pub(in super::super) struct Words(pub(in super::super) Vec<(u64, u64)>);
 
     impl Memory for Words {
         fn ranges(&self) -> &[MemoryRange] {
