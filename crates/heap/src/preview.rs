@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use crate::duplicates::string_text;
 use crate::graph::{Edge, HeapGraph, NodeId, NodeIx};
-use crate::held::{Held, Part};
+use crate::held::{Held, Part, Primitive};
 use crate::kinds::{EdgeKind, NodeKind};
 use crate::source::scopes;
 use crate::source::scripts::unbound;
@@ -418,10 +418,17 @@ fn fill_named(graph: &HeapGraph, node: NodeIx, held: &Held, filler: &mut Filler)
         if text == "__proto__" || text == "callee" || is_half || is_told || exact::is_unseen(graph, &text, held) {
             continue;
         }
-        numbers.before(&text, &mut |name, value| filler.push(|| property_label(name), Value::Text(value.to_string())));
+        numbers.before(&text, &mut |name, value| push_number(graph, held, filler, name, value));
         filler.push(|| property_label(&text), Value::Node(edge.to));
     }
-    numbers.rest(&mut |name, value| filler.push(|| property_label(name), Value::Text(value.to_string())));
+    numbers.rest(&mut |name, value| push_number(graph, held, filler, name, value));
+}
+
+/// Adds a number, unless only V8 sees it: where in its script a SyntaxError is.
+fn push_number(graph: &HeapGraph, held: &Held, filler: &mut Filler, name: &str, value: Primitive) {
+    if !exact::is_unseen(graph, name, held) {
+        filler.push(|| property_label(name), Value::Text(value.to_string()));
+    }
 }
 
 fn property_label(name: &str) -> String {

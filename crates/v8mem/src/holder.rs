@@ -151,11 +151,8 @@ impl Reader<'_, '_> {
         let at = &self.heap.layout.at;
         let listed = self.heap.listed(addr, map);
         let key = |key: u64| self.strings.key(key, NAME_LIMIT);
-        // Numbers that only V8 sees (where in its script a SyntaxError is) have no edge by which they could be told apart later.
-        let seen = listed.into_iter().map(|(name, property)| (name, property, self.is_unseen(name, property), self.property(property)));
-        let seen: Vec<_> = seen.filter(|(_, _, is_unseen, number)| !is_unseen || number.is_none()).collect();
-        let unseen = seen.iter().filter(|(_, _, is_unseen, _)| *is_unseen).map(|&(name, ..)| key(name)).collect();
-        let names = seen.into_iter().map(|(name, _, _, number)| (key(name), number)).collect();
+        let unseen = listed.iter().filter(|&&(name, property)| self.is_unseen(name, property)).map(|&(name, _)| key(name)).collect();
+        let names = listed.into_iter().map(|(name, property)| (key(name), self.property(property))).collect();
         let length = match map.kind {
             Kind::JsArray => self.heap.field(addr, at.array_length).and_then(|word| self.number(word)).map(|length| length as u64),
             _ => None,

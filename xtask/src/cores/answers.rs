@@ -82,7 +82,8 @@ fn compare(core: &Path, folder: &Path) -> Result<()> {
         buffers::of_program(&analysis, true).with_context(of)?;
         buffers::sum(&file, &found.anatomy, truth).with_context(of)?;
         sources(&file, &found.anatomy, &analysis, truth).with_context(of)?;
-        ensure!(realms(&analysis, "main") == 1, "{}: not one realm of the program", of());
+        let kind = if nth == 0 { "main" } else { "worker" };
+        ensure!(realms(&analysis, kind) == 1, "{}: not one realm of the program", of());
         ensure!(realms(&analysis, "vm") == if nth == 0 { 2 } else { 0 }, "{}: realms of node:vm", of());
         words(&file, &anatomy, &analysis).with_context(of)?;
     }

@@ -349,7 +349,15 @@ mod tests {
             (6, Held { has_no_prototype: true, ..Held::default() }),
             (7, Held { builtin: Some("ArrayBuffer"), is_detached: true, ..Held::default() }),
             (8, Held { builtin: Some("Promise"), class: Some("Task".to_owned()), ..Held::default() }),
-            (9, Held { parts: vec![("stack".to_owned(), Part::Object(NodeId(3)))], ..Held::default() }),
+            (
+                9,
+                Held {
+                    names: vec![("<symbol>".to_owned(), Some(Primitive::Number(740.0)))],
+                    unseen: vec!["<symbol>".to_owned()],
+                    parts: vec![("stack".to_owned(), Part::Object(NodeId(3)))],
+                    ..Held::default()
+                },
+            ),
         ];
         let analysis = HeapAnalysis::new(graph.with_holder(Box::new(Told(told))));
         let setting = Setting::new(&analysis, &crate::source::NoFiles);
