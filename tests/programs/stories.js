@@ -85,7 +85,7 @@ outer();
 several();
 kept.push(generator);
 globalThis.state = { kept, bus, settlers };
-setTimeout(() => {
+import('./exported.mjs').then(() => setTimeout(() => {
   v8.writeHeapSnapshot(`${process.argv[2]}.heapsnapshot`);
   process.exit(0);
-}, 50);
+}, 50));

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-use heap::{HeapAnalysis, HeapGraph, NodeKind, Silent};
+use heap::{EdgeKind, HeapAnalysis, HeapGraph, NodeKind, Silent};
 use v8mem::collection::Collection;
 use v8mem::graph::Scope;
 use v8mem::marking::Lost;
@@ -363,6 +363,13 @@ fn roots(graph: &HeapGraph, snapshot: &HeapGraph, found: &Found, how: How) -> Re
         let is_close = (told.saturating_sub(fewer)..=told + more).contains(&own) && (own > 0 || told == 0);
         ensure!(is_close || unnamed, "{name}: {own} in the core, {told} in the snapshot");
     }
+    ensure!(realms(graph) == realms(snapshot), "the root of all leads to {:?}, in the snapshot to {:?}", realms(graph), realms(snapshot));
     ensure!(members(&|name| name.starts_with("(thread ") && name.ends_with(" stack)")) > 10, "no stack: {groups:?}");
     Ok(())
+}
+
+/// What the root of all roots leads to by shortcuts: the realm of the program, or its global object, and none of `node:vm`.
+fn realms(graph: &HeapGraph) -> Vec<(NodeKind, String)> {
+    let shortcuts = graph.edges(graph.root()).filter(|edge| edge.kind == EdgeKind::SHORTCUT);
+    shortcuts.map(|edge| (graph.kind(edge.to), graph.name(edge.to).into_owned())).collect()
 }

@@ -47,7 +47,7 @@ usage: cargo xtask COMMAND
                         measure heapwhy, and with --peers other tools, on snapshots of real programs
   bench cores [--size small|large] [--repeat N]
                         measure heapwhy on core dumps of a real program with a heap of 200 MB or 2 GB
-  bench capture [--size small|medium|large] [--node LINE] [--repeat N] [--peers]
+  bench capture [--size small|medium|large|huge] [--node LINE] [--repeat N] [--peers]
                         how long a server stands still when it is captured, and with --peers by gcore and by Node's own ways";
 
 fn main() -> ExitCode {

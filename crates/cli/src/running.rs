@@ -246,8 +246,8 @@ fn script(arguments: &[String]) -> Option<&str> {
     arguments.get(1..)?.iter().map(String::as_str).find(|argument| !argument.starts_with('-'))
 }
 
-/// Examines a process without touching it.
-pub(crate) fn examined(pid: i32) -> Result<Section, CommandError> {
+/// Examines a process without touching it. Says too what keeps it from being captured now, if anything does.
+pub(crate) fn examined(pid: i32) -> Result<(Section, Option<String>), CommandError> {
     system::examined(pid)
 }
 
@@ -370,9 +370,9 @@ mod system {
         vitals(pid).ok().map(|vitals| vitals.resident)
     }
 
-    pub(super) fn examined(pid: i32) -> Result<Section, CommandError> {
-        let subject = Subject::of(pid)?;
-        Ok(checkup::section(pid, &subject.checkup, subject.script.as_deref()))
+    pub(super) fn examined(pid: i32) -> Result<(Section, Option<String>), CommandError> {
+        let Subject { checkup, script, .. } = Subject::of(pid)?;
+        Ok((checkup::section(pid, &checkup, script.as_deref()), checkup.obstacle()))
     }
 
     pub(super) fn headroom(pid: i32) -> Result<super::Headroom, CommandError> {
@@ -527,7 +527,7 @@ mod system {
         None
     }
 
-    pub(super) fn examined(pid: i32) -> Result<Section, CommandError> {
+    pub(super) fn examined(pid: i32) -> Result<(Section, Option<String>), CommandError> {
         Err(unsupported(pid))
     }
 

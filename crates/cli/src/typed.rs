@@ -53,14 +53,34 @@ pub(crate) fn compare(path: &Path) -> String {
     }
 }
 
-/// Returns the snapshot of the same folder that was written next, where there is one.
+/// Returns the snapshot of the same folder that was written next and, by its name, of the same process, where there is one.
 fn next_snapshot(path: &Path) -> Option<PathBuf> {
     let written = |path: &Path| -> Option<SystemTime> { std::fs::metadata(path).ok()?.modified().ok() };
     let since = written(path)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let names = std::fs::read_dir(folder).ok()?.flatten().take(MOST_NAMES).map(|entry| path.with_file_name(entry.file_name()));
-    let later = names.filter(|other| looks_like_snapshot(other)).filter_map(|other| Some((written(&other)?, other)));
+    let later = names.filter(|other| may_continue(path, other)).filter_map(|other| Some((written(&other)?, other)));
     later.filter(|(at, _)| *at > since).min().map(|(_, other)| other)
+}
+
+/// Says whether a file may be a later snapshot or core dump of the process that another is of, by their names: they differ in numbers only
+/// (`app.1.heapsnapshot`), or are snapshots whose names have none. V8's own names hold the process's id.
+fn may_continue(first: &Path, other: &Path) -> bool {
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let (first_name, other_name) = (name(first), name(other));
+    let ((words, numbers), (other_words, other_numbers)) = (series(&first_name), series(&other_name));
+    // Heap.20261122.160722.4217.0.001.heapsnapshot: day, time, process, thread and how many before. core.4217: the process.
+    let place = if first_name.starts_with("Heap.") { 2..4 } else { 0..usize::from(first_name.starts_with("core.")) };
+    let process = |numbers: &[&str]| numbers.get(place.clone()).map(|ids| ids.join("."));
+    let have_none = numbers.is_empty() && other_numbers.is_empty() && looks_like_snapshot(first) && looks_like_snapshot(other);
+    have_none || !numbers.is_empty() && words == other_words && process(&numbers) == process(&other_numbers)
+}
+
+/// Takes the numbers out of a name.
+fn series(name: &str) -> (Vec<&str>, Vec<&str>) {
+    let words = name.split(|letter: char| letter.is_ascii_digit()).filter(|word| !word.is_empty()).collect();
+    let numbers = name.split(|letter: char| !letter.is_ascii_digit()).filter(|number| !number.is_empty()).collect();
+    (words, numbers)
 }
 
 #[cfg(test)]
@@ -106,6 +126,26 @@ mod tests {
             let word = shell_path(Path::new(std::ffi::OsStr::from_bytes(name)));
             let output = std::process::Command::new("bash").arg("-c").arg(format!("printf %s {word}")).output().unwrap();
             assert_eq!(output.stdout, name, "{word}");
+        }
+    }
+
+    #[test]
+    fn names_tell_what_may_be_of_one_process() {
+        let cases = [
+            ("1.heapsnapshot", "2.heapsnapshot", true),
+            ("before.heapsnapshot", "after.heapsnapshot", true),
+            ("before.heapsnapshot", "after.core", false),
+            ("api.1.core", "api.2.core", true),
+            ("api.1.core", "api.2.core.hwy", false),
+            ("api.core", "api.core.zst", false),
+            ("core.4217", "core.4218", false),
+            ("p9_io.22.core", "p7_esm.16.heapsnapshot", false),
+            ("Heap.20261122.160722.4217.0.001.heapsnapshot", "Heap.20261122.170722.4217.0.002.heapsnapshot", true),
+            ("Heap.20261122.160722.4217.0.001.heapsnapshot", "Heap.20261122.170722.4218.0.001.heapsnapshot", false),
+            ("Heap.20261122.160722.4217.0.001.heapsnapshot", "Heap.20261122.170722.4217.1.002.heapsnapshot", false),
+        ];
+        for (first, other, expect) in cases {
+            assert_eq!(may_continue(Path::new(first), Path::new(other)), expect, "{first} {other}");
         }
     }
 

@@ -210,14 +210,15 @@ impl<'a> Comparison<'a> {
         Ok(findings)
     }
 
-    /// Returns how much of some nodes of the last snapshot each snapshot had already, as large as it is now. O(nodes).
+    /// Returns how much of some nodes of the last snapshot each snapshot had already, as large as it is now; `None` where what V8 has moved since
+    /// is not known again. O(nodes).
     fn series_of(&self, nodes: &[NodeIx]) -> Option<Vec<u64>> {
         let (graph, analysis) = (self.last.graph(), self.last.analysis);
         let sum = |ids: &IdSet| {
             let there = nodes.iter().filter(|&&node| ids.has(graph, node));
             there.map(|&node| analysis.self_size(node)).fold(0, u64::saturating_add)
         };
-        (self.matched == Matched::ById).then(|| self.ids.iter().map(sum).collect())
+        (self.matched == Matched::ById && !self.moves).then(|| self.ids.iter().map(sum).collect())
     }
 
     /// Returns how the content of holders changed, those with the largest last content first.

@@ -524,7 +524,8 @@ fn table(setting: &Setting<'_>, node: NodeIx, name: &str, width: u64, limits: Li
     }
     // There is room for two entries in each bucket.
     let slots = graph.raw_self_size(table).saturating_sub(16) / 8;
-    let first = 3 + slots.saturating_sub(3) / (1 + 2 * width);
+    let buckets = slots.saturating_sub(3) / (1 + 2 * width);
+    let first = 3 + buckets;
     let mut fields: Vec<(u64, NodeIx)> = graph
         .edges(table)
         .filter(|edge| edge.kind == EdgeKind::INTERNAL || edge.kind == EdgeKind::HIDDEN)
@@ -545,8 +546,12 @@ fn table(setting: &Setting<'_>, node: NodeIx, name: &str, width: u64, limits: Li
     }
     let entries = fields.last().map_or(0, |&(slot, _)| slot / width + 1);
     let more = if entries > count { "≥" } else { "" };
-    filler.parts.head =
-        if count == 0 && slots > 3 && graph.edges(table).len() > 1 { format!("{name}(?)") } else { format!("{name}({more}{count})") };
+    filler.parts.head = match count {
+        0 if buckets > 0 && graph.edges(table).len() > 1 => format!("{name}(?)"),
+        // What holds only numbers looks like what holds nothing.
+        0 if buckets > 0 => format!("{name}(≤{})", 2 * buckets),
+        _ => format!("{name}({more}{count})"),
+    };
     fill_properties(graph, node, &mut filler);
     filler.parts
 }

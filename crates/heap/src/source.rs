@@ -1,10 +1,11 @@
 //! Where code was written: script, line and column of functions and classes, source text, source maps, and whose code it is.
 //!
-//! The graph tells script, line and column; `scripts` resolves closures to scripts, `scopes` names variables, `text` finds declarations in
+//! The graph tells script, line and column; `scripts` resolves closures to scripts, `scopes` names variables, `exports` those that modules export, `text` finds declarations in
 //! source text, `awaits` the line at which a call waits, `maps` applies source maps, `originals` and `outline` find the names that were minified,
 //! `owner` tells app code from packages and Node.js itself. Nothing here reads files: a `SourceFiles` does.
 
 mod awaits;
+pub mod exports;
 mod locations;
 pub mod maps;
 pub mod originals;
@@ -19,6 +20,7 @@ use std::fmt;
 use crate::graph::NodeIx;
 
 pub use awaits::{awaiting, racing};
+pub use exports::{Export, Exports};
 pub use locations::Locations;
 pub(crate) use locations::{LocationsBuilder, Spot};
 pub use originals::Originals;

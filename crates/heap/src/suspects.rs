@@ -327,7 +327,9 @@ fn judged(scene: &Scene<'_>, lineage: &Lineage, progress: &dyn Progress) -> Resu
     let points = accumulation::candidates(scene, lineage, LEAST_BYTES).into_iter().take(MAX_CASES);
     let chains = chains::candidates(scene, LEAST_BYTES).into_iter().take(MAX_CASES);
     let singles = large::cases(scene).into_iter().take(MAX_CASES);
-    let mut cases: Vec<Case> = large.into_iter().take(MAX_CASES).chain(numerous).chain(points).chain(chains).chain(singles).collect();
+    let timers = timers::scattered(scene, lineage).into_iter().take(MAX_CASES);
+    let mut cases: Vec<Case> =
+        large.into_iter().take(MAX_CASES).chain(timers).chain(numerous).chain(points).chain(chains).chain(singles).collect();
     let natives = natives::find(scene);
     if cases.is_empty() && natives.is_empty() {
         return Ok(findings);
@@ -342,7 +344,7 @@ fn judged(scene: &Scene<'_>, lineage: &Lineage, progress: &dyn Progress) -> Resu
             break;
         }
         let mut found = case::finding(scene, lineage, &cutter, case, &|_| None);
-        if !is_suspicious(scene, &found, case) {
+        if !is_suspicious(scene, &found, case) || found.rule == accumulation::RULE && accumulation::is_of_variables(scene, case) {
             continue;
         }
         let most = if found.rule == large::RULE { large::MOST } else { MOST };

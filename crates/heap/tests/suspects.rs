@@ -9,6 +9,8 @@ use heap::suspects::{Options, Report, Rule, VerdictKind};
 use heap::{Cancelled, EdgeKind, GraphBuilder, HeapAnalysis, Location, NodeIx, NodeKind, Phase, Progress, Silent};
 use proptest::prelude::*;
 
+#[path = "suspects/exports.rs"]
+mod exports;
 #[path = "suspects/globals.rs"]
 mod globals;
 #[path = "suspects/growth.rs"]
@@ -25,6 +27,8 @@ mod modules;
 mod moved;
 #[path = "suspects/natives.rs"]
 mod natives;
+#[path = "suspects/timers.rs"]
+mod timers;
 #[path = "suspects/waits.rs"]
 mod waits;
 use lists::list;

@@ -117,11 +117,12 @@ fn roots(parts: &Parts<'_, '_>, scope: Scope, groups: &[(usize, Group)], emitter
     let (empty, gc_roots) = (emitter.rows.text(""), emitter.rows.text("(GC roots)"));
     emitter.rows.node(NodeKind::SYNTHETIC, empty, NodeId(ROOT_ID), 0);
     emitter.rows.indexed(EdgeKind::ELEMENT, 1, NodeIx(1));
-    for (nth, global) in emitter.global_objects().into_iter().enumerate() {
-        let name = emitter.rows.text(&(nth + 2).to_string());
-        emitter.rows.edge(EdgeKind::SHORTCUT, name, global);
+    let realms = emitter.realms();
+    let first = 2 + realms.len() as u32;
+    for (nth, realm) in (2..first).zip(realms) {
+        let name = emitter.rows.text(&nth.to_string());
+        emitter.rows.edge(EdgeKind::SHORTCUT, name, realm);
     }
-    let first = 2 + emitter.global_objects().len() as u32;
     for (index, native) in (first..).zip(std::mem::take(&mut emitter.open_natives)) {
         emitter.rows.indexed(EdgeKind::ELEMENT, index, native);
     }

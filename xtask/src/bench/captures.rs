@@ -15,7 +15,7 @@ use crate::setup;
 use crate::workspace::{Workspace, run};
 
 /// How large a heap: its name, and how many objects make it.
-const SIZES: [(&str, u32); 3] = [("small", 1_300_000), ("medium", 2_800_000), ("large", 5_600_000)];
+const SIZES: [(&str, u32); 4] = [("small", 1_300_000), ("medium", 2_800_000), ("large", 5_600_000), ("huge", 17_500_000)];
 
 /// Runs the benchmark and prints its table.
 pub(crate) fn run_all(workspace: &Workspace, words: &[&str]) -> Result<()> {
@@ -24,7 +24,7 @@ pub(crate) fn run_all(workspace: &Workspace, words: &[&str]) -> Result<()> {
     while let Some(word) = words.next() {
         match *word {
             "--size" => {
-                let name = words.next().context("--size needs small, medium or large")?;
+                let name = words.next().context("--size needs small, medium, large or huge")?;
                 size = SIZES.into_iter().find(|size| size.0 == *name).with_context(|| format!("no size is named {name}"))?;
             }
             "--repeat" => repeat = words.next().context("--repeat needs a number")?.parse()?,

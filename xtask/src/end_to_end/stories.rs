@@ -6,8 +6,11 @@ use std::path::Path;
 
 use super::Case;
 
+/// The module that the program loads.
+const MODULE: &str = include_str!("../../../tests/programs/exported.mjs");
+
 /// A class of the program, and the end of its story: `edge @ where it was written > node @ where it was written`, hop by hop. Places are
-/// lines of the program, found by the text that stands in them, so that they do not move with it.
+/// lines of the program or its module, found by the text that stands in them, so that they do not move with it.
 const STORIES: &[(&str, &[&str])] = &[
     ("InBlock", &["const value @ const value = [", "Array", "[index]", "InBlock @ class InBlock"]),
     ("InLoop", &["const item @ const item", "InLoop @ class InLoop"]),
@@ -23,6 +26,12 @@ const STORIES: &[(&str, &[&str])] = &[
     ),
     ("Inner", &["Promise", ".then()", "next() @ function next", "const held @ held = new Inner", "Inner @ class Inner"]),
     ("Several", &["Promise", "awaited in", "several() call @ function several", "local variable", "Several @ class Several"]),
+    ("Exported", &["const registry @ export const registry", "Map", "[value]", "Exported @ class Exported"]),
+    ("ExportedAsOther", &["const inner @ const inner", "Array", "[index]", "ExportedAsOther @ class ExportedAsOther"]),
+    (
+        "ExportedByDefault",
+        &["default export @ export default", "Object", ".held @ held: new", "ExportedByDefault @ class ExportedByDefault"],
+    ),
     ("Yielded", &["generate() call @ function* generate", "local variable", "Yielded @ class Yielded"]),
 ];
 
@@ -103,6 +112,8 @@ fn told(case: &Case, file: &Path, class: &str, program: &str) -> Result<Vec<Part
 
 fn part_of(part: &Value, program: &str) -> Part {
     let text = part["node"].as_str().or(part["edge"].as_str()).unwrap_or_default().to_owned();
-    let line = part["location"]["line"].as_u64().and_then(|line| program.lines().nth(usize::try_from(line).ok()?.checked_sub(1)?));
+    let location = &part["location"];
+    let program = if location["file"].as_str().is_some_and(|file| file.ends_with("exported.mjs")) { MODULE } else { program };
+    let line = location["line"].as_u64().and_then(|line| program.lines().nth(usize::try_from(line).ok()?.checked_sub(1)?));
     Part { text, line: line.map(str::to_owned) }
 }

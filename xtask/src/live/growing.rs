@@ -78,7 +78,12 @@ fn grew(report: &Value) -> Result<Vec<u64>> {
     let findings = report["findings"].as_array().context("no findings")?;
     let [only] = findings.as_slice() else { bail!("not one finding: {findings:?}") };
     ensure!(only["class"] == "Session" && only["location"]["file"].as_str().is_some_and(|file| file.ends_with("growing.js")), "{only}");
-    let counts: Vec<u64> = only["growth"]["counts"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
+    let numbers = |what: &str| -> Vec<u64> { only["growth"][what].as_array().into_iter().flatten().filter_map(Value::as_u64).collect() };
+    let (counts, bytes) = (numbers("counts"), numbers("bytes"));
+    // All sessions are of one size, also those that V8 has moved since they were captured first.
+    let sizes: Vec<u64> = bytes.iter().zip(&counts).map(|(bytes, count)| bytes / count.max(&1)).collect();
+    let (least, most) = (sizes.iter().min().copied().unwrap_or(0), sizes.iter().max().copied().unwrap_or(0));
+    ensure!(least > 0 && most * 4 < least * 5, "bytes of each session: {sizes:?}, of {counts:?}");
     ensure!(counts.windows(2).all(|pair| pair[1] > pair[0]), "they do not grow: {counts:?}");
     Ok(counts)
 }

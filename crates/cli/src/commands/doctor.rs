@@ -25,5 +25,10 @@ pub(crate) struct DoctorArgs {
 /// Examines.
 pub(crate) fn run(args: &DoctorArgs, _session: &Session) -> Result<Answer, CommandError> {
     let pid = running::named(&args.pid)?;
-    Ok(Answer::default().section(running::examined(pid)?).next(format!("heapwhy {pid}")).next(format!("heapwhy capture {pid}")))
+    let (section, obstacle) = running::examined(pid)?;
+    let answer = Answer::default().section(section);
+    Ok(match obstacle {
+        Some(obstacle) => answer.next(format!("heapwhy doctor {pid}   # again: {obstacle}, and cannot be captured before that ends")),
+        None => answer.next(format!("heapwhy {pid}")).next(format!("heapwhy capture {pid}")),
+    })
 }

@@ -7,7 +7,7 @@ use crate::analysis::HeapAnalysis;
 use crate::graph::{EdgeName, HeapGraph, NodeIx};
 use crate::kinds::NodeKind;
 use crate::paths::keys::Keys;
-use crate::paths::{PathTree, Step};
+use crate::paths::{PathTree, Root, Step};
 use crate::source::scripts::unbound;
 
 /// Where a search for paths stops.
@@ -166,11 +166,20 @@ impl<'a> Trails<'a> {
             trail.hash
         } else {
             let mut hasher = FxHasher::default();
-            (trail.hash, this, step.edge.kind.number(), written(self.graph, step.from)).hash(&mut hasher);
+            let written = (written(self.graph, step.from), self.exported(step.from));
+            (trail.hash, this, step.edge.kind.number(), written).hash(&mut hasher);
             hasher.finish()
         };
         let meets = trail.meets || self.met == Some(step.edge.to);
         Trail { root: trail.root, length: trail.length.saturating_add(1), hash, before: this, meets }
+    }
+
+    /// Returns the name of the exported variable that a path starts at.
+    fn exported(&self, node: NodeIx) -> Option<&str> {
+        match self.tree.roots.at(node) {
+            Some(Root::ModuleScope { variable, .. }) => variable.as_deref(),
+            _ => None,
+        }
     }
 }
 

@@ -42,6 +42,8 @@ enum Role {
     Object,
     /// A table, elements, a dictionary.
     Array,
+    /// Of a variable that a module exports.
+    Cell,
     /// Maps, code, scope infos.
     Internal,
 }
@@ -83,6 +85,7 @@ impl<'a> Coster<'a> {
             NodeKind::OBJECT if self.names.class_module.is(name) => Role::Module,
             NodeKind::OBJECT if self.names.class_process.is(name) => Role::Process,
             _ if self.names.class_native_context.is(name) => Role::NativeContext,
+            NodeKind::HIDDEN if self.names.class_cell.is(name) => Role::Cell,
             NodeKind::HIDDEN | NodeKind::CODE | NodeKind::OBJECT_SHAPE => Role::Internal,
             _ => Role::Object,
         }
@@ -106,6 +109,10 @@ impl<'a> Coster<'a> {
             Role::RootList => self.root_group(edge.to),
             Role::RootGroup => self.group_member(edge),
             Role::Internal => INTERNALS / 2 + self.plain(edge),
+            Role::Cell => match self.edge_name(edge) {
+                EdgeName::Text(name) if self.names.value.is(name) => NAMED,
+                _ => INTERNALS,
+            },
             Role::NativeContext => self.native_context_field(edge),
             Role::Context if edge.kind == EdgeKind::INTERNAL => match self.edge_name(edge) {
                 EdgeName::Text(name) if self.names.previous.is(name) => SCOPE,

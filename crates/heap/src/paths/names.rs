@@ -65,7 +65,9 @@ known_names! {
     next = "next";
     reactions_or_result = "reactions_or_result";
     class_module = "Module";
+    value = "value";
     class_context = "system / Context";
+    class_cell = "system / Cell";
     class_native_context = "system / NativeContext";
     class_map = "Map";
     class_set = "Set";

@@ -18,6 +18,8 @@ pub enum Root {
         file: String,
         /// Whether Node.js's module cache has it; `false` for ES modules, which are kept elsewhere, and for Node.js's own.
         cached: bool,
+        /// Of a variable that an ES module exports, which stands by itself, its name.
+        variable: Option<String>,
     },
     /// An entry of the module cache.
     Module {
@@ -53,6 +55,7 @@ impl Roots {
             roots.add(module, 9, Root::Module { file: file.clone() });
         }
         roots.add_scopes(graph, names, scripts, &cache);
+        roots.add_exports(scripts, &cache);
         roots.seeds.sort_unstable();
         roots
     }
@@ -89,15 +92,29 @@ impl Roots {
         for (file, context) in scopes {
             let Some(context) = context else { continue };
             let cached = cache.contains_key(&file);
-            let cost = match Owner::of_script(&file) {
-                // Kept by the ES module loader, or not at all: the name alone tells whether a path may start here.
-                Owner::App if cached || file.starts_with("file:") || (cache.is_empty() && file.starts_with('/')) => 10,
-                Owner::Package { .. } if cached || file.starts_with("file:") => 11,
-                Owner::NodeCore => 12,
-                _ => continue,
-            };
-            self.add(context, cost, Root::ModuleScope { file, cached });
+            let Some(cost) = scope_cost(&file, cached, cache.is_empty()) else { continue };
+            self.add(context, cost, Root::ModuleScope { file, cached, variable: None });
         }
+    }
+
+    /// Adds the variables that ES modules export: they stand in no context, and the paths by which the loader holds them name nothing.
+    fn add_exports(&mut self, scripts: &Scripts<'_>, cache: &FxHashMap<String, NodeIx>) {
+        for (cell, export) in scripts.exports().loaded_once().take(MAX_MODULES) {
+            let Some(cost) = scope_cost(&export.file, false, cache.is_empty()) else { continue };
+            let (file, variable) = (export.file.clone(), Some(export.name().to_owned()));
+            self.add(cell, cost, Root::ModuleScope { file, cached: false, variable });
+        }
+    }
+}
+
+/// Returns what starting at the variables of a file costs; `None` where nothing tells that it is a loaded module's.
+fn scope_cost(file: &str, cached: bool, none_is_cached: bool) -> Option<u8> {
+    match Owner::of_script(file) {
+        // Kept by the ES module loader, or not at all: the name alone tells whether a path may start here.
+        Owner::App if cached || file.starts_with("file:") || (none_is_cached && file.starts_with('/')) => Some(10),
+        Owner::Package { .. } if cached || file.starts_with("file:") => Some(11),
+        Owner::NodeCore => Some(12),
+        _ => None,
     }
 }
 

@@ -62,7 +62,7 @@ fn is_named(scene: &Scene<'_>, node: NodeIx) -> bool {
             "Object" | "Array" | "Map" | "Set" | "WeakMap" | "WeakSet" | "SafeMap" | "SafeSet" | "SafeWeakMap" | "Generator" | "Promise"
         )
     };
-    scene.is_context(node)
+    scene.has_variables(node)
         || (scene.is_visible(node) && graph.kind(node) != NodeKind::OBJECT)
         || (scene.is_visible(node) && !is_plain(&graph.name(node)))
 }
@@ -70,7 +70,7 @@ fn is_named(scene: &Scene<'_>, node: NodeIx) -> bool {
 fn told(scene: &Scene<'_>, at: NodeIx, words: Vec<String>) -> Owner {
     let graph = scene.graph();
     let words: Vec<String> = words.into_iter().rev().collect();
-    if scene.is_context(at) {
+    if scene.has_variables(at) {
         let file = scene.file(at);
         let short = if Whose::of_script(&file) == Whose::NodeCore { Some(&*file) } else { file.rsplit('/').next() };
         let file = short.filter(|file| !file.is_empty()).map_or_else(String::new, |file| format!(" in {file}"));

@@ -83,7 +83,7 @@ fn declared(graph: &HeapGraph, info: NodeIx, limit: usize) -> Vec<String> {
     names.take(limit).map(|(&(_, name), _)| graph.name(name).into_owned()).collect()
 }
 
-fn hidden(graph: &HeapGraph, node: NodeIx) -> impl Iterator<Item = (u32, NodeIx)> + '_ {
+pub(super) fn hidden(graph: &HeapGraph, node: NodeIx) -> impl Iterator<Item = (u32, NodeIx)> + '_ {
     graph.edges(node).filter(|edge| edge.kind == EdgeKind::HIDDEN).filter_map(|edge| match graph.edge_name(edge) {
         EdgeName::Index(nth) => Some((nth, edge.to)),
         EdgeName::Text(_) => None,

@@ -13,13 +13,15 @@ use crate::graph::{Edge, EdgeName, HeapGraph, NodeIx};
 use crate::kinds::{EdgeKind, NodeKind};
 use crate::names;
 use crate::paths::Name;
-use crate::source::Place;
+use crate::source::{Exports, Place};
 
 /// Which script functions and contexts belong to. Looked up when asked for: that reads edge names, which a large file keeps to itself.
 pub struct Scripts<'a> {
     graph: &'a HeapGraph,
     /// For each context a closure that was made in it.
     of_context: OnceLock<FxHashMap<u32, u32>>,
+    /// What modules export.
+    exports: OnceLock<Exports>,
     /// For each script id of the locations table what leads to the script.
     witnesses: FxHashMap<u32, Witness>,
     /// The script's node, of those that were asked for.
@@ -51,7 +53,7 @@ impl<'a> Scripts<'a> {
             };
             witnesses.entry(location.script_id).or_insert(witness);
         }
-        Self { graph, of_context: OnceLock::new(), witnesses, of_id: Mutex::default() }
+        Self { graph, of_context: OnceLock::new(), exports: OnceLock::new(), witnesses, of_id: Mutex::default() }
     }
 
     fn contexts_and_closures(&self) -> &FxHashMap<u32, u32> {
@@ -76,6 +78,12 @@ impl<'a> Scripts<'a> {
     /// Returns every context in which a closure was made, with one such closure, in no particular order. O(closures and their edges).
     pub fn contexts(&self) -> impl Iterator<Item = (NodeIx, NodeIx)> + '_ {
         self.contexts_and_closures().iter().map(|(&context, &closure)| (NodeIx(context), NodeIx(closure)))
+    }
+
+    /// Returns the variables that modules export. O(nodes) the first time.
+    #[must_use]
+    pub fn exports(&self) -> &Exports {
+        self.exports.get_or_init(|| Exports::of(self.graph))
     }
 
     /// Returns the script of that number.

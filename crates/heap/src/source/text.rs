@@ -139,6 +139,15 @@ pub fn requiring(text: &str) -> Option<Position> {
     calls.next().is_none().then(|| position(text, first.at))
 }
 
+/// Finds the `export default` of a module.
+#[must_use]
+pub fn default_export(text: &str) -> Option<Position> {
+    let tokens: Vec<Token<'_>> = if text.len() > MAX_TEXT { Vec::new() } else { Tokens::new(text).collect() };
+    let is_export = |two: &&[Token<'_>]| matches!(two, [export, default] if export.text == "export" && default.text == "default");
+    let export = tokens.windows(2).find(is_export)?.first()?;
+    Some(position(text, export.at))
+}
+
 /// Finds where a property is first given a value: `.NAME =`, `NAME =` or `#NAME =` in a class body, `NAME:` in a literal; the
 /// first at or behind line `from` (1: all), else the first of all.
 #[must_use]

@@ -8,11 +8,12 @@ use crate::story::scene::Scene;
 
 /// Variables of Node.js's own modules that people know by another name: (file, variable, name).
 const KNOWN: &[(&str, &str, &str)] = &[
-    ("internal/timers", "timerListMap", "active timers"),
-    ("internal/timers", "timerListQueue", "active timers"),
-    ("internal/timers", "immediateQueue", "immediates"),
+    // Of `internal/timers` and of `timers`, which both have them.
+    ("timers", "timerListMap", "active timers"),
+    ("timers", "timerListQueue", "active timers"),
+    ("timers", "immediateQueue", "immediates"),
     ("internal/timers", "outstandingQueue", "immediates"),
-    ("internal/timers", "knownTimersById", "active timers by id"),
+    ("timers", "knownTimersById", "active timers by id"),
     ("internal/perf/observe", "markEntryBuffer", "performance timeline, marks"),
     ("internal/perf/observe", "measureEntryBuffer", "performance timeline, measures"),
     ("internal/perf/observe", "resourceTimingBuffer", "performance timeline, resources"),
@@ -28,7 +29,7 @@ const KNOWN: &[(&str, &str, &str)] = &[
 /// Names the root of a path and says how many steps the name covers.
 pub(crate) fn name(scene: &Scene<'_>, root: NodeIx, steps: &[Step]) -> (String, Vec<String>, usize) {
     match scene.paths.roots.at(root) {
-        Some(Root::ModuleScope { file, cached }) => module_scope(scene, file, *cached, steps),
+        Some(Root::ModuleScope { file, cached, .. }) => module_scope(scene, file, *cached, steps),
         Some(Root::Module { file }) => (format!("module cache  {}", shown(file)), vec!["stays until exit".to_owned()], 0),
         Some(Root::Global) => global(scene, steps),
         _ => engine(scene, steps),

@@ -1,5 +1,6 @@
 //! One snapshot with what it takes to name its objects and places: known strings, scripts, source texts and maps.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
@@ -7,10 +8,10 @@ use crate::analysis::HeapAnalysis;
 use crate::classes::Class;
 use crate::graph::{Edge, EdgeName, HeapGraph, NodeIx};
 use crate::kinds::{EdgeKind, NodeKind};
-use crate::paths::KnownNames;
+use crate::paths::{KnownNames, Step};
 use crate::preview::{Limits, head};
 use crate::source::scripts::{script_name, script_of, script_source, unbound};
-use crate::source::{Originals, Owner, Place, Scripts, SourceFiles, SourceLine, awaiting, racing, text};
+use crate::source::{Export, Originals, Owner, Place, Scripts, SourceFiles, SourceLine, awaiting, racing, text};
 use crate::story::calls;
 
 /// A variable: script, where a function stands that sees it, name.
@@ -68,6 +69,29 @@ impl<'a> Setting<'a> {
         self.graph().kind(node) == NodeKind::OBJECT && self.names.class_context.is(self.graph().name_ix(node))
     }
 
+    /// Returns the variable that a node is of, where it is a cell of one that an ES module exports.
+    #[inline]
+    #[must_use]
+    pub fn exported(&self, node: NodeIx) -> Option<&Export> {
+        self.scripts.exports().at(node)
+    }
+
+    /// Says whether a node is where variables stand: a context, or the cell of an exported one.
+    #[must_use]
+    pub fn has_variables(&self, node: NodeIx) -> bool {
+        self.is_context(node) || self.exported(node).is_some()
+    }
+
+    /// Returns the name of the variable that a step leads from; `None` for other steps.
+    #[must_use]
+    pub fn variable_of(&self, step: Step) -> Option<Cow<'_, str>> {
+        if step.edge.kind == EdgeKind::CONTEXT {
+            return Some(self.graph().edge_text(step.edge));
+        }
+        let export = self.exported(step.from)?;
+        Some(export.variable.as_ref().map_or("the default export".into(), |name| Cow::Borrowed(name.as_str())))
+    }
+
     /// Says whether people know the object: it is no part of another and none of V8's own.
     #[inline]
     #[must_use]
@@ -96,6 +120,9 @@ impl<'a> Setting<'a> {
         }
         if self.is_context(node) {
             return script_of(graph, self.scripts.closure_in(node)?);
+        }
+        if let Some(export) = self.exported(node) {
+            return script_of(graph, export.function);
         }
         self.scripts.by_id(graph.location(node)?.script_id)
     }
@@ -172,8 +199,12 @@ impl<'a> Setting<'a> {
     /// made. Known ones are found again at once: many contexts are of one function.
     #[must_use]
     pub fn variable(&self, context: NodeIx, name: &str, user: Option<NodeIx>) -> Option<Declared> {
+        self.variable_seen_by(self.scripts.closure_in(context).or(user)?, name)
+    }
+
+    fn variable_seen_by(&self, user: NodeIx, name: &str) -> Option<Declared> {
         let graph = self.graph();
-        let user = unbound(graph, self.scripts.closure_in(context).or(user)?);
+        let user = unbound(graph, user);
         let script = script_of(graph, user)?;
         let inside = graph.location(user).map(|location| (location.line.saturating_add(1), location.column.saturating_add(1)));
         let key = (script, inside, name.to_owned());
@@ -183,6 +214,18 @@ impl<'a> Setting<'a> {
         let found = self.declared(script, inside, name);
         self.variables.lock().ok()?.insert(key, found.clone());
         found
+    }
+
+    /// Finds the declaration of a variable that a module exports; of the value of an `export default` that statement.
+    #[must_use]
+    pub fn export(&self, export: &Export) -> Option<Declared> {
+        if let Some(variable) = &export.variable {
+            return self.variable_seen_by(export.function, variable);
+        }
+        let script = script_of(self.graph(), export.function)?;
+        let (line, column) = text::default_export(&self.text(&export.file, Some(script))?)?;
+        let place = self.mapped(Place::new(&*export.file, line, column), Some(script));
+        Some(Declared { keyword: String::new(), place, original: None })
     }
 
     fn declared(&self, script: NodeIx, inside: Option<text::Position>, name: &str) -> Option<Declared> {

@@ -5,7 +5,7 @@ use crate::graph::{Edge, EdgeName, NodeIx};
 use crate::kinds::{EdgeKind, NodeKind};
 use crate::paths::Step;
 use crate::source::scripts::unbound;
-use crate::source::{Place, scopes};
+use crate::source::{Export, Place, scopes};
 use crate::story::setting::{Declared, Setting};
 use crate::story::{calls, roots};
 
@@ -77,6 +77,12 @@ pub(crate) fn of_step(setting: &Setting<'_>, step: Step, around: &Around<'_>) ->
     let Step { from, edge } = step;
     let graph = setting.graph();
     let text: String = graph.edge_text(edge).chars().take(200).collect();
+    if let Some(export) = setting.exported(from) {
+        return Some(exported(setting, export));
+    }
+    if setting.exported(edge.to).is_some() {
+        return None;
+    }
     let is_from_context = setting.is_context(from);
     let names = if is_from_context { scopes::variables(graph, from, edge) } else { Vec::new() };
     if let Some(word) = scopes::worded(&names) {
@@ -128,6 +134,17 @@ fn variable(setting: &Setting<'_>, context: NodeIx, names: &[String], word: Stri
         }
         None => Words { text: format!("variable {word}"), place: None },
     }
+}
+
+fn exported(setting: &Setting<'_>, export: &Export) -> Words {
+    let declared = setting.export(export);
+    let place = declared.as_ref().map(|declared| declared.place.clone());
+    let text = match (&export.variable, declared) {
+        (None, _) => export.name().to_owned(),
+        (Some(name), None) => format!("variable {name}"),
+        (Some(name), Some(Declared { keyword, original, .. })) => format!("{keyword} {}", original.as_ref().unwrap_or(name)),
+    };
+    Words { text, place }
 }
 
 /// Words what bound functions, calls and promises hold; `None` where that is not what the reference is, `Some(None)` where it needs no words.

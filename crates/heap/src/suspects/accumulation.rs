@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use super::case::{Case, Described, Exhibit, Kept, is_payload};
 use crate::classes::ClassIx;
 use crate::graph::NodeIx;
-use crate::kinds::NodeKind;
+use crate::kinds::{EdgeKind, NodeKind};
 use crate::story::{Lineage, Scene};
 
 /// The part of the heap that an object must hold to be a suspect by itself.
@@ -42,6 +42,19 @@ pub(super) fn describe(exhibit: &Exhibit<'_, '_>) -> Described {
         weight: 0.8,
         place: None,
     }
+}
+
+/// Says whether a case is of objects of which nearly each is in a variable of its own, all in one scope: as many as the source has variables, and never
+/// more. Some may be reached sooner by other ways, such as what a module exports.
+pub(super) fn is_of_variables(scene: &Scene<'_>, case: &Case) -> bool {
+    let scope = |&node: &NodeIx| {
+        let step = scene.paths.parent(scene.graph(), node)?;
+        (step.edge.kind == EdgeKind::CONTEXT).then_some(step.from)
+    };
+    let mut scopes: FxHashMap<NodeIx, usize> = FxHashMap::default();
+    case.members.iter().filter_map(scope).for_each(|scope| *scopes.entry(scope).or_insert(0) += 1);
+    let most = scopes.values().max().copied().unwrap_or(0);
+    most > 0 && most * 10 >= case.members.len() * 9
 }
 
 /// Finds accumulation points. O(nodes).

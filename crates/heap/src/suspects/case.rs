@@ -297,8 +297,12 @@ fn fingerprint(exhibit: &Exhibit<'_, '_>, rule: &str, owner: &Owner, location: O
     }
     let mut before = String::new();
     let mut keys = Keys::of(graph);
-    let start = exhibit.steps.iter().rposition(|step| exhibit.scene.is_context(step.from)).unwrap_or(0);
+    let start = exhibit.steps.iter().rposition(|step| exhibit.scene.has_variables(step.from)).unwrap_or(0);
     for step in exhibit.steps.iter().skip(start) {
+        if let Some(export) = exhibit.scene.exported(step.from) {
+            hasher.write(export.name().as_bytes());
+            continue;
+        }
         if !matches!(step.edge.kind, EdgeKind::CONTEXT | EdgeKind::PROPERTY) {
             continue;
         }

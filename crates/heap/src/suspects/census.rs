@@ -11,9 +11,9 @@ use crate::kinds::NodeKind;
 use crate::story::{Lineage, Scene};
 
 /// Fewer objects than this are no pile.
-const LEAST_COUNT: u64 = 50;
+pub(super) const LEAST_COUNT: u64 = 50;
 /// A holder that has fewer than this is not looked at, not even with its siblings.
-const LEAST_EACH: u32 = 16;
+pub(super) const LEAST_EACH: u32 = 16;
 
 /// What one holder has of one class.
 struct Pile {

@@ -3,9 +3,12 @@
 //! Reason: a collection that only ever gets entries is the most common leak. Limit: one snapshot cannot tell a full bounded cache from an
 //! unbounded one.
 
+use std::borrow::Cow;
+
 use super::case::{Described, Exhibit};
 use crate::graph::{EdgeName, NodeIx};
 use crate::kinds::{EdgeKind, NodeKind};
+use crate::paths::Step;
 use crate::story::{Scene, is_indexed};
 
 const LIMITS: &str = "one snapshot cannot tell a bounded cache that is full from one without a bound";
@@ -55,12 +58,11 @@ fn through_index(exhibit: &Exhibit<'_, '_>) -> bool {
 pub(super) fn remedy(exhibit: &Exhibit<'_, '_>) -> String {
     let scene = exhibit.scene;
     let upto = exhibit.steps.iter().position(|step| step.edge.to == exhibit.case.holder).map_or(0, |at| at + 1);
-    let named = exhibit.steps.iter().take(upto).rev().find(|step| matches!(step.edge.kind, EdgeKind::PROPERTY | EdgeKind::CONTEXT));
-    match named {
-        Some(step) if step.edge.kind == EdgeKind::CONTEXT => scene.graph().edge_text(step.edge).into_owned(),
-        Some(step) => format!(".{}", scene.graph().edge_text(step.edge)),
-        None => "the collection".to_owned(),
-    }
+    let name = |step: &Step| match step.edge.kind {
+        EdgeKind::PROPERTY => Some(format!(".{}", scene.graph().edge_text(step.edge))),
+        _ => scene.variable_of(*step).map(Cow::into_owned),
+    };
+    exhibit.steps.iter().take(upto).rev().find_map(name).unwrap_or_else(|| "the collection".to_owned())
 }
 
 /// How many keys are looked at.

@@ -251,13 +251,13 @@ fn name_of(scene: &Scene<'_>, case: &Case, other: &Other, words: usize) -> Strin
     let (_, steps) = scene.paths.path(graph, other.holder);
     let mut name = String::new();
     // A variable is where a path begins for people.
-    for step in steps.iter().rev().filter(|step| matches!(step.edge.kind, EdgeKind::PROPERTY | EdgeKind::CONTEXT)).take(words) {
-        let text = graph.edge_text(step.edge);
-        let is_variable = step.edge.kind == EdgeKind::CONTEXT;
-        name.insert_str(0, &if is_variable { text.into_owned() } else { crate::story::property_word(&text) });
-        if is_variable {
+    let is_named = |step: &&Step| step.edge.kind == EdgeKind::PROPERTY || scene.variable_of(**step).is_some();
+    for step in steps.iter().rev().filter(is_named).take(words) {
+        if let Some(variable) = scene.variable_of(*step) {
+            name.insert_str(0, &variable);
             break;
         }
+        name.insert_str(0, &crate::story::property_word(&graph.edge_text(step.edge)));
     }
     let label = scene.label(other.holder);
     if name.is_empty() { label } else { format!("{label} {name}") }

@@ -50,7 +50,7 @@ fn is_told(scene: &Scene<'_>, node: NodeIx) -> bool {
         return false;
     }
     let above = std::iter::successors(scene.paths.parent_node(node), |&at| scene.paths.parent_node(at));
-    let owner = above.take_while(|&at| graph.kind(at) != NodeKind::CODE).find(|&at| scene.is_visible(at) || scene.is_context(at));
+    let owner = above.take_while(|&at| graph.kind(at) != NodeKind::CODE).find(|&at| scene.is_visible(at) || scene.has_variables(at));
     let is_whole =
         |&owner: &NodeIx| !(graph.kind(owner).is_string() || graph.kind(owner) == NodeKind::OBJECT && is_buffer(&graph.name(owner)));
     owner.filter(is_whole).is_some()

@@ -71,8 +71,8 @@ fn event_of_target(exhibit: &Exhibit<'_, '_>, at: usize) -> Option<String> {
 /// Finds the one call in the source text that adds a listener to the variable that holds the emitter.
 fn added_at(exhibit: &Exhibit<'_, '_>, at: usize) -> Option<crate::source::Place> {
     const METHODS: &[&str] = &["addEventListener", "on", "once", "addListener", "prependListener"];
-    let variable = exhibit.steps.get(..at)?.last().filter(|step| step.edge.kind == EdgeKind::CONTEXT)?;
-    exhibit.scene.call_place(variable.from, &exhibit.scene.graph().edge_text(variable.edge), METHODS)
+    let step = exhibit.steps.get(..at)?.last()?;
+    exhibit.scene.call_place(step.from, &exhibit.scene.variable_of(*step)?, METHODS)
 }
 
 /// Finds the subscribers of a diagnostics channel: Node.js's other kind of listeners.

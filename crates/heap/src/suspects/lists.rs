@@ -3,6 +3,8 @@
 //! Reason: no collection grows then, only the way through `.next` gets longer. Cutting the reference to the first frees all. Limit: one
 //! snapshot cannot tell a long queue from one that only grows.
 
+use std::borrow::Cow;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::case::{Case, Described, Exhibit, Kept};
@@ -94,8 +96,7 @@ fn ends(exhibit: &Exhibit<'_, '_>) -> String {
     let name = graph.name_ix(exhibit.case.example);
     let end = |step: &Step| match step.edge.kind {
         EdgeKind::PROPERTY => Some(property_word(&graph.edge_text(step.edge))),
-        EdgeKind::CONTEXT => Some(graph.edge_text(step.edge).into_owned()),
-        _ => None,
+        _ => scene.variable_of(*step).map(Cow::into_owned),
     };
     let is_end = |step: &Step| graph.name_ix(step.from) != name;
     let steps = exhibit.case.members.iter().filter_map(|&node| scene.paths.parent(graph, node)).filter(is_end);

@@ -119,17 +119,14 @@ fn waited(exhibit: &Exhibit<'_, '_>) -> (Option<String>, Option<Place>) {
 
 /// Says what `Promise.race` leaves behind, and where it is called.
 fn raced(exhibit: &Exhibit<'_, '_>) -> (Option<String>, Option<Place>) {
-    let place = variable(exhibit).and_then(|step| {
-        let name = exhibit.scene.graph().edge_text(step.edge);
-        exhibit.scene.race_place(step.from, &name)
-    });
+    let place = variable(exhibit).and_then(|step| exhibit.scene.race_place(step.from, &exhibit.scene.variable_of(*step)?));
     let words = "each Promise.race with it leaves a promise and its functions behind, though the race is over";
     (Some(words.to_owned()), place)
 }
 
 /// Returns the reference of the variable that holds the promise.
 fn variable<'a>(exhibit: &'a Exhibit<'_, '_>) -> Option<&'a Step> {
-    exhibit.steps.iter().find(|step| step.edge.to == exhibit.case.holder && step.edge.kind == EdgeKind::CONTEXT)
+    exhibit.steps.iter().find(|step| step.edge.to == exhibit.case.holder && exhibit.scene.variable_of(**step).is_some())
 }
 
 /// Describes a pile of promises most of which have reactions that wait.

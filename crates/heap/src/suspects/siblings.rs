@@ -122,6 +122,10 @@ impl<'a, 'b> Siblings<'a, 'b> {
         if !self.keys.is_data(step) {
             hasher.write(graph.edge_text(step.edge).as_bytes());
         }
+        // All exported variables are held by the same name.
+        if let Some(export) = self.scene.exported(step.from) {
+            hasher.write(export.name().as_bytes());
+        }
         hasher.write_u8(graph.kind(node).number());
         if !graph.kind(node).is_string() {
             hasher.write(graph.strings().raw(graph.name_ix(node)));

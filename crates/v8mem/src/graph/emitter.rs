@@ -116,9 +116,9 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
         }
     }
 
-    /// Returns the nodes of global objects.
-    pub(super) fn global_objects(&self) -> Vec<NodeIx> {
-        self.survey.globals.iter().filter_map(|&object| self.node_of(object)).collect()
+    /// Returns the nodes of realms that are held strongly, or of their global objects.
+    pub(super) fn realms(&self) -> Vec<NodeIx> {
+        self.survey.realms.iter().filter_map(|&object| self.node_of(object)).collect()
     }
 
     /// Returns an object's node.
@@ -203,7 +203,7 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
             if self.survey.everywhere.get(object.0) || weak.contains(&offset) {
                 continue;
             }
-            if word & 3 == 3 {
+            if word & 3 == 3 && self.tells_weak() {
                 let name = self.index_name(index as usize - 1);
                 self.rows.edge(EdgeKind::WEAK, name, to);
             } else {
@@ -213,13 +213,16 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
         self.embedded(addr, map, index);
     }
 
+    /// Says whether V8 tells which of the references that it numbers are weak: V8 9 calls them all hidden.
+    fn tells_weak(&self) -> bool {
+        self.heap.layout.version >= V8Version::new(10, 0)
+    }
+
     /// What instructions refer to, numbered on.
     fn embedded(&mut self, addr: u64, map: &Map, first: u32) {
-        // V8 9 does not tell that some of it is weak.
-        let tells_weak = self.heap.layout.version >= V8Version::new(10, 0);
         for (index, embedded) in (first..).zip(embedded(self.heap, addr, map.kind)) {
             let Some(to) = self.essential(embedded.word) else { continue };
-            if embedded.weak && tells_weak {
+            if embedded.weak && self.tells_weak() {
                 let name = self.index_name(index as usize);
                 self.rows.edge(EdgeKind::WEAK, name, to);
             } else {
