@@ -47,22 +47,29 @@ fn class(graph: &HeapGraph, node: NodeIx) -> Option<String> {
     (!name.is_empty() && name != "system").then(|| name.to_owned())
 }
 
+/// Returns by how many objects a name may differ.
+fn allowed(name: &str) -> u64 {
+    EXPECTED.iter().find(|(expected, ..)| *expected == name).map_or(0, |&(_, allowed, _)| allowed)
+}
+
 /// Lists the names of which the core counts another number than the snapshot, beyond what is expected.
 pub(super) fn differences(counts: &BTreeMap<String, u64>, truth: &BTreeMap<String, u64>) -> Vec<String> {
     let names: BTreeSet<&String> = truth.keys().chain(counts.keys()).collect();
     let difference = |name: &String| {
         let (core, snapshot) = (counts.get(name).copied().unwrap_or(0), truth.get(name).copied().unwrap_or(0));
-        let allowed = EXPECTED.iter().find(|(expected, ..)| expected == name).map_or(0, |&(_, allowed, _)| allowed);
-        (core.abs_diff(snapshot) > allowed).then(|| format!("{name}: {core} in the core, {snapshot} in the snapshot"))
+        (core.abs_diff(snapshot) > allowed(name)).then(|| format!("{name}: {core} in the core, {snapshot} in the snapshot"))
     };
     names.into_iter().filter_map(difference).collect()
 }
 
-/// Lists the names whose objects are as many as in the snapshot, but take other bytes.
+/// Lists the names whose objects are as many as in the snapshot, but take other bytes. Of the names that may differ, as many may have come as went.
 pub(super) fn other_sizes(core: &HeapGraph, snapshot: &HeapGraph) -> Vec<String> {
+    /// An object of those that come and go.
+    const LARGEST: u64 = 64;
     let (counts, truth) = (classes(core), classes(snapshot));
     let (found, expect) = (self_sizes(core), self_sizes(snapshot));
     let same = counts.iter().filter(|(name, count)| truth.get(*name) == Some(count)).map(|(name, _)| name);
-    let differing = same.filter(|name| found.get(*name) != expect.get(*name));
+    let bytes = |sizes: &BTreeMap<String, u64>, name: &String| sizes.get(name).copied().unwrap_or(0);
+    let differing = same.filter(|name| bytes(&found, name).abs_diff(bytes(&expect, name)) > allowed(name) * LARGEST);
     differing.map(|name| format!("{name}: {:?} bytes in the core, {:?} in the snapshot", found.get(name), expect.get(name))).collect()
 }

@@ -13,7 +13,7 @@ use crate::session::Session;
 #[derive(Args, Debug)]
 #[command(
     before_help = "Examples:\n  heapwhy contexts app.heapsnapshot\n  heapwhy contexts core.4217 -q | heapwhy path core.4217 -",
-    after_help = "objects, self size: what belongs to this realm alone. kind: main or worker where the global object has a process, as Node.js gives it to its own realms, else vm. thread: a worker's threadId; name: as it was made, where Node.js keeps that (24 and later).",
+    after_help = "objects, self size: what belongs to this realm alone. kind: main or worker where the global object has a process, as Node.js gives it to its own realms, else vm. thread: a worker's threadId; name: as it was made, where Node.js keeps that (22 and later).",
     help_template = crate::args::TEMPLATE
 )]
 pub(crate) struct ContextsArgs {
