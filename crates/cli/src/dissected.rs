@@ -139,12 +139,7 @@ impl Names<'_, '_> {
         let held = || {
             let context = self.heap.target(function, at.function_context)?;
             let scope = self.heap.element(context, 0).and_then(strong).and_then(|scope| Scope::of(self.heap, scope))?;
-            let values = scope.variables(self.heap).into_iter().filter_map(|(_, place)| strong(self.heap.element(context, place)?));
-            // V8 14 keeps variables that change in cells.
-            let is_cell =
-                |addr: u64| self.heap.map_of(addr).is_some_and(|map| self.heap.layout.types.name(map.instance_type) == "CONTEXT_CELL");
-            let values =
-                values.filter_map(|value| if is_cell(value) { self.heap.target(value, at.context_cell_value) } else { Some(value) });
+            let values = scope.variables(self.heap).into_iter().filter_map(|(_, place)| self.heap.variable(context, place));
             values.filter(|&value| self.heap.kind(value) == Some(Kind::JsFunction)).find(|&value| self.is_own(value))
         };
         held().unwrap_or(function)

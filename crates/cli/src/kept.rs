@@ -127,9 +127,13 @@ impl Holder for LateHolder {
     }
 
     fn isolate(&self, id: NodeId) -> Option<u32> {
-        if self.isolates < 2 {
+        if !self.has_isolates() {
             return None;
         }
         self.process.get().ok()?.0.isolate(id)
+    }
+
+    fn has_isolates(&self) -> bool {
+        self.isolates > 1
     }
 }

@@ -544,6 +544,12 @@ impl HeapGraph {
         self.extras.holder.as_ref()?.isolate(self.id(node))
     }
 
+    /// Says whether there are several isolates. O(1).
+    #[must_use]
+    pub fn has_isolates(&self) -> bool {
+        self.extras.holder.as_ref().is_some_and(|holder| holder.has_isolates())
+    }
+
     /// Returns the string table.
     #[must_use]
     pub fn strings(&self) -> &StringTable {

@@ -26,6 +26,9 @@ pub trait Holder: Send + Sync {
     /// Returns in which isolate's heap an object lies, from 1. `None` where there is only one, for what isolates share, and for what is no
     /// object of a heap. O(1).
     fn isolate(&self, id: NodeId) -> Option<u32>;
+
+    /// Says whether there are several isolates. O(1).
+    fn has_isolates(&self) -> bool;
 }
 
 /// Whether small and capital letters are told apart.

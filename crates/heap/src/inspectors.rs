@@ -75,7 +75,8 @@ fn symbol_flag(graph: &HeapGraph, node: NodeIx, symbol: &str) -> Option<bool> {
     oddball(graph, graph.child(node, EdgeKind::PROPERTY, &key)?)
 }
 
-fn oddball(graph: &HeapGraph, value: NodeIx) -> Option<bool> {
+/// Returns the boolean that a node is.
+pub(crate) fn oddball(graph: &HeapGraph, value: NodeIx) -> Option<bool> {
     if graph.kind(value) != NodeKind::HIDDEN && graph.kind(value) != NodeKind::NATIVE {
         return None;
     }

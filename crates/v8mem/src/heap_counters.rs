@@ -271,31 +271,8 @@ fn is_in_young(space: Space) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use rustc_hash::FxHashMap;
-
     use super::*;
-    use crate::memory::{MemoryRange, Unreadable};
-
-    /// Words of a memory; all others are not there.
-    #[derive(Clone, Default)]
-    struct Words(FxHashMap<u64, u64>);
-
-    impl Memory for Words {
-        fn ranges(&self) -> &[MemoryRange] {
-            &[]
-        }
-
-        fn read(&self, addr: u64, into: &mut [u8]) -> Result<(), Unreadable> {
-            let word = self.0.get(&(addr & !7)).ok_or(Unreadable { addr, len: into.len() })?.to_le_bytes();
-            let from = (addr & 7) as usize;
-            into.copy_from_slice(&word[from..from + into.len()]);
-            Ok(())
-        }
-
-        fn slice(&self, _addr: u64, _len: usize) -> Option<&[u8]> {
-            None
-        }
-    }
+    use crate::testing::Words;
 
     const HEAP: u64 = 0x10_0000;
     const MB: u64 = 1 << 20;

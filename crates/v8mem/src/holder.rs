@@ -101,8 +101,12 @@ impl<M: Memory + Send> Holder for MemoryHolder<M> {
     }
 
     fn isolate(&self, id: NodeId) -> Option<u32> {
-        let isolate = self.anatomy.isolate_of(id.0).filter(|_| self.anatomy.isolates.len() > 1)?;
+        let isolate = self.has_isolates().then(|| self.anatomy.isolate_of(id.0))??;
         Some(isolate as u32 + 1)
+    }
+
+    fn has_isolates(&self) -> bool {
+        self.anatomy.isolates.len() > 1
     }
 }
 
@@ -141,7 +145,7 @@ impl Reader<'_, '_> {
             Kind::BigInt => Held { text: big_integer::digits(self.heap, addr), ..Held::default() },
             Kind::Context => Held { names: self.variables(addr), parts: self.named(self.parts().block(addr)), ..Held::default() },
             kind if kind.is_js_object() => self.js_object(addr, map),
-            _ if self.heap.layout.types.name(map.instance_type) == "CONTEXT_CELL" => Held { value: self.cell(addr), ..Held::default() },
+            _ if self.heap.is_context_cell(map) => Held { value: self.cell(addr), ..Held::default() },
             kind if kind.is_fixed_array() => Held { elements: self.words(addr), ..Held::default() },
             _ => Held::default(),
         }

@@ -57,6 +57,8 @@ pub mod stack;
 mod suspended;
 mod sweep;
 pub mod symbols;
+#[cfg(test)]
+mod testing;
 pub mod text;
 mod traced_handles;
 mod typed_arrays;

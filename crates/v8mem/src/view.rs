@@ -173,6 +173,23 @@ impl HeapView<'_, '_> {
         self.half(symbol, self.layout.at.symbol_flags).is_some_and(|flags| flags & mask != 0)
     }
 
+    /// Says whether a map is that of cells of variables that change, which V8 14 has.
+    #[must_use]
+    pub fn is_context_cell(self, map: &Map) -> bool {
+        self.layout.types.name(map.instance_type) == "CONTEXT_CELL"
+    }
+
+    /// Returns the object in a context's variable by its place, out of the variable's cell where it has one.
+    #[must_use]
+    pub fn variable(self, context: u64, place: u64) -> Option<u64> {
+        let value = strong(self.element(context, place)?)?;
+        if self.map_of(value).is_some_and(|map| self.is_context_cell(&map)) {
+            self.target(value, self.layout.at.context_cell_value)
+        } else {
+            Some(value)
+        }
+    }
+
     /// Says which oddball lies at an address, by V8's number of it.
     #[must_use]
     pub fn oddball(self, addr: u64) -> Option<i64> {

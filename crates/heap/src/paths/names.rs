@@ -74,4 +74,6 @@ known_names! {
     class_array = "Array";
     class_object = "Object";
     class_process = "process";
+    class_timeout = "Timeout";
+    class_timers_list = "TimersList";
 }

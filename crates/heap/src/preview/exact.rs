@@ -271,6 +271,10 @@ mod tests {
         fn isolate(&self, _id: NodeId) -> Option<u32> {
             None
         }
+
+        fn has_isolates(&self) -> bool {
+            false
+        }
     }
 
     #[test]

@@ -8,13 +8,14 @@ use crate::contexts::{NativeContexts, Owner};
 use crate::duplicates::string_text;
 use crate::graph::{Detachedness, Edge, HeapGraph, NodeIx};
 use crate::held::Primitive;
-use crate::kinds::{EdgeKind, NodeKind};
+use crate::inspectors::oddball;
+use crate::kinds::EdgeKind;
 use crate::names;
 use crate::view::{Cell, ColumnKind, Table};
 
 /// Lists realms: columns `id, context, kind, isolate, thread, name, global, detached, count, self_size, retained_size, share`. `kind` is `main` or `worker`
 /// where the global object has a `process`, as Node.js gives it to the program's and to workers' realms, else `vm`; `thread` is a worker's `threadId`
-/// where the source tells numbers, and `name` what it was called, where its Node.js keeps that (24 and later); `global` is the global object. `count` and `self_size` are of
+/// where the source tells numbers, and `name` what it was called, where its Node.js keeps that (22 and later); `global` is the global object. `count` and `self_size` are of
 /// the objects that belong to this realm alone, as DevTools attributes them; `detached` is V8's word on a context that its embedder has let go. O(edges).
 #[must_use]
 pub fn contexts(analysis: &HeapAnalysis, limit: usize) -> Table {
@@ -89,7 +90,7 @@ fn workers(graph: &HeapGraph, realms: &NativeContexts) -> FxHashMap<NodeIx, Work
     let (Some(asked), Some(also)) = (asked, also) else { return FxHashMap::default() };
     let edge_names = graph.edge_names();
     let is_named = |edge: Edge, name: u32| edge.kind == EdgeKind::PROPERTY && edge_names[edge.ix.0 as usize] == name;
-    let is_false = |edge: Edge| oddball(graph, edge.to).as_deref() == Some("false");
+    let is_false = |edge: Edge| oddball(graph, edge.to) == Some(false);
     let told = graph.nodes().filter(|&node| {
         graph.edges(node).any(|edge| is_named(edge, asked) && is_false(edge)) && graph.edges(node).any(|edge| is_named(edge, also))
     });
@@ -106,14 +107,6 @@ fn worker(graph: &HeapGraph, told: NodeIx) -> Worker {
     let name = graph.child(told, EdgeKind::PROPERTY, "threadName").filter(|&name| graph.kind(name).is_string());
     let name = name.map(|name| string_text(graph, name)).filter(|name| !name.is_empty());
     Worker { thread, name }
-}
-
-/// Returns the text of `true`, `false`, `null` or `undefined`: later versions name the node by it, earlier ones have it beside.
-fn oddball(graph: &HeapGraph, node: NodeIx) -> Option<String> {
-    let is_one = |text: &str| matches!(text, "undefined" | "null" | "true" | "false");
-    let name = graph.name(node).into_owned();
-    let beside = || graph.edges(node).map(|edge| graph.name(edge.to).into_owned()).find(|text| is_one(text));
-    (graph.kind(node) == NodeKind::HIDDEN).then(|| if is_one(&name) { Some(name) } else { beside() })?
 }
 
 /// Says what made a realm. Node.js defines `process` in its own only: as a property of the global object or, since Node.js 18, as an accessor.

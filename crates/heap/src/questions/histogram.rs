@@ -211,10 +211,13 @@ fn by_class(analysis: &HeapAnalysis, only: Option<&NodeSet>) -> Vec<Row> {
 }
 
 /// Returns of the classes that were written in a script the isolate in which all their objects are: workers run the same scripts, and make classes of
-/// the same names. Nothing where there is only one isolate. O(nodes).
+/// the same names. Nothing where there is only one isolate. O(nodes) where there are several.
 fn isolates(analysis: &HeapAnalysis) -> FxHashMap<ClassIx, Option<u32>> {
     let (graph, classes) = (analysis.graph(), analysis.classes());
     let mut found: FxHashMap<ClassIx, Option<u32>> = FxHashMap::default();
+    if !graph.has_isolates() {
+        return found;
+    }
     for node in graph.nodes() {
         let class = classes.of(node);
         if let Some(isolate) = classes.get(class).place.and_then(|_| graph.isolate(node)) {

@@ -12,7 +12,7 @@ use super::census::{LEAST_COUNT, LEAST_EACH};
 use super::is_large;
 use crate::graph::{HeapGraph, NodeIx};
 use crate::kinds::{EdgeKind, NodeKind};
-use crate::names;
+use crate::paths::Name;
 use crate::source::scripts::unbound;
 use crate::story::{Lineage, Scene};
 
@@ -77,10 +77,9 @@ pub(super) fn scattered(scene: &Scene<'_>, lineage: &Lineage) -> Vec<Case> {
 fn small_lists(scene: &Scene<'_>, lineage: &Lineage) -> FxHashMap<NodeIx, Vec<NodeIx>> {
     let graph = scene.graph();
     let mut lists: FxHashMap<NodeIx, Vec<NodeIx>> = FxHashMap::default();
-    let [Some(timer), Some(list)] = names::find(graph.strings(), ["Timeout", "TimersList"]) else { return lists };
-    let is = |node: NodeIx, class| graph.kind(node) == NodeKind::OBJECT && graph.name_ix(node) == class;
-    for node in scene.paths.order().filter(|&node| is(node, timer)) {
-        if let Some(holder) = lineage.holder(scene, node).filter(|&holder| is(holder, list)) {
+    let is = |node: NodeIx, class: Name| graph.kind(node) == NodeKind::OBJECT && class.is(graph.name_ix(node));
+    for node in scene.paths.order().filter(|&node| is(node, scene.names.class_timeout)) {
+        if let Some(holder) = lineage.holder(scene, node).filter(|&holder| is(holder, scene.names.class_timers_list)) {
             lists.entry(holder).or_default().push(node);
         }
     }

@@ -31,6 +31,10 @@ impl Holder for Told {
     fn isolate(&self, _id: NodeId) -> Option<u32> {
         None
     }
+
+    fn has_isolates(&self) -> bool {
+        false
+    }
 }
 
 /// What the objects of C++ of a program are like.

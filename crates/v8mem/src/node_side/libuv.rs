@@ -198,7 +198,7 @@ impl UvRequest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node_side::signals::Words;
+    use crate::testing::Words;
 
     #[test]
     fn what_is_looked_at_stands_behind_a_context_that_leads_back() {

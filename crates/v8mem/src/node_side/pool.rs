@@ -73,7 +73,7 @@ fn path(memory: &dyn Memory, string: u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node_side::signals::Words;
+    use crate::testing::Words;
 
     /// A request at 0x8000 with its words changed.
     fn request(changes: &[(u64, u64)]) -> Words {
@@ -96,8 +96,11 @@ mod tests {
     #[test]
     fn a_path_is_as_long_as_it_says() {
         let text = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
-        let string =
-            |length| Words(vec![(0x8000, 0x8010), (0x8008, length), (0x8010, text(b"/etc/hos")), (0x8018, text(b"ts\0\0\0\0\0\0"))]);
+        let string = |length| {
+            Words(
+                [(0x8000, 0x8010), (0x8008, length), (0x8010, text(b"/etc/hos")), (0x8018, text(b"ts\0\0\0\0\0\0"))].into_iter().collect(),
+            )
+        };
         let check = |length, expect: Option<&str>| assert_eq!(path(&string(length), 0x8000).as_deref(), expect, "{length}");
         check(10, Some("/etc/hosts"));
         check(9, None);

@@ -47,34 +47,9 @@ fn in_tree(memory: &dyn Memory, tree: u64) -> Option<Vec<i32>> {
 }
 
 #[cfg(test)]
-pub(super) use tests::Words;
-
-#[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::{MemoryRange, Unreadable};
-
-    /// Words at addresses; all others are unreadable.
-    pub(in super::super) struct Words(pub(in super::super) Vec<(u64, u64)>);
-
-    impl Memory for Words {
-        fn ranges(&self) -> &[MemoryRange] {
-            &[]
-        }
-
-        fn read(&self, addr: u64, into: &mut [u8]) -> Result<(), Unreadable> {
-            let unreadable = Unreadable { addr, len: into.len() };
-            let at = addr & !7;
-            let word = self.0.iter().find(|(known, _)| *known == at).ok_or(unreadable)?.1.to_le_bytes();
-            let from = (addr - at) as usize;
-            into.copy_from_slice(word.get(from..from + into.len()).ok_or(unreadable)?);
-            Ok(())
-        }
-
-        fn slice(&self, _: u64, _: usize) -> Option<&[u8]> {
-            None
-        }
-    }
+    use crate::testing::Words;
 
     /// A handle of that kind and signal, with branches.
     fn handle(at: u64, kind: u64, signal: u64, branches: [u64; 2]) -> Vec<(u64, u64)> {
@@ -88,7 +63,7 @@ mod tests {
         let tree = |parts: &[Vec<(u64, u64)>], root: u64| {
             let mut words = parts.concat();
             words.push((0x8000, root));
-            in_tree(&Words(words), 0x8000)
+            in_tree(&Words(words.into_iter().collect()), 0x8000)
         };
         assert_eq!(tree(&[], 0), Some(vec![]));
         let three = [handle(a, SIGNAL, 15, [b, c]), handle(b, SIGNAL, 10, [0, 0]), handle(c, SIGNAL, 15, [0, 0])];
@@ -98,6 +73,6 @@ mod tests {
         assert_eq!(tree(&[handle(a, 13, 10, [0, 0])], a), None);
         assert_eq!(tree(&[handle(a, SIGNAL, 0, [0, 0])], a), None);
         assert_eq!(tree(&[handle(a, SIGNAL, 10, [a, a])], a), None);
-        assert_eq!(in_tree(&Words(vec![]), 0x8000), None);
+        assert_eq!(in_tree(&Words::default(), 0x8000), None);
     }
 }
