@@ -54,6 +54,7 @@ use crate::render::style::{ColourChoice, Style};
 use crate::session::Session;
 
 fn main() -> ExitCode {
+    heap::mapped::map_large_arrays_apart();
     let words: Vec<std::ffi::OsString> = std::env::args_os().collect();
     let exit = match CommandLine::try_parse_from(&words) {
         Ok(line) => run(line),

@@ -99,24 +99,20 @@ impl HeapAnalysis {
             let lists = scope.spawn(|| Lists::of(&self.graph, facts));
             let (_, page) = self.distances_and_page();
             check(Phase::Dominators, 1)?;
-            let lists = || {
-                let lists = lists.join().unwrap_or_else(|_| Lists::of(&self.graph, facts));
-                // Classes ask nothing of dominators, for which one thread is enough from here on.
-                scope.spawn(|| self.classes());
-                lists
-            };
+            let lists = || lists.join().unwrap_or_else(|_| Lists::of(&self.graph, facts));
             Ok(dominators::dominator_tree(&self.graph, facts, page, lists))
         })?;
         check(Phase::Classes, 2)?;
         let inner = std::thread::scope(|scope| {
             let inner = scope.spawn(|| InnerSpans::of(&tree));
+            // Classes ask nothing of dominators, but while those were found memory was at its height.
+            scope.spawn(|| self.classes());
             self.keep_retained(&tree);
             inner.join().unwrap_or_else(|_| InnerSpans::of(&tree))
         });
-        std::thread::scope(|scope| {
-            scope.spawn(|| self.dominators.get_or_init(|| tree.idoms_of_nodes(self.graph.node_count()).into()));
-            self.aggregates.get_or_init(|| aggregates::sum_up(self, &tree, &inner, |_| true));
-        });
+        self.aggregates.get_or_init(|| aggregates::sum_up(self, &tree, &inner, |_| true));
+        drop(inner);
+        self.dominators.get_or_init(|| tree.idoms_of_nodes(self.graph.node_count()).into());
         check(Phase::Classes, 3)
     }
 

@@ -143,7 +143,7 @@ impl GraphBuilder {
             names: self.names.into(),
             ids: self.ids.into_iter().collect(),
             self_sizes: self.sizes.into_iter().collect(),
-            first_edges: first_edges.into(),
+            first_edges: first_edges.into_iter().collect(),
             edges: words.into(),
         };
         (HeapGraph::from_columns(columns, NodeIx(0), self.strings.finish(), Ok(Column::from(names)), self.extras), problems)

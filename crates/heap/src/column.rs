@@ -152,6 +152,12 @@ pub(crate) struct WideValues<'a, N> {
 }
 
 impl<N: Narrow> WideValues<'_, N> {
+    /// Returns the number of values.
+    #[inline]
+    pub(crate) fn len(self) -> usize {
+        self.narrow.len()
+    }
+
     /// Returns the value at `at`.
     #[inline]
     pub(crate) fn get(self, at: usize) -> u64 {
@@ -193,6 +199,13 @@ impl<N: Narrow> Default for Widening<N> {
 }
 
 impl<N: Narrow> Widening<N> {
+    /// Starts with room for so many, if there is.
+    pub(crate) fn with_room(values: usize) -> Self {
+        let mut narrow = Vec::new();
+        let _ = narrow.try_reserve_exact(values);
+        Self { narrow, wide: Vec::new() }
+    }
+
     /// Adds a value.
     #[inline]
     pub(crate) fn push(&mut self, value: u64) {

@@ -3,6 +3,8 @@
 //! A search for the last node whose edges start early enough costs a cache miss a step. A hint for every few edges leaves a few nodes to
 //! look at, which as a rule stand side by side.
 
+use crate::first_edges::FirstEdgesView;
+
 /// One hint for so many edges.
 const EDGES: u32 = 16;
 
@@ -16,13 +18,15 @@ pub(crate) struct EdgeSources {
 impl EdgeSources {
     /// Goes over all nodes once. `first_edges` has one more place than there are nodes, and rises to the number of edges. O(nodes); a byte
     /// for four edges.
-    pub(crate) fn of(first_edges: &[u32]) -> Self {
-        let edges = first_edges.last().copied().unwrap_or(0);
+    pub(crate) fn of(first_edges: FirstEdgesView<'_>) -> Self {
+        let edges = first_edges.get(first_edges.len() - 1);
         let nodes = first_edges.len() as u32 - 1;
         let mut node = 0;
         let of_first = |edge: u32| {
             // Nodes without edges end where they start.
-            node += first_edges[node as usize + 1..].iter().take_while(|&&end| end <= edge).count() as u32;
+            while node < nodes && first_edges.get(node as usize + 1) <= edge {
+                node += 1;
+            }
             node
         };
         Self { hints: (0..edges).step_by(EDGES as usize).map(of_first).chain([nodes]).collect() }
@@ -30,16 +34,25 @@ impl EdgeSources {
 
     /// Returns the node that an edge comes from. O(log of the nodes from one hint to the next).
     #[inline]
-    pub(crate) fn source(&self, first_edges: &[u32], edge: u32) -> u32 {
+    pub(crate) fn source(&self, first_edges: FirstEdgesView<'_>, edge: u32) -> u32 {
         let at = (edge / EDGES) as usize;
-        let (from, to) = (self.hints[at], self.hints[at + 1]);
-        from + first_edges[from as usize + 1..=to as usize].partition_point(|&end| end <= edge) as u32
+        let (mut from, mut to) = (self.hints[at], self.hints[at + 1]);
+        while from < to {
+            let middle = from + (to - from) / 2;
+            if first_edges.get(middle as usize + 1) <= edge {
+                from = middle + 1;
+            } else {
+                to = middle;
+            }
+        }
+        from
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::EdgeSources;
+    use crate::first_edges::FirstEdges;
 
     fn check(counts: &[u32]) {
         let mut first_edges = vec![0];
@@ -48,8 +61,9 @@ mod tests {
             Some(*end)
         }));
         let expected: Vec<u32> = (0_u32..).zip(counts).flat_map(|(node, &count)| (0..count).map(move |_| node)).collect();
-        let sources = EdgeSources::of(&first_edges);
-        let found: Vec<u32> = (0..expected.len() as u32).map(|edge| sources.source(&first_edges, edge)).collect();
+        let first_edges: FirstEdges = first_edges.into_iter().collect();
+        let sources = EdgeSources::of(first_edges.values());
+        let found: Vec<u32> = (0..expected.len() as u32).map(|edge| sources.source(first_edges.values(), edge)).collect();
         assert_eq!(found, expected, "{counts:?}");
     }
 

@@ -41,12 +41,12 @@ impl EdgeFacts {
     pub(crate) fn of(graph: &HeapGraph) -> Self {
         let names = SpecialNames::of(graph.strings());
         let mut collector = FactCollector::new(&names);
-        let edge_names = graph.edge_names();
+        let mut edge_names = graph.edge_names_in_turn();
         for node in graph.nodes() {
             let about = names.about(graph.kind(node), graph.name_ix(node).0);
             collector.start(node.0, about);
             for edge in graph.edges(node) {
-                collector.edge(edge.ix.0, edge.kind, edge_names[edge.ix.0 as usize]);
+                collector.edge(edge.ix.0, edge.kind, edge_names.get(edge.ix.0));
             }
             collector.end();
         }

@@ -4,15 +4,16 @@
 //! adds. Positions (`NodeIx`) mean something in one graph only; identities (`NodeId`) compare across captures of one process.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Mutex, OnceLock};
 
 use crate::allocations::Allocations;
 use crate::column::{Column, WideColumn};
+use crate::edge_names::{EdgeNames, NamesAround, NamesInTurn};
 use crate::edge_sources::EdgeSources;
 use crate::facts::EdgeFacts;
+use crate::first_edges::{FirstEdges, FirstEdgesView};
 use crate::held::{Case, Extent, Held, Holder};
 use crate::ids::Ids;
 use crate::kinds::{EdgeKind, NodeKind};
@@ -122,7 +123,7 @@ pub(crate) struct Columns {
     pub(crate) ids: Ids,
     pub(crate) self_sizes: SizeColumn,
     /// Position of each node's first edge, and one more for the end of the last.
-    pub(crate) first_edges: Column<u32>,
+    pub(crate) first_edges: FirstEdges,
     /// Edge kind in the high 3 bits, target in the low 29.
     pub(crate) edges: Column<u32>,
 }
@@ -130,7 +131,7 @@ pub(crate) struct Columns {
 /// The columns that walks over the graph read, as plain slices: looking them up once is cheaper than at every step.
 #[derive(Clone, Copy)]
 pub(crate) struct Walk<'a> {
-    first_edges: &'a [u32],
+    first_edges: FirstEdgesView<'a>,
     words: &'a [u32],
 }
 
@@ -144,7 +145,7 @@ impl<'a> Walk<'a> {
     /// Returns the position of a node's first edge, and the one behind its last.
     #[inline]
     pub(crate) fn edge_range(self, node: u32) -> Range<u32> {
-        self.first_edges[node as usize]..self.first_edges[node as usize + 1]
+        self.first_edges.get(node as usize)..self.first_edges.get(node as usize + 1)
     }
 
     /// Returns one edge.
@@ -156,7 +157,7 @@ impl<'a> Walk<'a> {
     /// Reads a little of a node's edges, so that they come into the processor's cache.
     #[inline]
     pub(crate) fn glance(self, node: u32) -> u32 {
-        self.words.get(self.first_edges[node as usize] as usize).copied().unwrap_or(0)
+        self.words.get(self.first_edges.get(node as usize) as usize).copied().unwrap_or(0)
     }
 
     /// Returns a node's edges.
@@ -199,35 +200,6 @@ pub(crate) struct Extras {
     /// Who tells numbers and other values that are no nodes.
     pub(crate) holder: Option<Box<dyn Holder>>,
 }
-
-/// Where edge names are until the first question needs them.
-pub(crate) trait EdgeNames: Send + Sync {
-    /// Reads all names. O(edges).
-    fn all(&self) -> Column<u32>;
-
-    /// Reads the names of some edges, that one among them. Returns the first edge and the names.
-    fn around(&self, edge: u32) -> (u32, Vec<u32>);
-}
-
-/// The names of a few edges, for questions about single nodes: the stretches read last, the newest first.
-#[derive(Default)]
-struct NamesAround {
-    stretches: VecDeque<(u32, Vec<u32>)>,
-    /// How often names had to be read so far.
-    reads: u32,
-}
-
-impl NamesAround {
-    fn get(&self, edge: u32) -> Option<u32> {
-        self.stretches.iter().find_map(|(first, names)| names.get(edge.checked_sub(*first)? as usize).copied())
-    }
-}
-
-/// After so many readings of a few names, all are read.
-const FEW_READS: u32 = 128;
-
-/// So many stretches are kept: a function, what it shares with others and its script lie far apart, but those of many functions together.
-const KEPT_STRETCHES: usize = 24;
 
 /// Facts that were gathered before; `None` where they turn out to be damaged.
 pub(crate) type FactLoader = Box<dyn Fn() -> Option<EdgeFacts> + Send + Sync>;
@@ -370,7 +342,7 @@ impl HeapGraph {
     #[inline]
     #[must_use]
     pub fn edge_range(&self, node: NodeIx) -> Range<u32> {
-        self.columns.first_edges[node.at()]..self.columns.first_edges[node.at() + 1]
+        self.walk().edge_range(node.0)
     }
 
     /// Returns a node's edges, in the order of the source.
@@ -389,7 +361,7 @@ impl HeapGraph {
     /// Returns the node that an edge comes from. O(1), after O(nodes) once.
     #[must_use]
     pub fn edge_source(&self, ix: EdgeIx) -> NodeIx {
-        let first_edges = &self.columns.first_edges;
+        let first_edges = self.columns.first_edges.values();
         NodeIx(self.edge_sources.get_or_init(|| EdgeSources::of(first_edges)).source(first_edges, ix.0))
     }
 
@@ -445,18 +417,10 @@ impl HeapGraph {
 
     #[cold]
     fn name_around(&self, edge: u32) -> u32 {
-        if let (Some(stored), Ok(mut around)) = (&self.stored_edge_names, self.names_around.lock()) {
-            if let Some(name) = around.get(edge) {
-                return name;
-            }
-            if around.reads < FEW_READS {
-                around.reads += 1;
-                around.stretches.truncate(KEPT_STRETCHES - 1);
-                around.stretches.push_front(stored.around(edge));
-                if let Some(name) = around.get(edge) {
-                    return name;
-                }
-            }
+        if let (Some(stored), Ok(mut around)) = (&self.stored_edge_names, self.names_around.lock())
+            && let Some(name) = around.look_up(edge, stored.as_ref())
+        {
+            return name;
         }
         self.edge_names()[edge as usize]
     }
@@ -464,6 +428,11 @@ impl HeapGraph {
     /// Returns all edge names: an index for element and hidden edges, a string position for the others.
     pub(crate) fn edge_names(&self) -> &Column<u32> {
         self.edge_names.get_or_init(|| self.stored_edge_names.as_ref().map_or_else(Column::default, |stored| stored.all()))
+    }
+
+    /// Returns all edge names, one after the other: at no time more than a few are in memory that were not before.
+    pub(crate) fn edge_names_in_turn(&self) -> NamesInTurn<'_> {
+        NamesInTurn::new(self.edge_names.get().map(|names| &**names), self.stored_edge_names.as_deref())
     }
 
     /// Returns what analyses need to know of edge names. O(edges) the first time, unless the source gathered it.
@@ -589,7 +558,7 @@ impl HeapGraph {
     /// Returns what walks over the graph read.
     #[inline]
     pub(crate) fn walk(&self) -> Walk<'_> {
-        Walk { first_edges: &self.columns.first_edges, words: &self.columns.edges }
+        Walk { first_edges: self.columns.first_edges.values(), words: &self.columns.edges }
     }
 
     pub(crate) fn columns(&self) -> &Columns {

@@ -1,7 +1,8 @@
 //! The identities of all nodes: four bytes each, added to a base that many nodes in a row share.
 //!
-//! In a snapshot ids are small numbers, and there is one base. In a core they are addresses: nodes that lie on one page share one. The
-//! first snapshot of a process numbers its objects in the order in which it writes them, by twos: that takes no memory at all.
+//! In a snapshot ids are small numbers, and there is one base. In a core they are addresses: nodes that lie on one page share one, and two
+//! bytes are enough for each. The first snapshot of a process numbers its objects in the order in which it writes them, by twos: that takes no
+//! memory at all.
 
 use crate::buffer::Buffer;
 use crate::column::Column;
@@ -19,6 +20,8 @@ pub(crate) struct Ids {
 enum Offsets {
     /// A number of each node's own.
     Listed(Column<u32>),
+    /// As `Listed`, counted in words of eight bytes.
+    Words(Column<u16>),
     /// Two for every node since the one from which on the base counts, of so many nodes in all.
     ByTwos(usize),
 }
@@ -60,6 +63,7 @@ impl Ids {
         };
         let offset = match &self.offsets {
             Offsets::Listed(offsets) => u64::from(offsets[at]),
+            Offsets::Words(words) => WORD * u64::from(words[at]),
             Offsets::ByTwos(_) => 2 * (at as u64 - u64::from(first)),
         };
         base.wrapping_add(offset)
@@ -69,6 +73,10 @@ impl Ids {
     pub(crate) fn parts(&self) -> (Column<u32>, Vec<(u32, u64)>) {
         match &self.offsets {
             Offsets::Listed(offsets) => (offsets.clone(), self.bases.clone()),
+            Offsets::Words(words) => {
+                let Self { offsets, bases } = (0..words.len()).map(|at| self.get(at)).collect();
+                if let Offsets::Listed(offsets) = offsets { (offsets, bases) } else { (Column::default(), bases) }
+            }
             // They were four bytes each before.
             Offsets::ByTwos(len) => (Buffer::from_fn(*len, |at| self.get(at) as u32).into(), vec![(0, 0)]),
         }
@@ -105,16 +113,51 @@ impl FromIterator<u64> for Ids {
     }
 }
 
+/// How many bytes an address of an object is a multiple of.
+const WORD: u64 = 8;
+
+/// Addresses as they come: each seldom far behind the one before.
+#[derive(Default)]
+pub(crate) struct AddressesBuilder {
+    words: Vec<u16>,
+    bases: Vec<(u32, u64)>,
+}
+
+impl AddressesBuilder {
+    /// Starts with room for so many, if there is.
+    pub(crate) fn with_room(addresses: usize) -> Self {
+        let mut words = Vec::new();
+        let _ = words.try_reserve_exact(addresses);
+        Self { words, bases: Vec::new() }
+    }
+
+    /// Adds the address of the next node: any number.
+    #[inline]
+    pub(crate) fn push(&mut self, addr: u64) {
+        let beyond = self.bases.last().and_then(|&(_, base)| addr.checked_sub(base)).filter(|beyond| beyond % WORD == 0);
+        let words = beyond.and_then(|beyond| u16::try_from(beyond / WORD).ok());
+        if words.is_none() {
+            self.bases.push((self.words.len() as u32, addr));
+        }
+        self.words.push(words.unwrap_or(0));
+    }
+
+    /// Returns all addresses.
+    pub(crate) fn finish(self) -> Ids {
+        Ids { offsets: Offsets::Words(self.words.into()), bases: self.bases }
+    }
+}
+
 /// Ids as they come.
 #[derive(Default)]
-pub(crate) struct IdsBuilder {
+struct IdsBuilder {
     offsets: Vec<u32>,
     bases: Vec<(u32, u64)>,
 }
 
 impl IdsBuilder {
     /// Adds the id of the next node.
-    pub(crate) fn push(&mut self, id: u64) {
+    fn push(&mut self, id: u64) {
         let base = self.bases.last().map(|&(_, base)| base);
         let offset = base.and_then(|base| u32::try_from(id.checked_sub(base)?).ok());
         if offset.is_none() {
@@ -127,7 +170,7 @@ impl IdsBuilder {
     }
 
     /// Returns all ids.
-    pub(crate) fn finish(self) -> Ids {
+    fn finish(self) -> Ids {
         Ids { offsets: Offsets::Listed(self.offsets.into()), bases: self.bases }
     }
 }
@@ -149,11 +192,17 @@ mod tests {
             let wide = (0..).zip(ids).filter(|&(_, &id)| id >= u64::from(u32::MAX)).map(|(at, &id)| (at, id)).collect();
             let narrow = Ids::of_narrow(ids.iter().map(|&id| fits(id)).collect::<Vec<_>>().into(), wide);
             assert_eq!((0..ids.len()).map(|at| narrow.get(at)).collect::<Vec<_>>(), ids);
+            let mut addresses = AddressesBuilder::default();
+            ids.iter().for_each(|&id| addresses.push(id));
+            let addresses = addresses.finish();
+            assert_eq!((0..ids.len()).map(|at| addresses.get(at)).collect::<Vec<_>>(), ids);
+            assert_eq!(addresses.parts().1, kept.parts().1);
         };
         check(&[], 0);
         check(&[1, 3, 5], 1);
         check(&[5, 3, 1, u64::from(u32::MAX)], 1);
         check(&[1, 3, 0x7f00_0000_0008, 0x7f00_0000_0040, 0x7f00_ffff_fff8, 0x7f01_0000_0010, 0x1234], 4);
+        check(&[0x7f00_0000_0000, 0x7f00_0007_fff8, 0x7f00_0008_0000, 0x7f00_0008_0008, 0x7f00_0008_0009, 0x7f00_0000_0000], 1);
         check(&[u64::MAX, 0, u64::MAX - 1, u64::MAX], 3);
     }
 

@@ -30,7 +30,7 @@ use crate::problems::Problems;
 pub use save::{fill, write};
 
 /// The version of the format. Every change of the layout, or of what a section means, makes it higher.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 
 /// What an index was made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! The one place where memory is mapped: an input file, read-only.
+//! The one place where memory is mapped: an input file, read-only. Also says what the allocator is to map.
 //!
 //! The kernel may take pages of the map back at any time and read them again; `forget` asks it to, so that a file read from one end to the
 //! other does not count as memory in use.
@@ -9,6 +9,22 @@ use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use memmap2::Mmap;
+
+/// Lets the allocator map every large array apart, so that it is given back the moment it is dropped. glibc does so at first, but takes each
+/// that is dropped, up to 32 MB, for a sign that such arrays are short-lived, and keeps their like in its pools from then on. For the whole
+/// process: to be called when it starts.
+#[cfg(target_env = "gnu")]
+#[expect(unsafe_code, reason = "glibc's allocator has no other way to be told")]
+pub fn map_large_arrays_apart() {
+    /// glibc's own limit, which then does not rise any more, in bytes.
+    const LARGE: i32 = 128 << 10;
+    // SAFETY: takes numbers only, and changes nothing but where the allocator takes memory from. Failure changes nothing.
+    let _ = unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE) };
+}
+
+/// Other allocators than glibc's are left as they are.
+#[cfg(not(target_env = "gnu"))]
+pub fn map_large_arrays_apart() {}
 
 /// A whole file, mapped read-only.
 #[derive(Clone, Debug)]

@@ -2,9 +2,11 @@
 //!
 //! Costs one column entry per node and per edge and no more. A source that does not know targets beforehand uses `GraphBuilder`.
 
-use crate::column::{Column, Widening};
+use crate::column::Widening;
+use crate::edge_names::PackedNames;
+use crate::first_edges::FirstEdgesBuilder;
 use crate::graph::{Columns, Detachedness, Extras, HeapGraph, MAX_NODES, NodeId, NodeIx, TARGET_BITS};
-use crate::ids::IdsBuilder;
+use crate::ids::AddressesBuilder;
 use crate::interner::Interner;
 use crate::kinds::{EdgeKind, NodeKind};
 use crate::problems::{ProblemKind, Problems};
@@ -17,21 +19,29 @@ use crate::strings::StrIx;
 pub struct Rows {
     kinds: Vec<u8>,
     names: Vec<u32>,
-    ids: IdsBuilder,
+    ids: AddressesBuilder,
     sizes: Widening<u16>,
-    first_edges: Vec<u32>,
+    first_edges: FirstEdgesBuilder,
     edges: Vec<u32>,
-    edge_names: Vec<u32>,
+    edge_names: PackedNames,
     strings: Interner,
     locations: LocationsBuilder,
     dropped: u64,
 }
 
 impl Rows {
-    /// Starts an empty graph.
+    /// Starts an empty graph with room for so many nodes and edges: a guess, which may be far too high. Room that is not used is never memory,
+    /// but columns that grow leave holes in the allocator's.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn with_room(nodes: usize, edges: usize) -> Self {
+        let (ids, sizes) = (AddressesBuilder::with_room(nodes), Widening::with_room(nodes));
+        let first_edges = FirstEdgesBuilder::with_room(nodes.saturating_add(1));
+        let mut rows = Self { ids, sizes, first_edges, ..Self::default() };
+        // Where there is no room, columns grow.
+        let _ = rows.kinds.try_reserve_exact(nodes);
+        let _ = rows.names.try_reserve_exact(nodes);
+        let _ = rows.edges.try_reserve_exact(edges);
+        rows
     }
 
     /// Keeps a text, and returns where: for names of nodes and edges.
@@ -134,11 +144,11 @@ impl Rows {
             names: self.names.into(),
             ids: self.ids.finish(),
             self_sizes: self.sizes.finish(),
-            first_edges: self.first_edges.into(),
+            first_edges: self.first_edges.finish(),
             edges: self.edges.into(),
         };
         let extras = Extras { locations: self.locations.finish(), process, ..Extras::default() };
-        (HeapGraph::from_columns(columns, NodeIx(0), self.strings.finish(), Ok(Column::from(self.edge_names)), extras), problems)
+        (HeapGraph::from_columns(columns, NodeIx(0), self.strings.finish(), Err(Box::new(self.edge_names)), extras), problems)
     }
 }
 
@@ -148,7 +158,7 @@ mod tests {
 
     #[test]
     fn rows_become_a_graph() {
-        let mut rows = Rows::new();
+        let mut rows = Rows::with_room(2, 1);
         let (root, object, name) = (rows.text(""), rows.text("a \"quoted\" name"), rows.text("child"));
         rows.node(NodeKind::SYNTHETIC, root, NodeId(1), 0);
         rows.edge(EdgeKind::PROPERTY, name, NodeIx(1));

@@ -126,7 +126,7 @@ fn build(strings: &[Vec<u16>], nodes: &[NewNode], edges: Vec<NewEdge>, mut extra
         names: nodes.iter().map(|node| node.1 % texts).collect::<Vec<_>>().into(),
         ids: (0..u64::from(count)).map(|at| at * 2 + 1).collect(),
         self_sizes: nodes.iter().map(|node| node.2).collect(),
-        first_edges: first_edges.into(),
+        first_edges: first_edges.into_iter().collect(),
         edges: words.into(),
     };
     let strings = StringTable::new(Bytes::Owned(Arc::new(arena)), starts.into(), vec![]);

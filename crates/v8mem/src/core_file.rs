@@ -256,12 +256,6 @@ impl CoreFile {
         Some(Missing { bytes, first: first.range.start + first.held })
     }
 
-    /// Says that nothing of the core or of its program need stay in memory: both are read again where somebody looks.
-    pub fn forget_all(&self) {
-        self.file.forget(0..self.file.len());
-        self.binary.iter().for_each(NodeBinary::forget);
-    }
-
     /// Returns the size of the file in bytes.
     #[must_use]
     pub fn len(&self) -> u64 {
@@ -335,6 +329,12 @@ impl Memory for CoreFile {
         if let Some(at) = self.in_file(addr, len) {
             self.file.forget(at..at + len);
         }
+    }
+
+    /// Nothing of the program stays either.
+    fn forget_all(&self) {
+        self.file.forget(0..self.file.len());
+        self.binary.iter().for_each(NodeBinary::forget);
     }
 
     fn next_data(&self, addr: u64, end: u64) -> Option<(u64, u64)> {

@@ -75,6 +75,9 @@ pub struct Parts<'a, 'm> {
 /// The id of V8's root of all roots, and the step between ids of what is no object.
 const ROOT_ID: u64 = 1;
 
+/// So many pages of a heap are gone through before their memory is given back.
+const RESIDENT_PAGES: u64 = 64;
+
 /// Makes the graph. O(objects + references).
 #[must_use]
 pub fn graph(parts: Parts<'_, '_>, scope: Scope) -> (HeapGraph, Problems) {
@@ -87,12 +90,15 @@ pub fn graph(parts: Parts<'_, '_>, scope: Scope) -> (HeapGraph, Problems) {
     emitter.name_code(parts.roots);
     emitter.node_objects(parts.node);
     roots(&parts, scope, &groups, &mut emitter);
-    let mut page = 0;
+    let (mut page, mut passed) = (0, 0);
     for (object, addr) in parts.heap.objects.iter().filter(|&(object, _)| chosen.get(object.0)) {
         if addr >> PAGE_BITS != page {
-            // Objects come by address, and few look far: what lies behind need not stay in memory.
-            parts.heap.pages.forget(parts.strings.memory, page << PAGE_BITS);
             page = addr >> PAGE_BITS;
+            passed += 1;
+            if passed % RESIDENT_PAGES == 0 {
+                // Objects come by address: what lies behind need not stay in memory, nor what they looked at elsewhere.
+                parts.strings.memory.forget_all();
+            }
         }
         emitter.object(object, addr);
     }

@@ -61,6 +61,9 @@ pub trait Memory: Sync {
     /// Says that the bytes that were looked at so far are not needed any more, so that they need not stay in memory.
     fn forget(&self, _addr: u64, _len: usize) {}
 
+    /// As `forget`, of all bytes.
+    fn forget_all(&self) {}
+
     /// Returns the end of the bytes that are worth looking at from `addr` on, and where the next ones begin: holes of a sparse file read
     /// as zeros, and looking at gigabytes of them is a waste.
     fn next_data(&self, addr: u64, end: u64) -> Option<(u64, u64)> {
@@ -83,6 +86,10 @@ impl<M: Memory + Send + ?Sized> Memory for Arc<M> {
 
     fn forget(&self, addr: u64, len: usize) {
         (**self).forget(addr, len);
+    }
+
+    fn forget_all(&self) {
+        (**self).forget_all();
     }
 
     fn next_data(&self, addr: u64, end: u64) -> Option<(u64, u64)> {

@@ -1,7 +1,7 @@
 //! The table of all objects, by address: what lies at an address, and at which address an object lies.
 //!
 //! One bit for each word of the heap says where an object begins; counts beside the bits turn an address into a position in constant time.
-//! Costs 1/32 of the heap, and eight bytes per object for map and size.
+//! Costs 1/32 of the heap, and four bytes per object for map and size.
 
 use crate::maps::{Map, MapIx};
 use crate::memory::Memory;
@@ -49,9 +49,21 @@ impl Cell {
     }
 }
 
-/// What is known of an object besides its address.
+/// What is known of an object besides its address. Both are in a list apart where one of them does not fit.
 #[derive(Clone, Copy, Debug)]
 struct Object {
+    map: u16,
+    /// In words of eight bytes; `APART` where to look in the list.
+    words: u16,
+}
+
+/// The mark of an object of which more is known than fits.
+const APART: u16 = u16::MAX;
+
+/// A large object, or one with one of the last maps that were met.
+#[derive(Clone, Copy, Debug)]
+struct Apart {
+    object: ObjIx,
     map: MapIx,
     /// In words of eight bytes.
     words: u32,
@@ -64,6 +76,8 @@ pub struct Objects {
     pages: Vec<Starts>,
     cells: Vec<Cell>,
     objects: Vec<Object>,
+    /// By object.
+    apart: Vec<Apart>,
     /// Where objects went that a collection was moving.
     moved: Moved,
     /// What the walk met besides.
@@ -74,7 +88,7 @@ impl Objects {
     /// Walks over all pages and notes every object. Pages are given back to `memory` behind the walk. O(bytes).
     #[must_use]
     pub fn walk(walker: &Walker<'_, '_>, memory: &dyn Memory) -> Self {
-        let mut objects = Self::default();
+        let mut objects = Self::with_room(walker.pages.all().iter().map(|page| page.area_end - page.area_start).sum());
         let mut stats = WalkStats::default();
         for page in walker.pages.all() {
             objects.begin(page.base);
@@ -86,6 +100,16 @@ impl Objects {
             page.forget(memory);
         }
         objects.stats = stats;
+        objects
+    }
+
+    /// Starts with room for all objects of so many bytes, if there is, which is no memory before it is used.
+    fn with_room(bytes: u64) -> Self {
+        /// Hardly any object is smaller.
+        const SMALLEST: u64 = 16;
+        let mut objects = Self::default();
+        let _ = objects.objects.try_reserve_exact((bytes / SMALLEST) as usize);
+        let _ = objects.cells.try_reserve_exact((bytes / (8 * Cell::WORDS)) as usize);
         objects
     }
 
@@ -108,7 +132,13 @@ impl Objects {
         if let Some(cell) = self.cells.last_mut() {
             cell.starts |= 1 << (word % Cell::WORDS);
         }
-        self.objects.push(Object { map: met.map, words: (met.size / 8) as u32 });
+        let words = (met.size / 8) as u32;
+        let fits = u16::try_from(words).ok().filter(|&words| words != APART).zip(u16::try_from(met.map.0).ok());
+        if fits.is_none() {
+            self.apart.push(Apart { object: ObjIx(before), map: met.map, words });
+        }
+        let (words, map) = fits.unwrap_or((APART, 0));
+        self.objects.push(Object { map, words });
     }
 
     /// Returns how many there are.
@@ -214,14 +244,23 @@ impl Objects {
     #[inline]
     #[must_use]
     pub fn size(&self, object: ObjIx) -> u64 {
-        u64::from(self.objects[object.at()].words) * 8
+        let words = self.objects[object.at()].words;
+        8 * if words == APART { self.apart(object).map_or(0, |apart| apart.words.into()) } else { u64::from(words) }
     }
 
     /// Returns an object's map.
     #[inline]
     #[must_use]
     pub fn map(&self, object: ObjIx) -> MapIx {
-        self.objects[object.at()].map
+        let Object { map, words } = self.objects[object.at()];
+        let apart = if words == APART { self.apart(object) } else { None };
+        apart.map_or(MapIx(map.into()), |apart| apart.map)
+    }
+
+    #[cold]
+    fn apart(&self, object: ObjIx) -> Option<&Apart> {
+        let at = self.apart.binary_search_by_key(&object, |apart| apart.object).ok()?;
+        self.apart.get(at)
     }
 
     /// Returns the objects of pages that V8 writes: not those that isolates share.
@@ -255,17 +294,19 @@ mod tests {
     #[test]
     fn objects_are_found_by_address_and_address_by_object() {
         let addresses = [0x4_0100, 0x4_0108, 0x4_0300, 0x5_0000, 0x7_fff8, 0x10_0040, 0x10_0048];
+        // Of those that do not fit in two bytes, two are too large, and two have a map too late.
+        let size = |addr: u64| if addr % 1024 == 0x108 { 8 * 0xffff + (addr & 0x8000) } else { addr % 128 };
         let mut objects = Objects::default();
         for base in [0x4_0000, 0x8_0000, 0x10_0000, 0x20_0000] {
             objects.begin(base);
             let inside = addresses.iter().filter(|&addr| (base..base + 0x4_0000).contains(addr));
-            inside.for_each(|&addr| objects.add(Met { addr, size: addr % 128, map: MapIx(addr as u32) }));
+            inside.for_each(|&addr| objects.add(Met { addr, size: size(addr), map: MapIx(addr as u32 / 8) }));
         }
         let at = |addr| objects.pages.iter().find_map(|page| objects.in_page(page, addr));
         for (nth, &addr) in (0..).zip(&addresses) {
             assert_eq!((at(addr), at(addr + 1)), (Some(ObjIx(nth)), None));
-            assert_eq!((objects.addr(ObjIx(nth)), objects.map(ObjIx(nth))), (addr, MapIx(addr as u32)));
-            assert_eq!(objects.size(ObjIx(nth)), addr % 128);
+            assert_eq!((objects.addr(ObjIx(nth)), objects.map(ObjIx(nth))), (addr, MapIx(addr as u32 / 8)));
+            assert_eq!(objects.size(ObjIx(nth)), size(addr));
         }
         assert_eq!(objects.iter().map(|(_, addr)| addr).collect::<Vec<_>>(), addresses);
         let before = |addr| objects.pages.iter().rev().find(|page| page.base <= addr).and_then(|page| objects.last_before(page, addr));

@@ -120,6 +120,8 @@ sections! {
     NodeStacks = 13 "allocating stacks of nodes";
     Problems = 14 "problems";
     About = 15 "what its writer knew besides";
+    FirstEdgeBases = 16 "bases of first edges";
+    WideFirstEdges = 17 "wide first edges";
     Facts = 20 "facts";
     SpecialNodes = 21 "special nodes";
     ShapeNames = 22 "names of shapes";

@@ -14,6 +14,7 @@ use super::stored::{StoredColumns, Sums, read_classes, read_sums};
 use super::{Glance, IndexError, Key, Opened, VERSION};
 use crate::analysis::HeapAnalysis;
 use crate::column::{Column, WideColumn};
+use crate::first_edges::FirstEdges;
 use crate::graph::{Columns, Extras, HeapGraph, MAX_NODES, NodeIx, TARGET_MASK};
 use crate::ids::Ids;
 use crate::mapped::MappedFile;
@@ -165,7 +166,7 @@ impl Mapped {
         let kinds = self.column_of::<u8>(Tag::Kinds, nodes).ok_or_else(missing(Tag::Kinds))?;
         let (names, ids) = (column(Tag::Names, nodes)?, column(Tag::Ids, nodes)?);
         let sizes = self.column_of::<u16>(Tag::SelfSizes, nodes).ok_or_else(missing(Tag::SelfSizes))?;
-        let first_edges = column(Tag::FirstEdges, nodes + 1)?;
+        let first_edges = self.first_edges(nodes + 1).ok_or_else(missing(Tag::FirstEdges))?;
         let (words, edge_names) = (column(Tag::Edges, edges)?, column(Tag::EdgeNames, edges)?);
         let starts = column(Tag::StringStarts, strings)?;
         Self::check(vec![
@@ -177,7 +178,9 @@ impl Mapped {
             self.checked(Tag::IdBases, None),
             self.checked(Tag::SelfSizes, None),
             self.checked(Tag::WideSelfSizes, None),
-            self.checked(Tag::FirstEdges, Some(check::rising(&first_edges, self.header.edges))),
+            self.checked(Tag::FirstEdges, Some(check::first_edges(first_edges.values(), self.header.edges))),
+            self.checked(Tag::FirstEdgeBases, None),
+            self.checked(Tag::WideFirstEdges, None),
             self.checked(Tag::Edges, Some(check::masked_below(&words, TARGET_MASK, self.header.nodes))),
             self.checked(Tag::EdgeNames, Some(check::names(&edge_names, &words, self.header.strings))),
             self.checked(Tag::StringStarts, None),
@@ -192,6 +195,12 @@ impl Mapped {
         let strings = StringTable::new(self.string_bytes().ok_or_else(missing(Tag::StringBytes))?, starts, wraps);
         let columns = Columns { kinds, names, ids, self_sizes, first_edges, edges: words };
         Ok((HeapGraph::from_columns(columns, NodeIx(self.header.root), strings, Ok(edge_names), extras), problems))
+    }
+
+    /// Returns where edges begin. Nothing of it is checked yet.
+    fn first_edges(&self, positions: usize) -> Option<FirstEdges> {
+        let beyond = WideColumn::new(self.column(Tag::FirstEdges)?, self.bytes(Tag::WideFirstEdges).and_then(blob::read_wide)?);
+        FirstEdges::of_parts(self.column(Tag::FirstEdgeBases)?, beyond, positions)
     }
 
     fn string_bytes(&self) -> Option<Bytes> {

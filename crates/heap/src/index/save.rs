@@ -114,7 +114,8 @@ impl<W: Write + Seek> Saver<'_, W> {
         self.column(Tag::Ids, &offsets)?;
         self.section(Tag::IdBases, &blob::write_wide(&bases))?;
         self.wide(Tag::SelfSizes, Tag::WideSelfSizes, &columns.self_sizes)?;
-        self.column(Tag::FirstEdges, &columns.first_edges)?;
+        self.wide(Tag::FirstEdges, Tag::WideFirstEdges, columns.first_edges.beyond())?;
+        self.column(Tag::FirstEdgeBases, columns.first_edges.bases())?;
         self.column(Tag::Edges, &columns.edges)?;
         self.column(Tag::EdgeNames, graph.edge_names())?;
         if !graph.allocations().node_stacks.is_empty() {

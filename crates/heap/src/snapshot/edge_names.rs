@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use crate::buffer::Buffer;
 use crate::column::Column;
-use crate::graph::EdgeNames;
+use crate::edge_names::EdgeNames;
 use crate::mapped::MappedFile;
 use crate::snapshot::edges::next_edge;
 use crate::snapshot::header::{EdgeFields, Header};

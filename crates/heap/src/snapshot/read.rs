@@ -6,8 +6,9 @@ use std::path::Path;
 
 use crate::buffer::Buffer;
 use crate::column::Column;
+use crate::edge_names::EdgeNames;
 use crate::facts::{EdgeFacts, take_shapes};
-use crate::graph::{Columns, EdgeNames, Extras, HeapGraph, MAX_NODES, NodeIx};
+use crate::graph::{Columns, Extras, HeapGraph, MAX_NODES, NodeIx};
 use crate::mapped::MappedFile;
 use crate::problems::{ProblemKind, Problems};
 use crate::process::Noted;
@@ -389,7 +390,7 @@ impl Reader<'_> {
             names: names.into(),
             ids: crate::ids::Ids::of_narrow(ids.into(), wide_ids),
             self_sizes: crate::column::WideColumn::new(sizes.into(), wide_sizes),
-            first_edges: first_edges.into(),
+            first_edges: first_edges.iter().copied().collect(),
             edges: edges.words.into(),
         };
         let names = edges.names.map(Column::from).ok_or_else(|| -> Box<dyn EdgeNames> {

@@ -77,7 +77,9 @@ pub(super) struct Emitter<'a, 'm, 'e> {
 
 impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
     pub(super) fn new(parts: &Parts<'a, 'm>, chosen: &'e RankedBits, names: &'e Names<'a, 'm>, first_object: u32) -> Self {
-        let mut rows = Rows::new();
+        // Groups and memory of C++ come besides, and most heaps have about three references an object.
+        let nodes = chosen.count() + chosen.count() / 64 + 4096;
+        let mut rows = Rows::with_room(nodes, 4 * nodes);
         let words = Words::new(&mut rows);
         Self {
             rows,
@@ -328,19 +330,19 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
         let at = &self.heap.layout.at;
         match map.kind {
             Kind::String => match representation(map.instance_type) {
-                Representation::Cons => (NodeKind::CONS_STRING, self.rows.text("(concatenated string)")),
-                Representation::Sliced => (NodeKind::SLICED_STRING, self.rows.text("(sliced string)")),
+                Representation::Cons => (NodeKind::CONS_STRING, self.words.concatenated_string),
+                Representation::Sliced => (NodeKind::SLICED_STRING, self.words.sliced_string),
                 _ => (NodeKind::STRING, self.string(addr, if self.survey.sources.contains(&addr) { SOURCE_LIMIT } else { NAME_LIMIT })),
             },
             Kind::Symbol if self.heap.is_private(addr) => (NodeKind::HIDDEN, self.rows.text("private symbol")),
-            Kind::Symbol => (NodeKind::SYMBOL, self.rows.text("symbol")),
-            Kind::BigInt => (NodeKind::BIGINT, self.rows.text("bigint")),
-            Kind::HeapNumber => (NodeKind::NUMBER, self.rows.text("heap number")),
+            Kind::Symbol => (NodeKind::SYMBOL, self.words.symbol),
+            Kind::BigInt => (NodeKind::BIGINT, self.words.bigint),
+            Kind::HeapNumber => (NodeKind::NUMBER, self.words.heap_number),
             Kind::Code | Kind::InstructionStream => (NodeKind::CODE, self.code_name(addr)),
             Kind::SharedFunctionInfo => (NodeKind::CODE, self.shared_name(addr)),
             Kind::Script => (NodeKind::CODE, self.text_field(addr, at.script_name)),
             Kind::NativeContext => (NodeKind::HIDDEN, self.rows.text("system / NativeContext")),
-            Kind::Context => (NodeKind::OBJECT, self.rows.text("system / Context")),
+            Kind::Context => (NodeKind::OBJECT, self.words.system_context),
             // Node 16 to 22 do not tell oddballs apart.
             Kind::Oddball if self.heap.layout.version.major >= 13 => (NodeKind::HIDDEN, self.text_field(addr, at.oddball_string)),
             _ => self.system(addr, map),
@@ -441,9 +443,12 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
     pub(super) fn finish(mut self) -> (HeapGraph, Problems) {
         let version = self.heap.layout.version;
         let trusted = self.rows.text("system / TrustedFixedArray");
+        let mut known: FxHashMap<u8, (StrIx, Option<NodeKind>)> = FxHashMap::default();
         for (nth, tag) in self.tags.iter().enumerate().filter(|(_, tag)| **tag != Tag::None) {
-            let (name, kind) = tag.name(version);
-            let name = self.rows.text(name);
+            let (name, kind) = *known.entry(*tag as u8).or_insert_with(|| {
+                let (name, kind) = tag.name(version);
+                (self.rows.text(name), kind)
+            });
             let node = NodeIx(self.first_object + nth as u32);
             self.rows.describe(node, (self.words.empty, name), kind);
             if *tag == Tag::ConstantPool {

@@ -94,7 +94,7 @@ impl Emitter<'_, '_, '_> {
     pub(super) fn describe_js(&mut self, addr: u64, map: &Map, recipe: &Recipe) -> (NodeKind, StrIx) {
         match map.kind {
             Kind::JsFunction => (NodeKind::CLOSURE, self.function_name(addr)),
-            Kind::JsBoundFunction => (NodeKind::CLOSURE, self.rows.text("native_bind")),
+            Kind::JsBoundFunction => (NodeKind::CLOSURE, self.words.native_bind),
             Kind::JsRegExp => (NodeKind::REGEXP, self.text_field(addr, self.heap.layout.at.regexp_source)),
             Kind::JsGlobalObject | Kind::JsGlobalProxy => (NodeKind::OBJECT, self.rows.text(&self.names.object(addr, map))),
             _ => (

@@ -1,4 +1,4 @@
-//! Names of edges that V8 uses again and again, looked up once.
+//! Names of edges and nodes that V8 uses again and again, looked up once.
 
 use heap::StrIx;
 use heap::rows::Rows;
@@ -82,4 +82,11 @@ words! {
     function "function",
     receiver "receiver",
     registers "parameters_and_registers",
+    concatenated_string "(concatenated string)",
+    sliced_string "(sliced string)",
+    symbol "symbol",
+    bigint "bigint",
+    heap_number "heap number",
+    native_bind "native_bind",
+    system_context "system / Context",
 }
