@@ -67,7 +67,10 @@ const KEPT: [(&str, u64); 18] = [
 const MAGLEV: [u32; 2] = [24, 26];
 
 /// Releases besides the newest of each even line, by their names in `tests/releases/package.json`.
-const RELEASES: [&str; 4] = ["node16-oldest", "node18-oldest", "node23", "node25"];
+const RELEASES: [&str; 5] = ["node16-oldest", "node18-oldest", "node21", "node23", "node25"];
+
+/// Those of odd lines: they run the program that answers questions too, which has a worker, and with that other pages and more code of Sparkplug's.
+const ODD: [&str; 3] = ["node21", "node23", "node25"];
 
 /// A process to be dumped.
 struct Subject {
@@ -101,11 +104,15 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
     // Node.js has Maglev from 24 on: 22 knows the flag, and does not compile by it.
     subjects.retain(|subject| subject.how != How::Maglev || MAGLEV.iter().any(|line| subject.node == workspace.node(*line)));
     let node = |name: &str| workspace.modules("releases").join(name).join("bin/node");
-    subjects.extend(RELEASES.map(|name| Subject { name: name.to_owned(), node: node(name), how: How::Abort, tables: Tabled::All }));
+    let of_release = |name: &str, how| Subject { name: format!("{name}-{how:?}"), node: node(name), how, tables: Tabled::All };
+    subjects.extend(RELEASES.map(|name| of_release(name, How::Abort)));
+    // V8 9.0 ends itself where Sparkplug compiles all.
+    subjects.extend(ODD.map(|name| of_release(name, How::Sparkplug)));
     let stripped = strip(workspace)?;
     subjects.push(Subject { name: "stripped".to_owned(), node: stripped.clone(), how: How::Abort, tables: Tabled::All });
     let mut standing: Vec<Job> = NODE_LINES.into_iter().flat_map(|line| standing(&format!("{line}-side"), &workspace.node(line))).collect();
     standing.extend(self::standing("stripped-side", &stripped));
+    standing.extend(ODD.map(|name| Job::Answers(format!("{name}-answers"), node(name))));
     let tally = check_all(workspace, standing.into_iter().chain(subjects.into_iter().map(Job::Moment)));
     fs::remove_file(stripped)?;
     Ok(tally)

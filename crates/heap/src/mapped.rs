@@ -45,6 +45,16 @@ impl MappedFile {
         Ok(Self { map: Arc::new(map) })
     }
 
+    /// Has the kernel map the pages around `range` at once, which costs less than one fault after the other. Where it cannot, nothing changes.
+    pub fn expect(&self, range: Range<usize>) {
+        #[cfg(target_os = "linux")]
+        if let Some(len) = range.end.min(self.map.len()).checked_sub(range.start).filter(|&len| len > 0) {
+            let _ = self.map.advise_range(memmap2::Advice::PopulateRead, range.start, len);
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = range;
+    }
+
     /// Gives the pages that lie within `range` back to the kernel. They are read again from the file when touched.
     #[expect(unsafe_code, reason = "giving pages back is unsafe for memory that is not backed by a file; this is")]
     pub fn forget(&self, range: Range<usize>) {

@@ -86,6 +86,8 @@ const V9_1: V8Version = V8Version::new(9, 1);
 const V9_8: V8Version = V8Version::new(9, 8);
 const V10: V8Version = V8Version::new(10, 0);
 const V11: V8Version = V8Version::new(11, 0);
+/// Node.js 21; Node.js 20 has 11.3, and nothing lies between.
+const V11_8: V8Version = V8Version::new(11, 8);
 const V12: V8Version = V8Version::new(12, 0);
 const V12_9: V8Version = V8Version::new(12, 9);
 const V13: V8Version = V8Version::new(13, 0);
@@ -199,13 +201,13 @@ offsets! {
     /// Name dictionary: words before the entries, behind the three of every table.
     name_dictionary_prefix: "namedictionaryshape_prefix_size", |v| if v < V11 { 2 } else { 3 };
     /// Function: what it shares with other closures.
-    function_shared: "class_JSFunction__shared", |v| if v < V12 { 24 } else { 32 };
+    function_shared: "class_JSFunction__shared", |v| if v < V11_8 { 24 } else { 32 };
     /// Function: its context.
-    function_context: "class_JSFunction__context", |v| if v < V12 { 32 } else { 40 };
+    function_context: "class_JSFunction__context", |v| if v < V11_8 { 32 } else { 40 };
     /// Function: its feedback cell.
-    function_feedback: "class_JSFunction__raw_feedback_cell", |v| if v < V12 { 40 } else { 48 };
+    function_feedback: "class_JSFunction__raw_feedback_cell", |v| if v < V11_8 { 40 } else { 48 };
     /// Function: its code; from V8 13 on a number, no pointer.
-    function_code: "", |v| if v < V12 { 48 } else { 24 };
+    function_code: "", |v| if v < V11_8 { 48 } else { 24 };
     /// Function: prototype or initial map, where it has that slot.
     function_prototype: "class_JSFunction__prototype_or_initial_map", |_| 56;
     /// Shared function info: data of the function; from V8 12 on the trusted part.
@@ -369,15 +371,15 @@ offsets! {
     /// Scope info: words before the names of variables, flags counted.
     scope_names: "scopeinfo_idx_first_vars", |v| if v < V12_9 { 3 } else { 5 };
     /// Bytecode: bytes of code start here.
-    bytecode_start: "class_BytecodeArray__data", |v| if v < V12 { 54 } else { 64 };
+    bytecode_start: "class_BytecodeArray__data", |v| if v < V11_8 { 54 } else if v < V12 { 52 } else { 64 };
     /// Bytecode: where in the source each came from. Not exported.
     bytecode_positions: "", |v| if v < V12 { 32 } else { 24 };
     /// Array of bytes: the first one, behind its length.
     bytes_start: "", |_| 16;
-    /// Code: a table of bytes that says where in it other things are told of; up to V8 11.
+    /// Code: a table of bytes that says where in it other things are told of; up to V8 11.3.
     code_relocation: "class_Code__relocation_info", |_| 8;
     /// Code: what leads back from it to bytecode, or of Sparkplug's the bytecode.
-    code_deopt: "class_Code__deoptimization_data", |v| if v < V12 { 16 } else { 8 };
+    code_deopt: "class_Code__deoptimization_data", |v| if v < V11_8 { 16 } else { 8 };
     /// Array of tagged words: the first one, behind its length.
     elements_start: "", |_| 16;
     /// What leads back from code to bytecode: the place of literals among its words.
@@ -385,17 +387,17 @@ offsets! {
     /// What leads back from code to bytecode: the place of calls that were replaced by the function that they call.
     deopt_calls: "DeoptimizationDataInliningPositionsIndex", |v| if v < V13 { 7 } else { 8 };
     /// Code: how many bytes of it came from each bytecode, where Sparkplug made it; else where in the source it came from.
-    code_bytecode_table: "class_Code__bytecode_offset_table", |v| if v < V12 { 24 } else { 16 };
+    code_bytecode_table: "class_Code__bytecode_offset_table", |v| if v < V11_8 { 24 } else { 16 };
     /// Code of V8 11 and later: its instructions.
-    code_stream: "class_Code__instruction_stream", |_| 32;
+    code_stream: "class_Code__instruction_stream", |v| if v < V11_8 || v >= V12 { 32 } else { 24 };
     /// Code: its instructions up to V8 10; later the address of them.
-    code_start: "class_Code__instruction_start", |v| if v < V10 { 96 } else if v < V11 { 128 } else { 40 };
+    code_start: "class_Code__instruction_start", |v| if v < V10 { 96 } else if v < V11 { 128 } else if v < V11_8 || v >= V12 { 40 } else { 32 };
     /// Code: how many bytes of instructions there are, four bytes.
-    code_size: "class_Code__instruction_size", |v| if v < V11 { 40 } else if v < V12 || v >= V12_9 { 56 } else { 52 };
-    /// Code: how many bytes of tables follow the instructions, four bytes; V8 12 and later say it elsewhere.
+    code_size: "class_Code__instruction_size", |v| if v < V11 { 40 } else if v < V11_8 || v >= V12_9 { 56 } else if v < V12 { 44 } else { 52 };
+    /// Code: how many bytes of tables follow the instructions, four bytes; V8 11.8 and later say it elsewhere.
     code_tables_size: "", |v| if v < V11 { 44 } else { 60 };
     /// Table of places in machine code: the number of why it is given up, which a byte follows; four numbers before and two behind four bytes follow.
-    relocation_reason: "", |v| if v < V11 { 17 } else if v < V12 { 16 } else if v < V13 { 17 } else { 19 };
+    relocation_reason: "", |v| if v < V11 { 17 } else if v < V11_8 { 16 } else if v < V13 { 17 } else { 19 };
     /// Table of places in machine code: the number of a long distance.
     relocation_jump: "", |v| if v < V11 { 21 } else if v < V13 { 20 } else { 22 };
     /// Bytecode and the code that Sparkplug made of it, side by side in V8 9: the code.
@@ -403,7 +405,7 @@ offsets! {
     /// Machine code takes a multiple of so many bytes.
     code_alignment: "", |v| if v < V10 { 32 } else { 64 };
     /// Code: flags, four bytes.
-    code_flags: "class_Code__flags", |v| if v < V12_9 { 48 } else { 52 };
+    code_flags: "class_Code__flags", |v| if v < V11_8 { 48 } else if v < V12 { 40 } else if v < V12_9 { 48 } else { 52 };
     /// Mask of the kind of code in its flags.
     code_kind_mask: "CodeKindFieldMask", |_| 15;
     /// Its shift.
@@ -422,12 +424,12 @@ offsets! {
     dispatch_shift: "", |_| 8;
     /// Instructions of V8 11 and later: the code that describes them.
     stream_code: "", |_| 8;
-    /// Instructions of V8 12 and later: a table of bytes that says where in them other things are told of.
+    /// Instructions of V8 11.8 and later: a table of bytes that says where in them other things are told of.
     stream_relocation: "", |_| 16;
-    /// Instructions of V8 12 and later: how many bytes there are, tables counted, four bytes.
+    /// Instructions of V8 11.8 and later: how many bytes there are, tables counted, four bytes.
     stream_size: "", |_| 24;
     /// Instructions of V8 11 and later: the first one.
-    stream_start: "class_InstructionStream__instruction_start", |v| if v < V12 { 16 } else { 32 };
+    stream_start: "class_InstructionStream__instruction_start", |v| if v < V11_8 { 16 } else { 32 };
     /// Message: what was thrown.
     message_argument: "class_JSMessageObject__argument", |_| 32;
     /// Frame of a function: the function, in bytes below the frame pointer.

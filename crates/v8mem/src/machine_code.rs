@@ -7,6 +7,10 @@ use crate::kind::Kind;
 use crate::layout::V8Layout;
 use crate::maps::{Map, Maps, strong};
 use crate::pages::Pages;
+use crate::version::V8Version;
+
+/// From this V8 on instructions themselves say how many bytes they take and where their table of places is; before, what describes them did.
+pub(crate) const STREAMS_TELL: V8Version = V8Version::new(11, 8);
 
 /// Returns the size in bytes of an object that holds machine code; `None` for any other, and where it does not say.
 #[must_use]
@@ -15,7 +19,7 @@ pub(crate) fn size(pages: &Pages<'_>, layout: &V8Layout, maps: &Maps, map: &Map,
     let half = |addr: u64, offset: u64| pages.half(addr.checked_add(offset)?).map(u64::from);
     let (header, bytes) = match map.kind {
         Kind::Code if map.size == 0 => (at.code_start, half(addr, at.code_size)? + half(addr, at.code_tables_size)?),
-        Kind::InstructionStream if layout.version.major < 12 => {
+        Kind::InstructionStream if layout.version < STREAMS_TELL => {
             let code = strong(pages.word(addr.checked_add(at.stream_code)?)?)?;
             let map = maps.of_word(pages, layout, pages.word(code)?)?;
             let of_code = |offset| half(code, offset).filter(|_| maps.get(map).kind == Kind::Code);

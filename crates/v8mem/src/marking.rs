@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::kind::Kind;
+use crate::machine_code::STREAMS_TELL;
 use crate::maps::{Map, TAG, pointer, strong};
 use crate::memory::Memory;
 use crate::moved::is_moving;
@@ -266,7 +267,7 @@ fn tagged_words(heap: HeapView<'_, '_>, kind: Kind, instance_type: u16, size: u6
         Kind::Map => 24..size,
         // What follows in code are raw numbers, and its instructions, which `relocation` reads.
         Kind::Code => 8..if heap.layout.version < V8Version::new(11, 0) { at.code_size } else { at.code_start }.min(size),
-        Kind::InstructionStream => 8..if heap.layout.version < V8Version::new(12, 0) { at.stream_start } else { at.stream_size }.min(size),
+        Kind::InstructionStream => 8..if heap.layout.version < STREAMS_TELL { at.stream_start } else { at.stream_size }.min(size),
         _ => 8..size,
     }
 }

@@ -5,6 +5,7 @@
 //! more. A table is believed only if it leads to objects alone.
 
 use crate::kind::Kind;
+use crate::machine_code::STREAMS_TELL;
 use crate::maps::{TAG, strong};
 use crate::version::V8Version;
 use crate::view::HeapView;
@@ -56,7 +57,7 @@ fn read(heap: HeapView<'_, '_>, addr: u64, kind: Kind) -> Option<Vec<Embedded>> 
         Kind::Code if version < V8Version::new(11, 0) => (addr, at.code_start, heap.target(addr, at.code_relocation)?),
         Kind::InstructionStream => {
             let code = heap.target(addr, at.stream_code)?;
-            let in_code = version < V8Version::new(12, 0);
+            let in_code = version < STREAMS_TELL;
             let table = if in_code { heap.target(code, at.code_relocation)? } else { heap.target(addr, at.stream_relocation)? };
             (code, at.stream_start, table)
         }

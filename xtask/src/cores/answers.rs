@@ -22,7 +22,6 @@ use v8mem::graph::Scope;
 use v8mem::inventory::inventory;
 use v8mem::read::read_anatomy;
 use v8mem::source::source;
-use v8mem::space::Space;
 use v8mem::spaces::spaces;
 use v8mem::text::Strings;
 use v8mem::words::find_words;
@@ -257,14 +256,14 @@ fn isolates(analysis: &HeapAnalysis) -> Result<()> {
     own.iter().try_for_each(|row| is_at(row["location"], "async function waitsForNever"))
 }
 
-/// Every space is as large as V8 said just before; read-only memory, which isolates share from Node.js 18 on, V8 counts nowhere. The young
-/// generation is left out: with a worker beside it, it was seen to differ by some pages on Node.js 24 and 26, which `spaces.rs` does not show.
+/// Every space is as large as V8 said just before, beside a worker too; read-only memory, which isolates share from
+/// Node.js 18 on, V8 counts nowhere.
 fn space_sizes(file: &CoreFile, anatomy: &Anatomy, truths: [&[Value; 2]; 2]) -> Result<()> {
     let found = inventory(file, &mut anatomy.clone(), spaces)?;
     for nth in 0..2 {
         let [before, after] = truths.map(|truth| told_sizes(&truth[nth]));
         let (before, after) = (before?, after?);
-        let own = found.iter().filter(|space| space.isolate == Some(nth) && space.space != Space::New);
+        let own = found.iter().filter(|space| space.isolate == Some(nth));
         let own: BTreeMap<&str, u64> = own.map(|space| (space.space.name(), space.committed)).collect();
         // V8 may give a page back between the last telling and the core, and the program tells again after it.
         let names: BTreeSet<&str> = own.keys().chain(before.keys()).chain(after.keys()).copied().collect();
@@ -281,11 +280,11 @@ fn space_sizes(file: &CoreFile, anatomy: &Anatomy, truths: [&[Value; 2]; 2]) -> 
     Ok(())
 }
 
-/// The sizes of spaces, as V8 told them. How large the young generation is, it says otherwise.
+/// The sizes of spaces, as V8 told them.
 fn told_sizes(truth: &Value) -> Result<BTreeMap<&str, u64>> {
     let told = truth["spaces"].as_object().context("no spaces")?;
     let sizes = told.iter().map(|(name, size)| (name.as_str(), size.as_u64().unwrap_or(0)));
-    Ok(sizes.filter(|&(name, size)| size > 0 && name != Space::New.name()).collect())
+    Ok(sizes.filter(|&(_, size)| size > 0).collect())
 }
 
 /// The text of each function is what `toString` gives.

@@ -6,6 +6,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::layout::{BLOCK, Entry, Tag, join_sums};
 use crate::first_edges::FirstEdgesView;
+use crate::mapped::MappedFile;
 
 /// What must hold of a block besides its checksum; gets the block's first byte, and the byte behind its last, within the section.
 pub(super) type Rule<'a> = Box<dyn Fn(usize, usize) -> bool + Sync + 'a>;
@@ -21,16 +22,32 @@ pub(super) struct Checked<'a> {
 /// How many bytes are worth a second thread.
 const WORTH_A_THREAD: usize = 4 * BLOCK;
 
-/// Checks sections. Says what is wrong with the first that is damaged.
-pub(super) fn check(sections: &[Checked<'_>]) -> Result<(), String> {
+/// So many blocks behind the newest stay in memory where others are given back: a rule may look at the same block of another section.
+const KEPT: usize = 16;
+
+/// Checks sections. Says what is wrong with the first that is damaged. What is read of `file`, where that is given, is given back to the system
+/// behind the check: not all of a graph is looked at afterwards.
+pub(super) fn check(sections: &[Checked<'_>], file: Option<&MappedFile>) -> Result<(), String> {
     let blocks = |section: &Checked<'_>| section.bytes.len().div_ceil(BLOCK);
     let sums: Vec<Vec<AtomicU64>> = sections.iter().map(|section| (0..blocks(section)).map(|_| AtomicU64::new(0)).collect()).collect();
     let broken: Vec<AtomicBool> = sections.iter().map(|_| AtomicBool::new(false)).collect();
-    let jobs: Vec<(usize, usize)> =
+    let mut jobs: Vec<(usize, usize)> =
         sections.iter().enumerate().flat_map(|(at, section)| (0..blocks(section)).map(move |block| (at, block))).collect();
+    // Blocks that a rule looks at together come together.
+    jobs.sort_by_key(|&(_, block)| block);
+    let in_file = |&(at, block): &(usize, usize)| {
+        let (first, last) = (sections[at].entry.at as usize, sections[at].bytes.len());
+        first + block * BLOCK..first + last.min((block + 1) * BLOCK)
+    };
+    let expect = |job: &(usize, usize)| file.into_iter().for_each(|file| file.expect(in_file(job)));
+    let give_back = |job: &(usize, usize)| file.into_iter().for_each(|file| file.forget(in_file(job)));
     let next = AtomicUsize::new(0);
     let work = || {
-        while let Some(&(at, block)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+        loop {
+            let nth = next.fetch_add(1, Ordering::Relaxed);
+            let Some(job @ &(at, block)) = jobs.get(nth) else { break };
+            nth.checked_sub(KEPT).and_then(|nth| jobs.get(nth)).into_iter().for_each(give_back);
+            expect(job);
             let section = &sections[at];
             let (start, end) = (block * BLOCK, section.bytes.len().min((block + 1) * BLOCK));
             sums[at][block].store(xxh3_64(&section.bytes[start..end]), Ordering::Relaxed);
@@ -47,6 +64,7 @@ pub(super) fn check(sections: &[Checked<'_>]) -> Result<(), String> {
             work();
         });
     }
+    jobs.iter().rev().take(KEPT).for_each(give_back);
     for (at, section) in sections.iter().enumerate() {
         let sums: Vec<u64> = sums[at].iter().map(|sum| sum.load(Ordering::Relaxed)).collect();
         if join_sums(&sums) != section.entry.sum {

@@ -108,6 +108,12 @@ fn header(path: &Path, bytes: &[u8]) -> Result<Header, IndexError> {
     Ok(header)
 }
 
+/// Returns sections that are all there.
+fn present<'a>(sections: impl IntoIterator<Item = Option<Checked<'a>>>) -> Result<Vec<Checked<'a>>, String> {
+    let sections: Option<Vec<Checked<'_>>> = sections.into_iter().collect();
+    sections.ok_or_else(|| "a section is missing".to_owned())
+}
+
 impl Mapped {
     fn new(header: Header, file: MappedFile) -> Result<Self, String> {
         let start = size_of::<Header>();
@@ -155,8 +161,7 @@ impl Mapped {
 
     /// Checks sections. `None` among them is a section that is missing.
     pub(super) fn check(sections: Vec<Option<Checked<'_>>>) -> Result<(), String> {
-        let sections: Option<Vec<Checked<'_>>> = sections.into_iter().collect();
-        check::check(&sections.ok_or("a section is missing")?)
+        check::check(&present(sections)?, None)
     }
 
     fn graph(&self) -> Result<(HeapGraph, Problems), String> {
@@ -169,7 +174,7 @@ impl Mapped {
         let first_edges = self.first_edges(nodes + 1).ok_or_else(missing(Tag::FirstEdges))?;
         let (words, edge_names) = (column(Tag::Edges, edges)?, column(Tag::EdgeNames, edges)?);
         let starts = column(Tag::StringStarts, strings)?;
-        Self::check(vec![
+        let sections = [
             self.checked(Tag::Extras, None),
             self.checked(Tag::Problems, None),
             self.checked(Tag::Kinds, None),
@@ -185,7 +190,8 @@ impl Mapped {
             self.checked(Tag::EdgeNames, Some(check::names(&edge_names, &words, self.header.strings))),
             self.checked(Tag::StringStarts, None),
             self.checked(Tag::StringBytes, None),
-        ])?;
+        ];
+        check::check(&present(sections)?, Some(&self.file))?;
         let wide = |tag| self.bytes(tag).and_then(blob::read_wide).ok_or_else(missing(tag));
         let ids = Ids::of_parts(ids, wide(Tag::IdBases)?).ok_or_else(missing(Tag::IdBases))?;
         let self_sizes = WideColumn::new(sizes, wide(Tag::WideSelfSizes)?);

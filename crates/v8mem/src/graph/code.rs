@@ -1,6 +1,6 @@
 //! Machine code: what snapshots call it, and which of its references they name.
 //!
-//! Code is called by what it is for: a builtin first, else a function. Where instructions are an object of their own (V8 11 and later), V8 11 names
+//! Code is called by what it is for: a builtin first, else a function. Where instructions are an object of their own (V8 11 and later), V8 11.3 names
 //! those alone, later ones name both.
 
 use heap::StrIx;
@@ -8,6 +8,7 @@ use heap::StrIx;
 use super::emitter::Emitter;
 use super::tags::Tag;
 use crate::kind::Kind;
+use crate::machine_code::STREAMS_TELL;
 use crate::roots::{Group, Root};
 use crate::version::V8Version;
 
@@ -16,9 +17,9 @@ use crate::version::V8Version;
 enum Way {
     /// One object holds it all: up to V8 10.
     One,
-    /// V8 11: two objects, and what describes the instructions has no name, but of a builtin.
+    /// V8 11.3: two objects, and what describes the instructions has no name, but of a builtin.
     Handle,
-    /// V8 12 and later.
+    /// V8 11.8 and later.
     Two,
 }
 
@@ -26,8 +27,8 @@ impl Way {
     fn of(version: V8Version) -> Self {
         match version.major {
             ..=10 => Self::One,
-            11 => Self::Handle,
-            12.. => Self::Two,
+            _ if version < STREAMS_TELL => Self::Handle,
+            _ => Self::Two,
         }
     }
 
@@ -147,18 +148,19 @@ mod tests {
 
     #[test]
     fn machine_code_has_the_names_of_its_version() {
-        let check = |major: u16, builtin: &str, function: (Option<&str>, Option<&str>), nameless: (Option<&str>, Option<&str>)| {
-            let way = Way::of(V8Version::new(major, 4));
+        let check = |(major, minor), builtin: &str, function: (Option<&str>, Option<&str>), nameless: (Option<&str>, Option<&str>)| {
+            let way = Way::of(V8Version::new(major, minor));
             assert_eq!(way.builtin("ArrayMap"), builtin);
             let told = |name: &str| way.function(name);
             assert_eq!(told("f"), (function.0.map(str::to_owned), function.1.map(str::to_owned)));
             assert_eq!(told(""), (nameless.0.map(str::to_owned), nameless.1.map(str::to_owned)));
         };
-        check(9, "(ArrayMap builtin)", (Some("(code for f)"), None), (Some("(BASELINE code)"), None));
-        check(11, "(ArrayMap builtin handle)", (None, Some("(code for f)")), (None, Some("(BASELINE code)")));
+        check((9, 4), "(ArrayMap builtin)", (Some("(code for f)"), None), (Some("(BASELINE code)"), None));
+        check((11, 3), "(ArrayMap builtin handle)", (None, Some("(code for f)")), (None, Some("(BASELINE code)")));
         let both = |code, stream| (Some(code), Some(stream));
         let (function, nameless) =
             (both("(code for f)", "(instruction stream for f)"), both("(BASELINE code)", "(BASELINE instruction stream)"));
-        check(13, "(ArrayMap builtin code)", function, nameless);
+        check((11, 8), "(ArrayMap builtin code)", function, nameless);
+        check((13, 6), "(ArrayMap builtin code)", function, nameless);
     }
 }

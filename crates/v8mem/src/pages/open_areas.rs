@@ -3,7 +3,7 @@
 //!
 //! Such an area is three addresses side by side: where it starts, where the next object goes, where it ends. The main ones stand in the isolate
 //! (V8 11 and later) or in the objects of its spaces; from V8 12 on others, and those of a collection's threads, in objects of their own, behind a
-//! pointer to just there. Each is believed when objects lie side by side from its start to where the next one goes, and something begins where
+//! pointer to just there. A thread that compiles has, up to V8 11, an object of C++ for its area of machine code, behind its own and the isolate's. Each is believed when objects lie side by side from its start to where the next one goes, and something begins where
 //! it ends.
 
 use std::ops::Range;
@@ -13,9 +13,10 @@ use rustc_hash::FxHashSet;
 use super::{PageHeader, Pages};
 use crate::isolate::Isolate;
 use crate::layout::V8Layout;
-use crate::maps::Maps;
+use crate::maps::{END_OF_MEMORY, Maps};
 use crate::memory::Memory;
 use crate::sizes::FreeUnit;
+use crate::version::V8Version;
 use crate::walk::Walker;
 
 /// What is left of an area: from where the next object goes to its end.
@@ -36,7 +37,7 @@ pub(super) fn find(memory: &dyn Memory, pages: &Pages<'_>, layout: &V8Layout, is
     let mut triples: Vec<[u64; 3]> = Vec::new();
     for isolate in isolates {
         let mut left = MOST;
-        for (window, is_own) in windows(memory, pages, isolate) {
+        for (window, is_own) in windows(memory, pages, layout, isolate) {
             left = left.saturating_sub((window.end - window.start) / 8);
             let led_to = |addr: u64| is_own || memory.word(addr.wrapping_sub(8)) == Ok(addr);
             let found = words(memory, &window).filter(|&(addr, triple)| left > 0 && is_plausible(pages, triple) && led_to(addr));
@@ -69,18 +70,34 @@ pub(super) fn find(memory: &dyn Memory, pages: &Pages<'_>, layout: &V8Layout, is
 
 /// Returns where areas may be described: in the isolate and around its spaces, and, which is the second value's no, in small objects to which
 /// either leads: there a pointer must lead to each.
-fn windows(memory: &dyn Memory, pages: &Pages<'_>, isolate: &Isolate) -> Vec<(Range<u64>, bool)> {
+fn windows(memory: &dyn Memory, pages: &Pages<'_>, layout: &V8Layout, isolate: &Isolate) -> Vec<(Range<u64>, bool)> {
     let mut owners: Vec<u64> = pages.all().iter().filter(|page| page.heap == isolate.heap).map(|page| page.owner).collect();
     owners.sort_unstable();
     owners.dedup();
     let around = |owner: u64| owner.saturating_sub(AROUND)..owner.saturating_add(AROUND);
     let own = isolate.addr..isolate.addr.saturating_add(isolate.size);
-    let windows: Vec<Range<u64>> = std::iter::once(own).chain(owners.into_iter().map(around)).collect();
+    let windows: Vec<Range<u64>> = std::iter::once(own).chain(owners.iter().copied().map(around)).collect();
     let pointers = windows.iter().flat_map(|window| words(memory, window)).map(|(_, [word, ..])| word);
     let mut led_to: Vec<Range<u64>> = pointers.filter_map(|word| chunk(memory, pages, word)).collect();
     led_to.sort_unstable_by_key(|window| window.start);
     led_to.dedup();
-    windows.into_iter().map(|window| (window, true)).chain(led_to.into_iter().map(|window| (window, false))).collect()
+    let is_one_further = layout.version < V8Version::new(12, 0);
+    let pointers = led_to.iter().flat_map(|window| words(memory, window)).map(|(_, [word, ..])| word).take(MOST as usize);
+    let mut allocators: Vec<u64> = pointers.filter(|&word| is_one_further && is_allocator(memory, isolate.heap, &owners, word)).collect();
+    allocators.sort_unstable();
+    allocators.dedup();
+    let areas = allocators.into_iter().map(|addr| addr + AREA_IN_ALLOCATOR..addr + AREA_IN_ALLOCATOR + 24);
+    windows.into_iter().chain(areas).map(|window| (window, true)).chain(led_to.into_iter().map(|window| (window, false))).collect()
+}
+
+/// Where the area of a thread stands in the object that hands out memory to it: behind the thread's own object, the space, and the heap.
+const AREA_IN_ALLOCATOR: u64 = 24;
+
+/// Says whether an object of C++ hands out memory of one of the given spaces of a heap.
+fn is_allocator(memory: &dyn Memory, heap: u64, spaces: &[u64], addr: u64) -> bool {
+    let word = |offset: u64| memory.word(addr.checked_add(offset)?).ok();
+    let is_there = addr != 0 && addr.is_multiple_of(16) && addr < END_OF_MEMORY;
+    is_there && word(16) == Some(heap) && word(8).is_some_and(|space| spaces.binary_search(&space).is_ok())
 }
 
 /// Returns a small piece of memory as malloc hands it out; its size stands before it.
