@@ -12,11 +12,14 @@ use crate::memory::Memory;
 use crate::pages::{PageTable, Pages};
 use crate::version::V8Version;
 
-/// The table takes memory of its own, which begins at a multiple of this.
-const ALIGNMENT: u64 = 1 << 16;
-/// So many of the first entries are looked at (V8 leaves the first 4096 empty, and many of the next), and so many of them must lead to code whose instructions begin where the entry says.
+/// The table takes memory of its own, which begins at a multiple of this: V8 14 does not align it to more.
+const ALIGNMENT: u64 = 1 << 12;
+/// V8 leaves so many entries at the start empty. Images of processes lack their memory, which nobody wrote.
+const EMPTY: u32 = 1 << 12;
+/// So many entries are looked at (V8 leaves many behind the first ones empty too), and so many of them must lead to code whose instructions begin
+/// where the entry says.
 const LOOKED_AT: u32 = 1 << 15;
-const ENOUGH: u32 = 16;
+const ENOUGH: usize = 16;
 /// No isolate has more words that look like such an address (a few dozen).
 const MOST: usize = 1024;
 
@@ -48,16 +51,12 @@ pub(crate) fn find(memory: &dyn Memory, isolates: &[Isolate], headers: &PageTabl
         (maps.get(map).kind == Kind::Code && pages.word(code + layout.at.code_start) == Some(start)).then_some(())
     };
     let is_table = |table: &u64| {
-        let entries = (0..LOOKED_AT).map_while(|nth| table.checked_add(u64::from(nth) * layout.at.dispatch_entry));
-        let mut found = 0;
-        let leads = |entry: u64| {
-            found += u32::from(leads_to_code(entry).is_some());
-            found >= ENOUGH
-        };
-        entries.take_while(|&entry| memory.word(entry).is_ok()).any(leads)
+        let leads = |nth: &u32| table.checked_add(u64::from(*nth) * layout.at.dispatch_entry).and_then(leads_to_code).is_some();
+        !(0..EMPTY).any(|nth| leads(&nth)) && (EMPTY..LOOKED_AT).filter(leads).take(ENOUGH).count() == ENOUGH
     };
     let slots = isolates.iter().flat_map(Isolate::slots).filter_map(|slot| memory.word(slot).ok());
     let may_be = |table: &u64| *table != 0 && table.is_multiple_of(ALIGNMENT) && headers.header(*table).is_none();
     let mut seen = FxHashSet::default();
-    slots.filter(may_be).filter(|&table| seen.insert(table)).take(MOST).find(is_table)
+    // What lies a little below the table has these entries too, behind more that are empty.
+    slots.filter(may_be).filter(|&table| seen.insert(table)).take(MOST).filter(is_table).max()
 }

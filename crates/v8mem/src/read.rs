@@ -14,7 +14,7 @@ use crate::node_side::NodeSide;
 
 /// The number of this way to read a heap: raised whenever the same memory becomes another graph, so that what was made of one before is not
 /// taken for what would be made of it now.
-pub const READING: u32 = 3;
+pub const READING: u32 = 4;
 
 /// Why an image has no heap that can be read.
 #[derive(Debug, thiserror::Error)]
