@@ -206,6 +206,12 @@ impl<N: Narrow> Widening<N> {
         Self { narrow, wide: Vec::new() }
     }
 
+    /// Returns how many values there are.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.narrow.len()
+    }
+
     /// Adds a value.
     #[inline]
     pub(crate) fn push(&mut self, value: u64) {

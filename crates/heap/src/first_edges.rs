@@ -52,25 +52,22 @@ impl FromIterator<u32> for FirstEdges {
 pub(crate) struct FirstEdgesBuilder {
     bases: Vec<u32>,
     beyond: Widening<u16>,
-    base: u32,
-    len: usize,
 }
 
 impl FirstEdgesBuilder {
     /// Starts with room for so many, if there is.
     pub(crate) fn with_room(positions: usize) -> Self {
-        Self { beyond: Widening::with_room(positions), ..Self::default() }
+        Self { bases: Vec::new(), beyond: Widening::with_room(positions) }
     }
 
     /// Adds the next position.
     #[inline]
     pub(crate) fn push(&mut self, position: u32) {
-        if self.len.is_multiple_of(BLOCK) {
-            self.base = position;
+        if self.beyond.len().is_multiple_of(BLOCK) {
             self.bases.push(position);
         }
-        self.len += 1;
-        self.beyond.push(u64::from(position.saturating_sub(self.base)));
+        let base = self.bases.last().copied().unwrap_or(0);
+        self.beyond.push(u64::from(position.saturating_sub(base)));
     }
 
     /// Returns all positions.

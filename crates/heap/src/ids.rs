@@ -74,8 +74,9 @@ impl Ids {
         match &self.offsets {
             Offsets::Listed(offsets) => (offsets.clone(), self.bases.clone()),
             Offsets::Words(words) => {
-                let Self { offsets, bases } = (0..words.len()).map(|at| self.get(at)).collect();
-                if let Offsets::Listed(offsets) = offsets { (offsets, bases) } else { (Column::default(), bases) }
+                let mut listed = IdsBuilder::default();
+                (0..words.len()).for_each(|at| listed.push(self.get(at)));
+                (listed.offsets.into(), listed.bases)
             }
             // They were four bytes each before.
             Offsets::ByTwos(len) => (Buffer::from_fn(*len, |at| self.get(at) as u32).into(), vec![(0, 0)]),

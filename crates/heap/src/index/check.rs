@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::layout::{BLOCK, Entry, Tag, join_sums};
-use crate::first_edges::FirstEdgesView;
 use crate::mapped::MappedFile;
 
 /// What must hold of a block besides its checksum; gets the block's first byte, and the byte behind its last, within the section.
@@ -101,23 +100,13 @@ pub(super) fn masked_below<'a>(values: &'a [u32], mask: u32, limit: u32) -> Rule
     })
 }
 
-/// Values must rise from 0 to `last`, none below the one before it.
-pub(super) fn rising<'a>(values: &'a [u32], last: u32) -> Rule<'a> {
+/// Values must rise from 0 to `last`, none below the one before it: `count` of them, for each of which the section has so many `bytes`.
+pub(super) fn rising<'a>((count, bytes): (usize, usize), value: impl Fn(usize) -> u32 + Sync + 'a, last: u32) -> Rule<'a> {
     Box::new(move |start, end| {
-        let part = values.get(start / 4..values.len().min(end / 4 + 1)).unwrap_or_default();
-        let begins = start > 0 || part.first() == Some(&0);
-        let ends = end / 4 < values.len() || part.last() == Some(&last);
-        begins && ends && part.iter().zip(part.iter().skip(1)).fold(true, |rises, (a, b)| rises & (a <= b))
-    })
-}
-
-/// Positions of edges must rise from 0 to `last`, none below the one before it. The section has two bytes for each.
-pub(super) fn first_edges(values: FirstEdgesView<'_>, last: u32) -> Rule<'_> {
-    Box::new(move |start, end| {
-        let part = start / 2..values.len().min(end / 2 + 1);
-        let begins = start > 0 || (!part.is_empty() && values.get(0) == 0);
-        let ends = end / 2 < values.len() || values.get(values.len() - 1) == last;
-        begins && ends && part.map(|at| values.get(at)).is_sorted()
+        let part = start / bytes..count.min(end / bytes + 1);
+        let begins = start > 0 || (!part.is_empty() && value(0) == 0);
+        let ends = end / bytes < count || count.checked_sub(1).is_some_and(|at| value(at) == last);
+        begins && ends && part.map(&value).is_sorted()
     })
 }
 

@@ -174,6 +174,7 @@ impl Mapped {
         let first_edges = self.first_edges(nodes + 1).ok_or_else(missing(Tag::FirstEdges))?;
         let (words, edge_names) = (column(Tag::Edges, edges)?, column(Tag::EdgeNames, edges)?);
         let starts = column(Tag::StringStarts, strings)?;
+        let begins = first_edges.values();
         let sections = [
             self.checked(Tag::Extras, None),
             self.checked(Tag::Problems, None),
@@ -183,7 +184,7 @@ impl Mapped {
             self.checked(Tag::IdBases, None),
             self.checked(Tag::SelfSizes, None),
             self.checked(Tag::WideSelfSizes, None),
-            self.checked(Tag::FirstEdges, Some(check::first_edges(first_edges.values(), self.header.edges))),
+            self.checked(Tag::FirstEdges, Some(check::rising((nodes + 1, 2), |node| begins.get(node), self.header.edges))),
             self.checked(Tag::FirstEdgeBases, None),
             self.checked(Tag::WideFirstEdges, None),
             self.checked(Tag::Edges, Some(check::masked_below(&words, TARGET_MASK, self.header.nodes))),

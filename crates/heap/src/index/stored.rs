@@ -69,7 +69,7 @@ impl StoredColumns {
         (objects.count() == shape_of.len()).then_some(())?;
         Mapped::check(vec![
             self.mapped.checked(Tag::ShapeNames, Some(check::below(&names, self.strings))),
-            self.mapped.checked(Tag::ShapeStarts, Some(check::rising(&starts, names.len() as u32))),
+            self.mapped.checked(Tag::ShapeStarts, Some(check::rising((starts.len(), 4), |at| starts[at], names.len() as u32))),
             self.mapped.checked(Tag::ShapeOfObject, Some(check::below(&shape_of, shapes))),
         ])
         .ok()?;
