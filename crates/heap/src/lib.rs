@@ -57,6 +57,7 @@ mod json_stream;
 pub mod kinds;
 pub mod mapped;
 mod names;
+mod numerals;
 pub mod outlook;
 pub mod paths;
 pub mod preview;

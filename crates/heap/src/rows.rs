@@ -49,6 +49,11 @@ impl Rows {
         self.strings.text(text)
     }
 
+    /// Keeps the digits of a number.
+    pub fn number(&mut self, number: u32) -> StrIx {
+        self.strings.number(number)
+    }
+
     /// Keeps a text of Latin-1 characters.
     pub fn latin1(&mut self, bytes: &[u8]) -> StrIx {
         self.strings.latin1(bytes)

@@ -69,7 +69,6 @@ pub(super) struct Emitter<'a, 'm, 'e> {
     /// By the map's place.
     pub(super) recipes: Vec<Option<Rc<Recipe>>>,
     types: FxHashMap<u16, (NodeKind, StrIx)>,
-    pub(super) indexes: Vec<StrIx>,
     pub(super) pairs: FxHashMap<u64, Vec<Pair>>,
     pub(super) places: Places<'a, 'm>,
     units: Vec<u16>,
@@ -101,7 +100,6 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
             code_names: FxHashMap::default(),
             recipes: Vec::new(),
             types: FxHashMap::default(),
-            indexes: Vec::new(),
             pairs: FxHashMap::default(),
             places: Places::new(Scripts::new(parts.heap, parts.strings)),
             units: Vec::new(),
@@ -137,7 +135,7 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
 
     /// Returns the node that a word leads to, if V8 shows references to it.
     #[inline]
-    fn essential(&self, word: u64) -> Option<NodeIx> {
+    pub(super) fn essential(&self, word: u64) -> Option<NodeIx> {
         let object = self.heap.object(word)?;
         if self.survey.everywhere.get(object.0) { None } else { self.node_of(object) }
     }
@@ -206,7 +204,7 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
                 continue;
             }
             if word & 3 == 3 && self.tells_weak() {
-                let name = self.index_name(index as usize - 1);
+                let name = self.rows.number(index - 1);
                 self.rows.edge(EdgeKind::WEAK, name, to);
             } else {
                 self.rows.indexed(EdgeKind::HIDDEN, index - 1, to);
@@ -225,7 +223,7 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
         for (index, embedded) in (first..).zip(embedded(self.heap, addr, map.kind)) {
             let Some(to) = self.essential(embedded.word) else { continue };
             if embedded.weak && self.tells_weak() {
-                let name = self.index_name(index as usize);
+                let name = self.rows.number(index);
                 self.rows.edge(EdgeKind::WEAK, name, to);
             } else {
                 self.rows.indexed(EdgeKind::HIDDEN, index, to);
@@ -285,15 +283,6 @@ impl<'a, 'm, 'e> Emitter<'a, 'm, 'e> {
                 *slot = tag;
             }
         }
-    }
-
-    /// Returns the position of a number as a name.
-    pub(super) fn index_name(&mut self, index: usize) -> StrIx {
-        while self.indexes.len() <= index {
-            let text = self.rows.text(&self.indexes.len().to_string());
-            self.indexes.push(text);
-        }
-        self.indexes[index]
     }
 
     /// Returns the position of a property's name: the address of a string or a symbol.

@@ -191,12 +191,7 @@ impl Emitter<'_, '_, '_> {
             if word & 1 == 0 || word == 3 {
                 continue;
             }
-            let name = self.index_name(nth as usize);
-            if word & 3 == 3 {
-                self.weak(name, word, Some(offset));
-            } else {
-                self.internal(name, word, Some(offset));
-            }
+            self.numbered_field(nth as u32, word, offset, word & 3 == 3);
         }
     }
 
@@ -210,11 +205,19 @@ impl Emitter<'_, '_, '_> {
         let heap = self.heap;
         let length = heap.length(addr).unwrap_or(0);
         let is_cache = self.survey.caches.contains(&addr);
-        for (nth, word) in heap.elements(addr, length).enumerate() {
+        for (nth, word) in (0..).zip(heap.elements(addr, length)) {
             if word & 3 == 1 {
-                let (name, offset) = (self.index_name(nth), Some(16 + 8 * nth as u64));
-                if is_cache { self.weak(name, word, offset) } else { self.internal(name, word, offset) }
+                self.numbered_field(nth, word, 16 + 8 * u64::from(nth), is_cache);
             }
+        }
+    }
+
+    /// Writes a field that has a number for a name, in digits.
+    fn numbered_field(&mut self, number: u32, word: u64, offset: u64, is_weak: bool) {
+        if let Some(to) = self.essential(word) {
+            let name = self.rows.number(number);
+            self.rows.edge(if is_weak { EdgeKind::WEAK } else { EdgeKind::INTERNAL }, name, to);
+            self.mark(Some(offset));
         }
     }
 
@@ -282,7 +285,7 @@ impl Emitter<'_, '_, '_> {
     /// The table of a WeakMap: keys and values weakly, and each pair as V8 writes it, from the table and from the key.
     pub(super) fn ephemerons(&mut self, addr: u64) {
         for (at, key, value) in self.heap.ephemerons(addr) {
-            let (key_name, value_name) = (self.index_name(at as usize), self.index_name(at as usize + 1));
+            let (key_name, value_name) = (self.rows.number(at as u32), self.rows.number(at as u32 + 1));
             self.weak(key_name, key, Some(16 + 8 * at));
             self.weak(value_name, value, Some(16 + 8 * at + 8));
             if let Some(key) = strong(key) {

@@ -152,10 +152,10 @@ impl Emitter<'_, '_, '_> {
     fn embedder_fields(&mut self, addr: u64, map: &Map) {
         let first = self.heap.layout.at.embedder_fields;
         let end = 8 * u64::from(map.inobject_start);
-        for (nth, offset) in (first..end).step_by(8).enumerate() {
+        for (nth, offset) in (0..).zip((first..end).step_by(8)) {
             let word = self.heap.field(addr, offset).unwrap_or(0);
             if word & 3 == 1 {
-                let name = self.index_name(nth);
+                let name = self.rows.number(nth);
                 self.internal(name, word, Some(offset));
             }
         }
