@@ -1,0 +1,3 @@
+'use strict';
+const { expectNoGrowth, measureGrowth } = require('./lib/growth.js');
+module.exports = { expectNoGrowth, measureGrowth };

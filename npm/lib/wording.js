@@ -1,0 +1,59 @@
+'use strict';
+/** What people read: one sentence first, then the evidence. It knows results, and measures nothing. */
+
+const UNITS = { objects: 'objects', heap: 'of heap', external: 'outside the heap', globalHandles: 'of global handles', contexts: 'contexts', handles: 'open handles', native: 'of memory besides V8 and its buffers' };
+
+/** Counts as `17,500`, rates with what they need. */
+function count(value) {
+  const rounded = Math.abs(value) >= 10 ? Math.round(value) : Math.round(value * 100) / 100;
+  return rounded.toLocaleString('en-US');
+}
+
+/** Sizes in decimal units. */
+function size(bytes) {
+  const steps = [
+    [1e9, 'GB'],
+    [1e6, 'MB'],
+    [1e3, 'kB'],
+  ];
+  const [unit, name] = steps.find(([least]) => Math.abs(bytes) >= least) || [1, 'B'];
+  return unit === 1 ? `${count(bytes)} B` : `${(bytes / unit).toFixed(1)} ${name}`;
+}
+
+function amount(signal, value) {
+  return signal.unit === 'bytes' ? `${size(value)} ${UNITS[signal.signal]}` : `${count(value)} ${UNITS[signal.signal]}`;
+}
+
+/** The message of a `LeakError`. */
+function leak(result) {
+  const [first, ...others] = result.grew;
+  const lines = [`leak: every call leaves ${amount(first, first.perCall)} behind (${count(result.calls)} calls)`];
+  for (const signal of [first, ...others]) lines.push(`  ${series(signal)}`);
+  return [...lines, ...reasonLines(result.reason)].join('\n');
+}
+
+function series(signal) {
+  const rises = signal.rises.map(({ calls, by }) => `+${signal.unit === 'bytes' ? size(by) : count(by)} in ${count(calls)} calls`);
+  return `${signal.signal}: ${rises.join(', ')}`;
+}
+
+/** The lines about why. */
+function reasonLines(reason) {
+  if (!reason) return [];
+  if (reason.lacking) return ['', `why: ${reason.lacking}`, ...kept(reason)];
+  return ['', ...reason.lines, ...kept(reason)];
+}
+
+function kept(reason) {
+  return reason.snapshots ? [`snapshots: ${reason.snapshots.join(' ')}`] : [];
+}
+
+/** The message of a `CannotTellError`. */
+function cannotTell(result) {
+  const lines = [`cannot tell whether it leaks: ${result.why}`];
+  if (result.lacking) lines.push(`  ${result.lacking}`);
+  for (const signal of result.grew) lines.push(`  until then ${series(signal)}`);
+  return lines.join('\n');
+}
+
+module.exports = { leak, cannotTell, count, size };
