@@ -8,10 +8,10 @@
 const saved = require('./saved.js');
 const options_ = require('./options.js');
 const rule = require('./rule.js');
-const reason = require('./reason.js');
 const wording = require('./wording.js');
 const { Calls, CallFailed } = require('./calling.js');
 const { CannotTellError, LeakError } = require('./errors.js');
+const { Reason } = require('./reason.js');
 const { Sampler } = require('./sampling.js');
 const { alone } = require('./turns.js');
 const { guardExit } = require('./leaving.js');
@@ -20,7 +20,7 @@ const { guardExit } = require('./leaving.js');
 async function measureGrowth(fn, given) {
   if (typeof fn !== 'function') throw new TypeError('heapwhy: what is to be called is no function');
   const options = options_.read(given);
-  return alone(() => measured(fn, options));
+  return alone(() => measured(fn, options, Sampler.of(fn)));
 }
 
 /** Resolves where a function does not leak; rejects with `LeakError` or `CannotTellError`. */
@@ -31,24 +31,26 @@ async function expectNoGrowth(fn, given) {
   return result;
 }
 
-async function measured(fn, options) {
+/** Judges a function by samples. */
+async function measured(fn, options, sampler) {
   const began = { cpu: saved.cpu(), wall: saved.clock() };
-  const sampler = await Sampler.open(fn);
   const calls = new Calls(fn, options.callTimeout);
   const guard = guardExit(calls);
+  const reason = new Reason(options);
   try {
-    const { verdict, steps } = await steppedThrough(calls, sampler, options);
+    const { verdict, steps } = await steppedThrough(calls, sampler, reason, options);
     const result = { ...verdict, counted: sampler.how, steps };
     if (sampler.lacking) result.lacking = sampler.lacking;
     // The session goes first: what an inspector keeps must not be in the snapshots.
     sampler.close();
-    if (verdict.verdict === 'leak') result.reason = await reason.find(calls, options);
+    if (verdict.verdict === 'leak') result.reason = await reason.find(calls, steps);
     return Object.assign(result, spent(began));
   } catch (error) {
     if (!(error instanceof CallFailed)) throw error;
     return failed(error, calls, began);
   } finally {
     guard.lift();
+    reason.close();
     sampler.close();
   }
 }
@@ -67,11 +69,12 @@ function failed(error, calls, began) {
  * Makes steps until there is a verdict. What it notes of each are numbers in arrays that are there from the beginning: an object
  * a step would be growth.
  */
-async function steppedThrough(calls, sampler, options) {
+async function steppedThrough(calls, sampler, reason, options) {
   const log = new Log(sampler);
   for (;;) {
     const step = rule.next(log.history(), options);
     if (step.step === 'verdict') return { verdict: step, steps: log.history() };
+    if (step.kind === 'E4') reason.first(calls);
     await (step.step === 'run' ? made(step, calls, sampler, log) : waited(step, sampler, log));
   }
 }
@@ -81,16 +84,19 @@ async function made(step, calls, sampler, log) {
   await calls.run(step.calls);
   const { cpu, wall } = spent(before);
   const bytes = step.sample ? 0 : Math.max(0, saved.memoryUsage().rss - before.rss);
-  log.note(step.kind, { calls: step.calls, cpu, wall, bytes, sample: step.sample ? await sampler.take() : -1 });
+  const sample = step.sample ? await sampler.take() : -1;
+  log.note(step.kind, { calls: step.calls, cpu, wall, bytes, sample, sampling: saved.cpu() - before.cpu - cpu });
 }
 
 async function waited(step, sampler, log) {
   await saved.wait(step.ms);
-  log.note(step.kind, { calls: 0, cpu: 0, wall: step.ms, bytes: 0, sample: await sampler.take() });
+  const before = saved.cpu();
+  const sample = await sampler.take();
+  log.note(step.kind, { calls: 0, cpu: 0, wall: step.ms, bytes: 0, sample, sampling: saved.cpu() - before });
 }
 
 const KINDS = ['warm-up', 'base', 'screen', 'long', 'E1', 'E2', 'E3', 'look', 'E4', 'E5', 'last look'];
-const FIELDS = ['kind', 'calls', 'cpu', 'wall', 'bytes', 'sample'];
+const FIELDS = ['kind', 'calls', 'cpu', 'wall', 'bytes', 'sampling', 'sample'];
 const MOST_STEPS = 32;
 
 /** The steps that were made. */
@@ -114,9 +120,9 @@ class Log {
     return Array.from({ length: this.#length }, (_, index) => {
       const at = (field) => this.#rows[index * FIELDS.length + FIELDS.indexOf(field)];
       const sample = at('sample') < 0 ? null : this.#sampler.read(at('sample'));
-      return { kind: KINDS[at('kind')], calls: at('calls'), cpu: at('cpu'), wall: at('wall'), bytes: at('bytes'), sample };
+      return { kind: KINDS[at('kind')], calls: at('calls'), cpu: at('cpu'), wall: at('wall'), bytes: at('bytes'), sampling: at('sampling'), sample };
     });
   }
 }
 
-module.exports = { expectNoGrowth, measureGrowth };
+module.exports = { expectNoGrowth, measureGrowth, measured };

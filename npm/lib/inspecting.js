@@ -5,16 +5,18 @@
  * It knows the DevTools protocol. It opens no port: the session is inside the process and closed after use.
  */
 
-const { optional } = require('./saved.js');
+const saved = require('./saved.js');
 
 const GROUP = 'heapwhy';
+/** Under this name the inspector's side finds what is asked about, on the global object of its context, while it is asked. */
+const KEY = '__heapwhy_asks__';
 
 /** Thrown where there is no inspector. */
 class NoInspector extends Error {}
 
 /** Opens a session, which somebody must close. */
 function open() {
-  const inspector = optional('inspector');
+  const inspector = saved.optional('inspector');
   if (!inspector || !inspector.Session) throw new NoInspector('this Node.js has no inspector');
   const session = new inspector.Session();
   try {
@@ -25,78 +27,83 @@ function open() {
   return session;
 }
 
-/** Runs `work` with a session, which is closed whatever happens. */
-async function withSession(work) {
-  const session = open();
-  try {
-    return await work(session);
-  } finally {
-    session.disconnect();
-  }
+/** Asks. Answers of the runtime come before `post` returns. */
+function ask(session, method, parameters) {
+  let answer = null;
+  session.post(method, parameters, (error, value) => (answer = { error, value }));
+  if (!answer) throw new Error(`${method}: no answer`);
+  if (answer.error) throw new Error(`${method}: ${answer.error.message}`);
+  return answer.value;
 }
 
-/**
- * Asks. Answers of a session inside the process come before `post` returns, but those of the heap profiler do not: on Node 22 and later a
- * snapshot, on all lines a collection.
- */
-function ask(session, method, parameters) {
+/** Collects garbage. The heap profiler answers later: its answer is waited for (all lines). */
+function collect(session) {
   return new Promise((resolve, reject) => {
-    session.post(method, parameters, (error, answer) => (error ? reject(new Error(`${method}: ${error.message}`)) : resolve(answer)));
+    session.post('HeapProfiler.collectGarbage', (error) => (error ? reject(new Error(error.message)) : resolve()));
   });
 }
 
 /** The ids of all contexts. Enabling reports them; it is disabled at once, since what is enabled keeps messages of the console. */
-async function contextIds(session) {
+function contextIds(session) {
   const ids = [];
   const note = ({ params }) => ids.push(params.context.id);
   session.on('Runtime.executionContextCreated', note);
-  await ask(session, 'Runtime.enable');
-  await ask(session, 'Runtime.disable');
+  ask(session, 'Runtime.enable');
+  ask(session, 'Runtime.disable');
   session.removeListener('Runtime.executionContextCreated', note);
   return ids;
 }
 
-/** The id of the context whose global object this is; null where the inspector does not know it. */
-async function contextOf(session, global) {
-  const key = `heapwhy:${Math.random()}`;
-  Object.defineProperty(global, key, { value: true, configurable: true, enumerable: false });
+/** Runs `work` while a context's global object has `value` under `KEY`. */
+function lending(global, value, work) {
+  Object.defineProperty(global, KEY, { value, configurable: true, enumerable: false });
   try {
-    for (const contextId of await contextIds(session)) {
-      const expression = `Object.prototype.hasOwnProperty.call(globalThis, ${JSON.stringify(key)})`;
-      const { result } = await ask(session, 'Runtime.evaluate', { expression, contextId, returnByValue: true });
-      if (result.value === true) return contextId;
+    return work();
+  } finally {
+    delete global[KEY];
+  }
+}
+
+/** The id of the context whose global object this is. Throws `NoInspector` where the inspector does not know it. */
+function contextOf(session, global) {
+  const mark = Math.random();
+  const expression = `globalThis.${KEY}`;
+  const isIt = (contextId) => ask(session, 'Runtime.evaluate', { expression, contextId, returnByValue: true }).result.value === mark;
+  const found = lending(global, mark, () => contextIds(session).find(isIt));
+  if (found === undefined) throw new NoInspector('the inspector does not know the context that the test runs in');
+  return found;
+}
+
+/**
+ * Calls a function of source text on the array of all objects of a context that have `prototype` in their chain, and returns what it returns,
+ * by value. Collects garbage thoroughly before.
+ */
+function query(session, { contextId, global }, prototype, source = 'function () { return this.length }') {
+  return lending(global, { prototype, inspect: require('util').inspect }, () => {
+    try {
+      const lent = ask(session, 'Runtime.evaluate', { expression: `globalThis.${KEY}.prototype`, contextId, objectGroup: GROUP });
+      const found = ask(session, 'Runtime.queryObjects', { prototypeObjectId: lent.result.objectId, objectGroup: GROUP });
+      const { objectId } = found.objects;
+      return ask(session, 'Runtime.callFunctionOn', { objectId, functionDeclaration: source, returnByValue: true }).result.value;
+    } finally {
+      // The array of all that was found would otherwise live on, and be measured.
+      ask(session, 'Runtime.releaseObjectGroup', { objectGroup: GROUP });
     }
-    return null;
-  } finally {
-    delete global[key];
-  }
+  });
 }
 
-/** How many objects of a context have the prototype that `expression` evaluates to in theirs. Collects garbage thoroughly before. */
-async function count(session, contextId, expression) {
-  try {
-    const prototype = await ask(session, 'Runtime.evaluate', { expression, contextId, objectGroup: GROUP });
-    const { objectId } = prototype.result;
-    if (!objectId) throw new Error(`${expression} is no object`);
-    const found = await ask(session, 'Runtime.queryObjects', { prototypeObjectId: objectId, objectGroup: GROUP });
-    const functionDeclaration = 'function () { return this.length }';
-    const length = await ask(session, 'Runtime.callFunctionOn', { objectId: found.objects.objectId, functionDeclaration, returnByValue: true });
-    return length.result.value;
-  } finally {
-    // The array of all that was found would otherwise live on, and be measured.
-    await ask(session, 'Runtime.releaseObjectGroup', { objectGroup: GROUP });
-  }
-}
+/** Texts of the objects that a query finds. */
+const SUMMARY = `function () { return this.map((one) => globalThis.${KEY}.inspect(one, { depth: 0 })) }`;
 
-/** Forgets what the console keeps of logged objects while any session is open, ours or a debugger's (all versions). */
+/** Forgets what the console keeps of logged objects while any session is open, ours or a debugger's (all lines). */
 function discardConsole(session) {
-  return ask(session, 'Runtime.discardConsoleEntries');
+  ask(session, 'Runtime.discardConsoleEntries');
 }
 
 /** Whether somebody else has the inspector open. */
 function isOpenElsewhere() {
-  const inspector = optional('inspector');
+  const inspector = saved.optional('inspector');
   return Boolean(inspector && inspector.url && inspector.url());
 }
 
-module.exports = { open, withSession, ask, contextOf, count, discardConsole, isOpenElsewhere, NoInspector };
+module.exports = { open, ask, collect, contextOf, query, SUMMARY, discardConsole, isOpenElsewhere, NoInspector };

@@ -3,8 +3,8 @@
  * The rule: what to do next, and the verdict. Numbers in, an answer out.
  *
  * It knows signals, floors and epochs. It knows no clock, no heap and no process, so that another implementation can be held to the same
- * answers (`vectors/`). A history is a list of steps that were made, each `{kind, calls, cpu, wall, sample}`: how many calls it made, what they
- * took (ms of processor time, ms), and the sample after it (null where none was taken).
+ * answers (`vectors/`). A history is a list of steps that were made, each `{kind, calls, cpu, wall, sampling, sample}`: how many calls it made, what they
+ * took (ms of processor time, ms), the sample after it (null where none was taken), and what that took (ms of processor time).
  */
 
 const KB = 1024;
@@ -60,7 +60,7 @@ const LOOKS = { first: 300, last: 700, most: 4000 };
 function next(history, settings) {
   const options = { ...DEFAULTS, ...settings };
   const last = history[history.length - 1];
-  const spent = { calls: sum(history, 'calls'), cpu: sum(history, 'cpu'), wall: sum(history, 'wall') };
+  const spent = { calls: sum(history, 'calls'), cpu: sum(history, 'cpu') + sum(history, 'sampling'), wall: sum(history, 'wall') };
   const step = STEPS[last ? last.kind : 'start'](history, options, spent);
   if (step.step === 'verdict') return step;
   const lacking = lack(options, spent);
@@ -76,28 +76,35 @@ const STEPS = {
   },
   base: (history, options) => run('screen', batch(history, options), true),
   screen: (history, options, spent) => {
-    const at = history.length - 1;
-    if (grown(history, at, options).length > 0) return run('E1', limited(history, options, spent.calls), true);
-    return run('long', long(history, options), true);
+    const counted = grown(history, history.length - 1, options).some((signal) => signal.exact);
+    return counted ? run('E1', limited(history, options, spent.calls), true) : run('long', long(history, options), true);
   },
   long: (history, options, spent) => {
-    const at = history.length - 1;
-    const grew = grown(history, at, options);
-    return grew.length === 0 ? noLeak('nothing grew', history, options) : run('E1', limited(history, options, spent.calls), true);
+    if (grown(history, history.length - 1, options).length === 0) return noLeak('nothing grew', history, options);
+    return run('E1', limited(history, options, spent.calls), true);
   },
   E1: (history, options, spent) => epoch(history, options, spent, 'E2'),
   E2: (history, options, spent) => epoch(history, options, spent, 'E3'),
-  E3: (history, options) => (sustained(history, options).length > 0 ? wait('look', LOOKS.first) : noLeak('growth stopped', history, options)),
+  E3: (history, options) => (sustained(history, options).length > 0 ? wait('look', LOOKS.first) : stopped(history, options)),
   look: (history, options, spent) => looked(history, options, spent),
   E4: (history, options, spent) => again(history, options, spent),
-  E5: (history, options) => (sustained(history, options).length > 0 ? wait('last look', LOOKS.last) : noLeak('growth stopped', history, options)),
+  E5: (history, options) => (sustained(history, options).length > 0 ? wait('last look', LOOKS.last) : stopped(history, options)),
   'last look': (history, options) => lookedLast(history, options),
 };
 
 /** One more epoch, as long as all before together, while anything still grows. */
 function epoch(history, options, spent, kind) {
-  if (sustained(history, options).length === 0) return noLeak('growth stopped', history, options);
+  if (sustained(history, options).length === 0) return stopped(history, options);
   return run(kind, limited(history, options, spent.calls), true);
+}
+
+/**
+ * What grew has stopped. Something slower may have grown beside it, too little to show in few calls: where there was no long step yet, one
+ * follows.
+ */
+function stopped(history, options) {
+  const longest = Math.max(...history.map((step) => (step.sample ? step.calls : 0)));
+  return longest * 2 >= long(history, options) ? noLeak('growth stopped', history, options) : run('long', long(history, options), true);
 }
 
 /** After the first look: a leak is still indicated, or what had come was released. */
@@ -113,7 +120,7 @@ function looked(history, options, spent) {
 /** Bytes are less sure than counts: where they are the only evidence, one more epoch must show the same. */
 function again(history, options, spent) {
   const left = sustained(history, options);
-  if (left.length === 0) return noLeak('growth stopped', history, options);
+  if (left.length === 0) return stopped(history, options);
   if (left.some((signal) => signal.exact)) return wait('last look', LOOKS.last);
   const calls = final(history, options, spent.calls / 2);
   return calls * 8 < spent.calls ? wait('last look', LOOKS.last) : run('E5', calls, true);
@@ -138,11 +145,12 @@ function releasing(history, options) {
 
 // Which signals grew ---------------------------------------------------------------------------------------------------------------------
 
-/** The epochs that are judged: E1 and on. Looks count as the end of the epoch before them. */
+/** The epochs that are judged: E1 and on, of the last time that something was indicated. Looks count as the end of the epoch before them. */
 function epochs(history) {
   const found = [];
   history.forEach((step, index) => {
-    if (/^E\d$/.test(step.kind)) found.push({ start: sampledBefore(history, index), end: index, calls: step.calls });
+    if (step.kind === 'long') found.length = 0;
+    else if (/^E\d$/.test(step.kind)) found.push({ start: sampledBefore(history, index), end: index, calls: step.calls });
     else if (/look$/.test(step.kind) && found.length > 0) found[found.length - 1].end = index;
   });
   return found;
@@ -253,12 +261,14 @@ function final(history, options, wanted) {
 
 /** How many calls may still be made before more memory is held than is allowed, as it grew in the last epoch. */
 function inMemory(history, options) {
+  // Counts need no large heaps, and looking at a large heap takes long.
+  const memory = indicated(history, options).some((signal) => signal.exact) ? options.memory / 4 : options.memory;
   const at = history.length - 1;
   const one = epochs(history).pop() || { start: sampledBefore(history, at), end: at, calls: history[at].calls };
   const first = history.findIndex((step) => step.sample);
   const [rate, held] = [one, { start: first, end: one.end }].map((span) => heldBytes(history, span));
   const perCall = rate / Math.max(1, one.calls);
-  return perCall > 0 ? Math.floor(Math.max(0, options.memory - held) / perCall) : Infinity;
+  return perCall > 0 ? Math.floor(Math.max(0, memory - held) / perCall) : Infinity;
 }
 
 function heldBytes(history, span) {
@@ -271,7 +281,7 @@ function clamp(value, least, most) {
 }
 
 function sum(history, field) {
-  return history.reduce((all, step) => all + step[field], 0);
+  return history.reduce((all, step) => all + (step[field] || 0), 0);
 }
 
 // Answers ----------------------------------------------------------------------------------------------------------------------------------

@@ -7,95 +7,56 @@
  */
 
 const saved = require('./saved.js');
-const inspecting = require('./inspecting.js');
+const { collect } = require('./collecting.js');
+const { Counter } = require('./counting.js');
 const { SIGNALS } = require('./rule.js');
 const { realmsOf } = require('./realms.js');
 
 const MOST_STEPS = 32;
 
-/** Samples of one check. Open before, close afterwards. */
+/** Samples of one check. Closed afterwards. */
 class Sampler {
-  /** Finds out how objects can be counted for `fn`. */
-  static async open(fn) {
-    const realms = realmsOf(fn);
-    const native = typeof saved.queryObjects === 'function';
-    const needsSession = !native || realms.length > 1 || inspecting.isOpenElsewhere();
-    const sampler = new Sampler(native);
-    if (!needsSession) return sampler;
-    try {
-      await sampler.#ask(native ? realms.slice(1) : realms);
-    } catch (error) {
-      sampler.close();
-      if (!(error instanceof inspecting.NoInspector)) throw error;
-      // The objects of the context that the test runs in cannot be counted: to say nothing of them is not to say that none leak.
-      sampler.lacking = `objects cannot be counted: ${error.message}`;
-      sampler.blind = !native || realms.length > 1;
-    }
-    return sampler;
-  }
-
-  #native;
-  #session = null;
-  #contexts = [];
+  #counter;
+  #objects;
   #values = new Float64Array(MOST_STEPS * SIGNALS.length);
   #count = 0;
-  /** Why objects cannot be counted; null where they can. */
-  lacking = null;
-  blind = false;
 
-  constructor(native) {
-    this.#native = native;
+  /** `counter` counts in the contexts that matter; `objects` says how many there are. */
+  constructor(counter, objects) {
+    this.#counter = counter;
+    this.#objects = objects;
     this.#values.fill(NaN);
   }
 
-  async #ask(realms) {
-    this.#session = inspecting.open();
-    for (const realm of realms) {
-      const context = await inspecting.contextOf(this.#session, realm);
-      if (context === null) throw new inspecting.NoInspector('the inspector does not know the context of the function');
-      this.#contexts.push(context);
-    }
+  /** Counts all objects of the contexts that matter to a function. */
+  static of(fn) {
+    const counter = new Counter(realmsOf(fn));
+    return new Sampler(counter, () => counter.count(objectPrototype));
+  }
+
+  get lacking() {
+    return this.#counter.lacking;
+  }
+
+  get how() {
+    return this.#counter.how;
   }
 
   close() {
-    if (this.#session) this.#session.disconnect();
-    this.#session = null;
-  }
-
-  /** How objects are counted, in words. */
-  get how() {
-    if (this.blind) return 'not at all';
-    const others = this.#contexts.length > 0 ? 'inspector' : null;
-    return [this.#native ? 'v8.queryObjects' : null, others].filter(Boolean).join(' and ');
+    this.#counter.close();
   }
 
   /** Lets what is under way end, collects all garbage, and notes a sample. Returns its number. */
   async take() {
-    await this.#settle();
-    const objects = await this.#objects();
-    if (this.#session) await inspecting.ask(this.#session, 'HeapProfiler.collectGarbage');
-    this.#note(objects);
-    return this.#count++;
-  }
-
-  async #settle() {
     await saved.turn();
     await saved.wait(2);
     await saved.turn();
     clearTimings();
-    if (this.#session) await inspecting.discardConsole(this.#session);
-  }
-
-  async #objects() {
-    if (this.blind) {
-      require('./collecting.js').collect();
-      return NaN;
-    }
-    let objects = 0;
-    for (const context of this.#contexts) objects += await inspecting.count(this.#session, context, 'Object.prototype');
-    // Last: it collects what counting in other contexts has left.
-    if (this.#native) objects += saved.quietly(() => saved.queryObjects(saved.mainGlobal.Object));
-    return objects;
+    this.#counter.forgetConsole();
+    const objects = this.#counter.lacking ? collectedOnly() : this.#objects();
+    await this.#counter.tidy();
+    this.#note(objects);
+    return this.#count++;
   }
 
   #note(objects) {
@@ -117,6 +78,15 @@ class Sampler {
     const value = (offset) => this.#values[index * SIGNALS.length + offset];
     return Object.fromEntries(SIGNALS.map(({ name }, offset) => [name, Number.isNaN(value(offset)) ? null : value(offset)]));
   }
+}
+
+function objectPrototype(global) {
+  return global.Object.prototype;
+}
+
+function collectedOnly() {
+  collect();
+  return NaN;
 }
 
 /** Node keeps up to 250 timings of fetches, three objects each, until it drops further ones: that looks like a leak until then. */

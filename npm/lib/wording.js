@@ -1,24 +1,17 @@
 'use strict';
 /** What people read: one sentence first, then the evidence. It knows results, and measures nothing. */
 
-const UNITS = { objects: 'objects', heap: 'of heap', external: 'outside the heap', globalHandles: 'of global handles', contexts: 'contexts', handles: 'open handles', native: 'of memory besides V8 and its buffers' };
+const { count, size } = require('./numbers.js');
 
-/** Counts as `17,500`, rates with what they need. */
-function count(value) {
-  const rounded = Math.abs(value) >= 10 ? Math.round(value) : Math.round(value * 100) / 100;
-  return rounded.toLocaleString('en-US');
-}
-
-/** Sizes in decimal units. */
-function size(bytes) {
-  const steps = [
-    [1e9, 'GB'],
-    [1e6, 'MB'],
-    [1e3, 'kB'],
-  ];
-  const [unit, name] = steps.find(([least]) => Math.abs(bytes) >= least) || [1, 'B'];
-  return unit === 1 ? `${count(bytes)} B` : `${(bytes / unit).toFixed(1)} ${name}`;
-}
+const UNITS = {
+  objects: 'objects',
+  heap: 'of heap',
+  external: 'outside the heap',
+  globalHandles: 'of global handles',
+  contexts: 'contexts',
+  handles: 'open handles',
+  native: 'of memory besides V8 and its buffers',
+};
 
 function amount(signal, value) {
   return signal.unit === 'bytes' ? `${size(value)} ${UNITS[signal.signal]}` : `${count(value)} ${UNITS[signal.signal]}`;
@@ -56,4 +49,4 @@ function cannotTell(result) {
   return lines.join('\n');
 }
 
-module.exports = { leak, cannotTell, count, size };
+module.exports = { leak, cannotTell };
