@@ -92,6 +92,18 @@ function query(session, { contextId, global }, prototype, source = 'function () 
   });
 }
 
+/** The id that an object of Node's own context, or of one that it was lent from, has in heap snapshots. */
+function idOf(session, object) {
+  return lending(saved.mainGlobal, object, () => {
+    const { result } = ask(session, 'Runtime.evaluate', { expression: `globalThis.${KEY}`, objectGroup: GROUP });
+    try {
+      return ask(session, 'HeapProfiler.getHeapObjectId', { objectId: result.objectId }).heapSnapshotObjectId;
+    } finally {
+      ask(session, 'Runtime.releaseObjectGroup', { objectGroup: GROUP });
+    }
+  });
+}
+
 /** Texts of the objects that a query finds. */
 const SUMMARY = `function () { return this.map((one) => globalThis.${KEY}.inspect(one, { depth: 0 })) }`;
 
@@ -106,4 +118,4 @@ function isOpenElsewhere() {
   return Boolean(inspector && inspector.url && inspector.url());
 }
 
-module.exports = { open, ask, collect, contextOf, query, SUMMARY, discardConsole, isOpenElsewhere, NoInspector };
+module.exports = { open, ask, collect, contextOf, query, idOf, SUMMARY, discardConsole, isOpenElsewhere, NoInspector };

@@ -12,7 +12,7 @@ const { Counter } = require('./counting.js');
 const { SIGNALS } = require('./rule.js');
 const { realmsOf } = require('./realms.js');
 
-const MOST_STEPS = 32;
+const MOST_STEPS = 48;
 
 /** Samples of one check. Closed afterwards. */
 class Sampler {

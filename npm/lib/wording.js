@@ -14,7 +14,8 @@ const UNITS = {
 };
 
 function amount(signal, value) {
-  return signal.unit === 'bytes' ? `${size(value)} ${UNITS[signal.signal]}` : `${count(value)} ${UNITS[signal.signal]}`;
+  if (signal.unit === 'bytes') return `${size(value)} ${UNITS[signal.signal]}`;
+  return count(value) === '1' ? `1 ${UNITS[signal.signal].replace(/s$/, '')}` : `${count(value)} ${UNITS[signal.signal]}`;
 }
 
 /** The message of a `LeakError`. */
@@ -22,6 +23,15 @@ function leak(result) {
   const [first, ...others] = result.grew;
   const lines = [`leak: every call leaves ${amount(first, first.perCall)} behind (${count(result.calls)} calls)`];
   for (const signal of [first, ...others]) lines.push(`  ${series(signal)}`);
+  return [...lines, ...reasonLines(result.reason)].join('\n');
+}
+
+/** The message of a `LeakError` about a factory. */
+function notCollectable(result, name) {
+  const [signal] = result.grew;
+  const what = name ? `objects of ${name}` : 'objects that the factory returned';
+  const lines = [`leak: ${what} are not collected: ${count(signal.perCall)} stay of every call (${count(result.calls)} calls)`];
+  lines.push(`  ${series(signal)}`);
   return [...lines, ...reasonLines(result.reason)].join('\n');
 }
 
@@ -49,4 +59,4 @@ function cannotTell(result) {
   return lines.join('\n');
 }
 
-module.exports = { leak, cannotTell };
+module.exports = { leak, notCollectable, cannotTell };
