@@ -62,7 +62,7 @@ class Counter {
 
   /** Collects what the inspector's own answers have left behind. */
   async tidy() {
-    if (!this.#session) return;
+    if (!this.#session || this.#inMain) return;
     inspecting.discardConsole(this.#session);
     await inspecting.collect(this.#session);
   }
