@@ -97,7 +97,7 @@ async function waited(step, sampler, log) {
   log.note(step.kind, { calls: 0, cpu: 0, wall: step.ms, bytes: 0, sample, sampling: saved.cpu() - before });
 }
 
-const KINDS = ['warm-up', 'base', 'screen', 'long', 'E1', 'E2', 'E3', 'look', 'E4', 'E5', 'last look'];
+const KINDS = ['warm-up', 'base', 'screen', 'long', 'E1', 'E2', 'E3', 'look', 'E4', 'last look'];
 const FIELDS = ['kind', 'calls', 'cpu', 'wall', 'bytes', 'sampling', 'sample'];
 const MOST_STEPS = 48;
 

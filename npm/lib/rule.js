@@ -51,6 +51,7 @@ const LONG = { cpu: 60, wall: 2000, most: 2048 };
 const EPOCH = 300;
 /** What the calls of the last epoch may take: the price of telling a leak from a large cache. */
 const FINAL = { cpu: 500, wall: 5000 };
+const FINAL_BYTES = { cpu: 1500, wall: 15000 };
 /** Caches hold as many as this: where there were fewer calls, the last epoch has so many. */
 const MANY = 4096;
 /** How long releases may lag behind: time limits of caches, finalizers. Looked at only where a leak is indicated; ms. */
@@ -87,8 +88,7 @@ const STEPS = {
   E2: (history, options, spent) => epoch(history, options, spent, 'E3'),
   E3: (history, options) => (sustained(history, options).length > 0 ? wait('look', LOOKS.first) : stopped(history, options)),
   look: (history, options, spent) => looked(history, options, spent),
-  E4: (history, options, spent) => again(history, options, spent),
-  E5: (history, options) => (sustained(history, options).length > 0 ? wait('last look', LOOKS.last) : stopped(history, options)),
+  E4: (history, options) => (sustained(history, options).length > 0 ? wait('last look', LOOKS.last) : stopped(history, options)),
   'last look': (history, options) => lookedLast(history, options),
 };
 
@@ -107,23 +107,20 @@ function stopped(history, options) {
   return longest * 2 >= long(history, options) ? noLeak('growth stopped', history, options) : run('long', long(history, options), true);
 }
 
-/** After the first look: a leak is still indicated, or what had come was released. */
+/**
+ * After the first look: a leak is still indicated, or what had come was released. The epoch that follows tells a leak from a large cache.
+ * Where bytes are the only evidence it doubles the calls once more: a container that doubles its room need not grow in less.
+ */
 function looked(history, options, spent) {
-  if (sustained(history, options).length === 0) return noLeak('what had grown was released', history, options);
+  const left = sustained(history, options);
+  if (left.length === 0) return noLeak('what had grown was released', history, options);
   const more = releasing(history, options);
   if (more) return more;
-  const calls = final(history, options, Math.min(spent.calls * 3, Math.max(MANY, spent.calls / 2)));
+  const counted = left.some((signal) => signal.exact);
+  const wanted = counted ? Math.min(spent.calls * 3, Math.max(MANY, spent.calls / 2)) : spent.calls;
+  const calls = final(history, options, wanted, counted ? FINAL : FINAL_BYTES);
   // A function that is slow or takes much memory had few calls, and gets no more: what was seen has to do.
   return calls * 4 < spent.calls ? leak(history, options) : run('E4', calls, true);
-}
-
-/** Bytes are less sure than counts: where they are the only evidence, one more epoch must show the same. */
-function again(history, options, spent) {
-  const left = sustained(history, options);
-  if (left.length === 0) return stopped(history, options);
-  if (left.some((signal) => signal.exact)) return wait('last look', LOOKS.last);
-  const calls = final(history, options, spent.calls / 2);
-  return calls * 8 < spent.calls ? wait('last look', LOOKS.last) : run('E5', calls, true);
 }
 
 function lookedLast(history, options) {
@@ -193,9 +190,12 @@ function floor(signal, calls, role) {
   return Math.max(signal.perCall * calls, least);
 }
 
-/** The share of the highest rate that an epoch must keep up. */
+/**
+ * The share of the highest rate that an epoch must keep up. A container that grows by half has, at worst, a quarter of the rate in an epoch
+ * that doubles the calls; what only has a highest level that rises ever more slowly has an eighth in the fourth.
+ */
 function keptUp(signal, role) {
-  return { shows: 0, decides: signal.keep, confirms: 0.3 }[role];
+  return { shows: 0, decides: signal.keep, confirms: signal.exact ? 0.3 : 0.2 }[role];
 }
 
 /** How much a signal rose from one sample to another; NaN where it is not known, which is more than no floor. */
@@ -255,8 +255,8 @@ function limited(history, options, wanted) {
   return clamp(Math.min(fitting(history, left), inMemory(history, options)), least, wanted);
 }
 
-function final(history, options, wanted) {
-  return clamp(Math.min(fitting(history, FINAL), inMemory(history, options)), 0, Math.floor(wanted));
+function final(history, options, wanted, limits) {
+  return clamp(Math.min(fitting(history, limits), inMemory(history, options)), 0, Math.floor(wanted));
 }
 
 /** How many calls may still be made before more memory is held than is allowed, as it grew in the last epoch. */
@@ -330,13 +330,17 @@ function evidence(history, options, signals) {
   return { calls: sum(history, 'calls'), grew, sees: sees(history, options) };
 }
 
-/** The smallest growth a call that would not have passed unseen: it must show in the longest step, and then in the epoch that decides. */
+/**
+ * The smallest growth a call that would not have passed unseen: it must show in the longest step before the epochs, and in the epoch that
+ * decides, which has four times as many calls as were made before all epochs.
+ */
 function sees(history, options) {
-  const sampled = history.filter((step) => step.sample && step.kind !== 'base');
-  const longest = Math.max(1, ...sampled.map((step) => step.calls));
+  const first = history.findIndex((step) => step.kind === 'E1');
+  const before = first < 0 ? history : history.slice(0, first);
+  const longest = Math.max(1, ...before.map((step) => (step.sample && step.kind !== 'base' ? step.calls : 0)));
   const sample = history[history.length - 1].sample || {};
   const known = judged(options).filter((signal) => typeof sample[signal.name] === 'number');
-  const least = (signal) => Math.max(floor(signal, longest, 'shows') / longest, signal.last / (4 * sum(history, 'calls')));
+  const least = (signal) => Math.max(floor(signal, longest, 'shows') / longest, signal.last / Math.max(1, 4 * sum(before, 'calls')));
   return Object.fromEntries(known.map((signal) => [signal.name, least(signal)]));
 }
 

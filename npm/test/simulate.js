@@ -9,9 +9,16 @@ const START = { objects: 8000, heap: 4500000, external: 470000, globalHandles: 7
 function shown(model, { calls, samples, waited }) {
   const counted = Math.min(calls, model.until === undefined ? Infinity : model.until);
   let grown = model.perCall * Math.floor(counted / (model.every || 1));
-  if (model.doubles && grown > 0) grown = model.perCall * 2 ** Math.ceil(Math.log2(counted));
+  if (model.room && grown > 0) grown = model.perCall * room(counted, model.room);
   if (model.releasedAfter !== undefined && waited >= model.releasedAfter) grown = 0;
   return grown + ((model.noise || [])[samples] || 0);
+}
+
+/** The room of a container that grows by a factor when it is full. */
+function room(length, factor) {
+  let capacity = 16;
+  while (capacity < length) capacity = Math.floor(capacity * factor);
+  return capacity;
 }
 
 function sampled(models, state) {
