@@ -6,6 +6,7 @@
  */
 
 const saved = require('./saved.js');
+const { Blocked, within } = require('./deadline.js');
 
 /** A call that gave no answer: it threw, or did not settle. */
 class CallFailed extends Error {
@@ -19,6 +20,9 @@ class CallFailed extends Error {
 
 /** After so many calls the event loop gets a turn: what a function leaves to it must not pile up. */
 const BREATH = 64;
+
+/** So many calls are ended where they block. */
+const GUARDED = 8;
 
 /** Calls of one function, counted through. */
 class Calls {
@@ -67,8 +71,9 @@ class Calls {
     };
     let result;
     try {
-      result = this.fn(call);
+      result = call < GUARDED ? within(this.limit, () => this.fn(call)) : this.fn(call);
     } catch (error) {
+      if (error instanceof Blocked) throw new CallFailed(call, error.message);
       return failed('threw')(error);
     }
     return isThenable(result) ? result.then(nothing, failed('rejected')) : null;
