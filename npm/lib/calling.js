@@ -6,6 +6,7 @@
  */
 
 const saved = require('./saved.js');
+const { round } = require('./collecting.js');
 const { Blocked, within } = require('./deadline.js');
 
 /** A call that gave no answer: it threw, or did not settle. */
@@ -33,8 +34,16 @@ class Calls {
     this.made = 0;
   }
 
-  /** Makes so many calls, one after the other. Rejects with `CallFailed`. */
-  run(count) {
+  /** Makes so many calls, one after the other, with a collection after every `collect` of them. Rejects with `CallFailed`. */
+  async run(count, collect = 0) {
+    const end = this.made + count;
+    while (this.made < end) {
+      await this.#some(collect > 0 ? Math.min(collect, end - this.made) : end - this.made);
+      if (collect > 0 && this.made < end) round();
+    }
+  }
+
+  #some(count) {
     return new Promise((resolve, reject) => {
       let seen = this.made;
       // An interval that is not unref'd: a promise that never settles does not keep Node alive, and it would end as if all were well.

@@ -30,7 +30,7 @@ function reach() {
 function round() {
   const { gc } = reach();
   if (gc) gc();
-  return Boolean(gc);
+  else if (typeof saved.queryObjects === 'function') saved.quietly(() => saved.queryObjects(Rare));
 }
 
 /**

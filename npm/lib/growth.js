@@ -83,7 +83,7 @@ async function steppedThrough(calls, sampler, reason, options) {
 
 async function made(step, calls, sampler, log) {
   const before = { cpu: saved.cpu(), wall: saved.clock(), rss: saved.memoryUsage().rss };
-  await calls.run(step.calls);
+  await calls.run(step.calls, step.collect);
   const { cpu, wall } = spent(before);
   const bytes = step.sample ? 0 : Math.max(0, saved.memoryUsage().rss - before.rss);
   const sample = step.sample ? await sampler.take() : -1;

@@ -57,7 +57,8 @@ const MANY = 4096;
 /** How long releases may lag behind: time limits of caches, finalizers. Looked at only where a leak is indicated; ms. */
 const LOOKS = { first: 300, last: 700, most: 4000 };
 
-/** Says what to do next: `{step: 'run', kind, calls, sample}`, `{step: 'wait', kind, ms}` or `{step: 'verdict', verdict, why, …}`. */
+/** Says what to do next: `{step: 'run', kind, calls, sample, collect}` (`collect`: garbage is collected
+ * after so many calls; 0: only by the sample), `{step: 'wait', kind, ms}` or `{step: 'verdict', verdict, why, …}`. */
 function next(history, settings) {
   const options = { ...DEFAULTS, ...settings };
   const last = history[history.length - 1];
@@ -95,7 +96,17 @@ const STEPS = {
 /** One more epoch, as long as all before together, while anything still grows. */
 function epoch(history, options, spent, kind) {
   if (sustained(history, options).length === 0) return stopped(history, options);
-  return run(kind, limited(history, options, spent.calls), true);
+  return run(kind, limited(history, options, spent.calls), true, collectEvery(history, options));
+}
+
+/**
+ * Between how many calls garbage has to be collected, 0 for nowhere. What grows with the garbage that piles up, and not with the calls, would
+ * grow in every epoch that is longer than the one before: the table of a WeakMap keeps the room of the most entries that it ever had. With
+ * collections as far apart as in E1 it has that room after E1. Counts of objects know no such thing.
+ */
+function collectEvery(history, options) {
+  if (sustained(history, options).some((signal) => signal.exact)) return 0;
+  return history.filter((step) => step.kind === 'E1').pop().calls;
 }
 
 /**
@@ -120,7 +131,7 @@ function looked(history, options, spent) {
   const wanted = counted ? Math.min(spent.calls * 3, Math.max(MANY, spent.calls / 2)) : spent.calls;
   const calls = final(history, options, wanted, counted ? FINAL : FINAL_BYTES);
   // A function that is slow or takes much memory had few calls, and gets no more: what was seen has to do.
-  return calls * 4 < spent.calls ? leak(history, options) : run('E4', calls, true);
+  return calls * 4 < spent.calls ? leak(history, options) : run('E4', calls, true, collectEvery(history, options));
 }
 
 function lookedLast(history, options) {
@@ -286,8 +297,8 @@ function sum(history, field) {
 
 // Answers ----------------------------------------------------------------------------------------------------------------------------------
 
-function run(kind, calls, sample) {
-  return { step: 'run', kind, calls, sample };
+function run(kind, calls, sample, collect = 0) {
+  return { step: 'run', kind, calls, sample, collect };
 }
 
 function wait(kind, ms) {
