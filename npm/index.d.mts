@@ -57,6 +57,8 @@ export interface Result {
   counted?: string;
   lacking?: string;
   reason?: Reason | null;
+  /** What was measured, step by step; say it where you think that a verdict is wrong. */
+  steps: object[];
   /** What made it impossible to tell. */
   cause?: unknown;
   /** Milliseconds of processor time and of time. */

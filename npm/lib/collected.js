@@ -9,6 +9,7 @@ const { alone } = require('./turns.js');
 const { collect } = require('./collecting.js');
 const { LeakError } = require('./errors.js');
 const { Snapshots } = require('./snapshots.js');
+const { plain } = require('./numbers.js');
 
 /** Waits between collections, ms: finalizers and what the event loop still holds may take a while. */
 const WAITS = [0, 30, 300, 1000];
@@ -76,7 +77,7 @@ function identity(reference) {
 function story(text) {
   const lines = text.split('\n');
   const end = lines.findIndex((line) => line.startsWith('next '));
-  return lines.slice(1, end < 0 ? undefined : end).filter((line) => line.trim() !== '');
+  return lines.slice(1, end < 0 ? undefined : end).filter((line) => line.trim() !== '').map(plain);
 }
 
 function ask(program, parameters) {

@@ -20,6 +20,7 @@ const { guardExit } = require('./leaving.js');
 async function measureGrowth(fn, given) {
   if (typeof fn !== 'function') throw new TypeError('heapwhy: what is to be called is no function');
   const options = options_.read(given);
+  options.memory = Math.min(options.memory, room());
   return alone(() => measured(fn, options, Sampler.of(fn)));
 }
 
@@ -55,6 +56,12 @@ async function measured(fn, options, sampler) {
     reason.close();
     sampler.close();
   }
+}
+
+/** How much more V8 may hold before its limit is near. */
+function room() {
+  const { heap_size_limit: limit, used_heap_size: used } = saved.heapStatistics();
+  return Math.max(0, limit - used) * 0.4;
 }
 
 function spent(began) {

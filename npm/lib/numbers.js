@@ -1,5 +1,5 @@
 'use strict';
-/** Numbers as people read them: counts as `17,500`, sizes in decimal units, as in all of heapwhy's texts. */
+/** Numbers and strangers' text as people read them: counts as `17,500`, sizes in decimal units, as in all of heapwhy's texts. */
 
 /** A count, or a rate with the two digits that it needs. */
 function count(value) {
@@ -18,4 +18,14 @@ function size(bytes) {
   return unit === 1 ? `${count(bytes)} B` : `${(bytes / unit).toFixed(1)} ${name}`;
 }
 
-module.exports = { count, size };
+const MOST = 200;
+const HALF = MOST / 2 - 1;
+const OBEYED = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/** Text out of a heap, which a terminal must not obey: control characters and marks of direction are shown. Long ones are cut in the middle. */
+function plain(text) {
+  const shown = String(text).replace(OBEYED, (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return shown.length > MOST ? `${shown.slice(0, HALF)}…${shown.slice(-HALF)}` : shown;
+}
+
+module.exports = { count, size, plain };

@@ -5,7 +5,7 @@
  * It knows the schema of that answer, and reads it with care: every field may be missing.
  */
 
-const { count, size } = require('./numbers.js');
+const { count, plain, size } = require('./numbers.js');
 
 const MOST_FINDINGS = 3;
 /** What grew less than this with the calls has another reason than the function. */
@@ -14,9 +14,9 @@ const LEAST_RATE = 0.02;
 /** `{lines, findings, calls}` of what was found in snapshots with so many calls between them. */
 function of(report, calls) {
   const findings = (report.findings || []).filter((finding) => follows(finding, calls)).slice(0, MOST_FINDINGS);
-  if (findings.length > 0) return { lines: findings.flatMap((finding) => told(finding, calls)), findings, calls };
+  if (findings.length > 0) return { lines: findings.flatMap((finding) => told(finding, calls)).map(plain), findings, calls };
   const classes = (report.growth || []).filter((row) => follows(row, calls)).slice(0, MOST_FINDINGS);
-  if (classes.length > 0) return { lines: classes.map((row) => aboutClass(row, calls)), findings: [], classes, calls };
+  if (classes.length > 0) return { lines: classes.map((row) => plain(aboutClass(row, calls))), findings: [], classes, calls };
   return { lacking: 'two heap snapshots show nothing that grows with the calls: what leaks lies outside of the objects that V8 knows' };
 }
 

