@@ -12,7 +12,7 @@ const MB = 1024 * KB;
 
 /**
  * What is measured. A signal grew in an epoch where it rose by more than `perCall` a call, and more than `least` (`last` in the epoch
- * that decides). It is kept up where its rate is more than `keep` of the highest before.
+ * that decides, of counts, or confirms, of bytes). It is kept up where its rate is more than `keep` of the highest before.
  *
  * Counts are exact: with nothing leaking they do not move at all. Bytes move by up to 35 KB an epoch with nothing leaking (feedback
  * vectors, machine code, tables), and by 425 KB while undici warms up (Node 26); that is what their floors are.
@@ -89,7 +89,7 @@ const STEPS = {
   E2: (history, options, spent) => epoch(history, options, spent, 'E3'),
   E3: (history, options) => (sustained(history, options).length > 0 ? wait('look', LOOKS.first) : stopped(history, options)),
   look: (history, options, spent) => looked(history, options, spent),
-  E4: (history, options) => (sustained(history, options).length > 0 ? wait('last look', LOOKS.last) : stopped(history, options)),
+  E4: (history, options) => confirmed(history, options),
   'last look': (history, options) => lookedLast(history, options),
 };
 
@@ -128,11 +128,25 @@ function looked(history, options, spent) {
   const more = releasing(history, options);
   if (more) return more;
   const counted = left.some((signal) => signal.exact);
-  const wanted = counted ? Math.min(spent.calls * 3, Math.max(MANY, spent.calls / 2)) : spent.calls;
+  const wanted = counted ? Math.max(MANY, spent.calls / 2) : spent.calls;
   const calls = final(history, options, wanted, counted ? FINAL : FINAL_BYTES);
   // A function that is slow or takes much memory had few calls, and gets no more: what was seen has to do.
-  return calls * 4 < spent.calls ? leak(history, options) : run('E4', calls, true, collectEvery(history, options));
+  return calls * 4 < spent.calls ? decided(history, options) : run('E4', calls, true, collectEvery(history, options));
 }
+
+/** The verdict where no further epoch is made: bytes that rose by less than noise may are no evidence, but not green either. */
+function decided(history, options) {
+  const sure = sustained(history, options).some((signal) => signal.exact || rise(history, epochs(history).pop(), signal) > signal.last);
+  return sure ? leak(history, options) : cannotTell(TOO_LITTLE, history, options);
+}
+
+/** After the epoch that confirms. */
+function confirmed(history, options) {
+  if (sustained(history, options).length > 0) return wait('last look', LOOKS.last);
+  return sustained(history, options, 'hints').length > 0 ? cannotTell(TOO_LITTLE, history, options, 'hints') : stopped(history, options);
+}
+
+const TOO_LITTLE = 'it grew in every epoch, by too little to tell from noise in as many calls as the budget allows';
 
 function lookedLast(history, options) {
   if (sustained(history, options).length === 0) return noLeak('what had grown was released', history, options);
@@ -164,17 +178,17 @@ function epochs(history) {
   return found;
 }
 
-/** What an epoch is for, in the order of epochs: the first two show, the third decides, what comes then confirms. */
-const ROLES = ['shows', 'shows', 'decides', 'confirms'];
+/** What an epoch is for, in the order of epochs: the first two show, the third decides, what comes then confirms or only hints. */
+const ROLES = ['shows', 'shows', 'decides'];
 
-/** The signals that grew in every epoch so far, at a rate that does not die down. */
-function sustained(history, options) {
+/** The signals that grew in every epoch so far, at a rate that does not die down; `last` is the role of the fourth and on. */
+function sustained(history, options, last = 'confirms') {
   const all = epochs(history);
   return judged(options).filter((signal) => {
     const rates = all.map((one) => rateOf(history, one, signal));
     const highest = Math.max(...rates);
     return all.every((one, index) => {
-      const role = ROLES[Math.min(index, ROLES.length - 1)];
+      const role = ROLES[index] || last;
       const enough = rise(history, one, signal) > floor(signal, one.calls, role);
       return enough && rates[index] > keptUp(signal, role) * highest;
     });
@@ -197,7 +211,8 @@ function judged(options) {
 }
 
 function floor(signal, calls, role) {
-  const least = { shows: signal.least, decides: signal.last, confirms: signal.last / 2 }[role];
+  const [decides, confirms] = signal.exact ? [signal.last, signal.last / 2] : [signal.least, signal.last];
+  const least = { shows: signal.least, hints: signal.least, decides, confirms }[role];
   return Math.max(signal.perCall * calls, least);
 }
 
@@ -206,7 +221,8 @@ function floor(signal, calls, role) {
  * that doubles the calls; what only has a highest level that rises ever more slowly has an eighth in the fourth.
  */
 function keptUp(signal, role) {
-  return { shows: 0, decides: signal.keep, confirms: signal.exact ? 0.3 : 0.2 }[role];
+  const confirms = signal.exact ? 0.3 : 0.2;
+  return { shows: 0, decides: signal.keep, confirms, hints: confirms }[role];
 }
 
 /** How much a signal rose from one sample to another; NaN where it is not known, which is more than no floor. */
@@ -324,8 +340,8 @@ function leak(history, options) {
   return { step: 'verdict', verdict: 'leak', why: 'grew with every call', ...evidence(history, options, signals) };
 }
 
-function cannotTell(why, history, options) {
-  const signals = epochs(history).length > 0 ? sustained(history, options) : [];
+function cannotTell(why, history, options, last) {
+  const signals = epochs(history).length > 0 ? sustained(history, options, last) : [];
   return { step: 'verdict', verdict: 'cannot tell', why, ...evidence(history, options, signals) };
 }
 
@@ -343,7 +359,7 @@ function evidence(history, options, signals) {
 
 /**
  * The smallest growth a call that would not have passed unseen: it must show in the longest step before the epochs, and in the epoch that
- * decides, which has four times as many calls as were made before all epochs.
+ * confirms, which has at best eight times as many calls as were made before all epochs.
  */
 function sees(history, options) {
   const first = history.findIndex((step) => step.kind === 'E1');
@@ -351,7 +367,7 @@ function sees(history, options) {
   const longest = Math.max(1, ...before.map((step) => (step.sample && step.kind !== 'base' ? step.calls : 0)));
   const sample = history[history.length - 1].sample || {};
   const known = judged(options).filter((signal) => typeof sample[signal.name] === 'number');
-  const least = (signal) => Math.max(floor(signal, longest, 'shows') / longest, signal.last / Math.max(1, 4 * sum(before, 'calls')));
+  const least = (signal) => Math.max(floor(signal, longest, 'shows') / longest, signal.last / Math.max(1, 8 * sum(before, 'calls')));
   return Object.fromEntries(known.map((signal) => [signal.name, least(signal)]));
 }
 
