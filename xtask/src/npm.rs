@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use crate::killed::{Killed, ended_within};
 use crate::lanes;
-use crate::say::say;
 use crate::setup;
 use crate::stages::{Tally, tell};
 use crate::workspace::{NODE_LINES, Profile, Workspace};

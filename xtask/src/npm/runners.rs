@@ -31,8 +31,14 @@ enum Sample {
 
 const JEST: &[&str] = &["node_modules/jest/bin/jest.js", "--ci", "--runInBand", "--runTestsByPath", "jest.test.js"];
 const MOCHA: &[&str] = &["node_modules/mocha/bin/mocha.js", "mocha.test.js"];
-const TAP: &[&str] =
-    &["node_modules/tap/dist/esm/run.mjs", "--disable-coverage", "--allow-empty-coverage", "--timeout=200", "--reporter=tap", "tap.test.js"];
+const TAP: &[&str] = &[
+    "node_modules/tap/dist/esm/run.mjs",
+    "--disable-coverage",
+    "--allow-empty-coverage",
+    "--timeout=200",
+    "--reporter=tap",
+    "tap.test.js",
+];
 const FORKS: &[&str] = &["node_modules/vitest/vitest.mjs", "run", "--pool=forks", "vitest.test.mjs"];
 const THREADS: &[&str] = &["node_modules/vitest/vitest.mjs", "run", "--pool=threads", "vitest.test.mjs"];
 const VM_FORKS: &[&str] = &["node_modules/vitest/vitest.mjs", "run", "--pool=vmForks", "vitest.test.mjs"];
