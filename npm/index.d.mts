@@ -11,9 +11,9 @@ export type Time = number | string;
 export interface Options {
   /** How many entries caches may keep; they are filled first. Bounds of some hundreds need not be told. */
   maxRetained?: number;
-  /** Processor time of the whole check (20 s). When it is used up: cannot tell. */
+  /** Processor time of the whole check (60 s). When it is used up: cannot tell. */
   budget?: Time;
-  /** Time of the whole check (2 min). */
+  /** Time of the whole check (5 min). */
   timeout?: Time;
   /** How long one call may take to settle (10 s). */
   callTimeout?: Time;

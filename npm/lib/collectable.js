@@ -37,7 +37,7 @@ function byClass(factory, constructor, options) {
 async function byReference(factory, options) {
   const references = [];
   const note = (made) => {
-    if (made === null || (typeof made !== 'object' && typeof made !== 'function')) throw new TypeError('the factory returned no object, and no class was given');
+    if (!isObject(made)) throw new TypeError('the factory returned no object, and no class was given');
     references.push(new WeakRef(made));
   };
   const noting = (call) => {
@@ -46,6 +46,10 @@ async function byReference(factory, options) {
   };
   const counter = new Counter([saved.mainGlobal]);
   return growth.measured(noting, options, new Sampler(counter, () => alive(references, counter)));
+}
+
+function isObject(value) {
+  return value !== null && (typeof value === 'object' || typeof value === 'function');
 }
 
 function objectPrototype(global) {

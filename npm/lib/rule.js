@@ -3,8 +3,8 @@
  * The rule: what to do next, and the verdict. Numbers in, an answer out.
  *
  * It knows signals, floors and epochs. It knows no clock, no heap and no process, so that another implementation can be held to the same
- * answers (`vectors/`). A history is a list of steps that were made, each `{kind, calls, cpu, wall, sampling, sample}`: how many calls it made, what they
- * took (ms of processor time, ms), the sample after it (null where none was taken), and what that took (ms of processor time).
+ * answers (`vectors/`). A history is a list of steps that were made, each `{kind, calls, cpu, wall, sampling, sample}`: how many calls it made,
+ * what they took (ms of processor time, ms), the sample after it (null where none was taken), and what that took (ms of processor time).
  */
 
 const KB = 1024;
@@ -33,10 +33,10 @@ const NEEDED = ['objects', 'heap'];
 const DEFAULTS = {
   /** Calls that belong to the warm-up; a cache may fill in them. */
   maxRetained: 0,
-  /** Processor time of the whole check, ms. */
-  budget: 20000,
-  /** Time of the whole check, ms. */
-  timeout: 120000,
+  /** Processor time of the whole check, ms; looks at a large heap take most of it. */
+  budget: 60000,
+  /** Time of the whole check, ms. On a machine that does much else it passes ten times as fast as processor time. */
+  timeout: 300000,
   /** How much memory may come to be held while a leak is made sure of. */
   memory: 192 * MB,
   /** Signals that are judged; null for all. */
@@ -49,16 +49,20 @@ const BATCH = { cpu: 40, wall: 1000, least: 2, most: 64 };
 const LONG = { cpu: 60, wall: 2000, most: 2048 };
 /** What the calls of an epoch may take where something grows that is counted exactly, ms of processor time. */
 const EPOCH = 300;
+/** The same of bytes, which are looked at for longer. */
+const EPOCH_BYTES = 4000;
 /** What the calls of the last epoch may take: the price of telling a leak from a large cache. */
-const FINAL = { cpu: 500, wall: 5000 };
-const FINAL_BYTES = { cpu: 1500, wall: 15000 };
+const FINAL = { cpu: 500, wall: 20000 };
+const FINAL_BYTES = { cpu: 1500, wall: 30000 };
 /** Caches hold as many as this: where there were fewer calls, the last epoch has so many. */
 const MANY = 4096;
 /** How long releases may lag behind: time limits of caches, finalizers. Looked at only where a leak is indicated; ms. */
 const LOOKS = { first: 300, last: 700, most: 4000 };
 
-/** Says what to do next: `{step: 'run', kind, calls, sample, collect}` (`collect`: garbage is collected
- * after so many calls; 0: only by the sample), `{step: 'wait', kind, ms}` or `{step: 'verdict', verdict, why, …}`. */
+/**
+ * Says what to do next: `{step: 'run', kind, calls, sample, collect}` (`collect`: garbage is collected after so many calls; 0: only by the
+ * sample), `{step: 'wait', kind, ms}` or `{step: 'verdict', verdict, why, …}`.
+ */
 function next(history, settings) {
   const options = { ...DEFAULTS, ...settings };
   const last = history[history.length - 1];
@@ -275,9 +279,9 @@ function long(history, options) {
 
 /** As many calls as wanted, fewer where they would take too much memory or too much of what is left. */
 function limited(history, options, wanted) {
-  const left = { cpu: (options.budget - sum(history, 'cpu')) / 3, wall: (options.timeout - sum(history, 'wall')) / 3 };
   // Containers grow by doubling, so bytes have to be looked at over ever longer epochs. Counts are as sure over short ones.
-  if (indicated(history, options).some((signal) => signal.exact)) left.cpu = Math.min(left.cpu, EPOCH);
+  const most = indicated(history, options).some((signal) => signal.exact) ? EPOCH : EPOCH_BYTES;
+  const left = { cpu: Math.min(most, (options.budget - sum(history, 'cpu')) / 3), wall: (options.timeout - sum(history, 'wall')) / 3 };
   const least = Math.min(wanted, history.find((step) => step.kind === 'screen').calls * 2);
   return clamp(Math.min(fitting(history, left), inMemory(history, options)), least, wanted);
 }

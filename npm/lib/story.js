@@ -22,8 +22,8 @@ function of(report, calls) {
 
 /** How much came, in objects; where their number stays, in bytes. */
 function risen({ growth }) {
-  const [counts, bytes] = [(growth && growth.counts) || [], (growth && growth.bytes) || []].map((all) => (all.length > 1 ? all[all.length - 1] - all[0] : 0));
-  return { counts, bytes };
+  const rise = (all) => (all && all.length > 1 ? all[all.length - 1] - all[0] : 0);
+  return growth ? { counts: rise(growth.counts), bytes: rise(growth.bytes) } : { counts: 0, bytes: 0 };
 }
 
 function follows(found, calls) {
@@ -50,8 +50,10 @@ function hop(step) {
   const at = step.location && step.location.file ? `  ${step.location.file}:${step.location.line}:${step.location.column}` : '';
   if (step.node !== undefined) return [`  ${step.node}${at}`];
   const times = step.times > 1 ? ` × ${count(step.times)}` : '';
-  const cut = step.suspect ? [`    ${'~'.repeat(Math.max(2, String(step.edge).length))} cut here${step.frees ? `: frees ${size(step.frees)}` : ''}`] : [];
-  return [`    ${step.edge}${times}${at}`, ...cut];
+  const edge = `    ${step.edge}${times}${at}`;
+  if (!step.suspect) return [edge];
+  const frees = step.frees ? `: frees ${size(step.frees)}` : '';
+  return [edge, `    ${'~'.repeat(Math.max(2, String(step.edge).length))} cut here${frees}`];
 }
 
 function aboutClass(row, calls) {

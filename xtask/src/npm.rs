@@ -93,7 +93,7 @@ impl Told {
 }
 
 /// How long a check may take on a machine that does much else.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// Runs a command to its end, and reads all that it says from a file: a pipe could be kept open by a child that was left behind.
 fn ended(command: &mut Command) -> Result<Told> {

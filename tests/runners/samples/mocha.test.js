@@ -3,7 +3,7 @@ const { expectCollectable, queryObjects, leakTest, selfCheck } = require('heapwh
 const { leaks, fixed, Session } = require('./leaky.js');
 
 describe('samples', function () {
-  this.timeout(60000);
+  this.timeout(240000);
   leakTest('registered: fixed', fixed);
   leakTest('registered: leaks', process.env.HEAPWHY_SAMPLES === 'fixed' ? fixed : leaks);
 
