@@ -9,7 +9,7 @@ test('counts', () => {
   const kept = Array.from({ length: 100 }, (_, id) => new Session(id));
   expect(queryObjects(Session) - before).toBe(100);
   expect(kept.length).toBe(100);
-});
+}, 240000);
 test('collectable', () => expectCollectable((id) => new Session(id), Session), 240000);
 test('a planted leak is found', () => selfCheck(), 240000);
 test('with fake timers', async () => {
