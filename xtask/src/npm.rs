@@ -23,7 +23,9 @@ mod runners;
 pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
     setup::tests(workspace)?;
     setup::runners(workspace)?;
-    let place = Place { workspace, heapwhy: workspace.heapwhy(Profile::Debug)? };
+    // Without symbolic links: modules are known by where they really lie, and a case looks for one of its own by its name.
+    let scratch = fs::canonicalize(&workspace.scratch)?;
+    let place = Place { workspace, heapwhy: workspace.heapwhy(Profile::Debug)?, scratch };
     let leaks = leaks::jobs(&place)?;
     let project = runners::project(&place)?;
     // The longest first.
@@ -37,6 +39,7 @@ pub(crate) fn stage(workspace: &Workspace) -> Result<Tally> {
 struct Place<'a> {
     workspace: &'a Workspace,
     heapwhy: PathBuf,
+    scratch: PathBuf,
 }
 
 enum Job<'a> {
@@ -73,7 +76,7 @@ impl Place<'_> {
     fn node(&self, line: u32) -> Command {
         let mut command = Command::new(self.workspace.node(line));
         command.env("HEAPWHY_BIN", &self.heapwhy).env_remove("NODE_OPTIONS").env_remove("NODE_TEST_CONTEXT");
-        command.env("TMPDIR", &self.workspace.scratch).env("NO_COLOR", "1").env_remove("FORCE_COLOR");
+        command.env("TMPDIR", &self.scratch).env("NO_COLOR", "1").env_remove("FORCE_COLOR");
         command
     }
 }

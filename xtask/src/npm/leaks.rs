@@ -55,7 +55,7 @@ pub(super) fn jobs(place: &Place<'_>) -> Result<Vec<Job>> {
 
 /// Copies the programs, and builds the addon that some of them need.
 fn corpus(place: &Place<'_>) -> Result<PathBuf> {
-    let folder = place.workspace.scratch.join("leaks");
+    let folder = place.scratch.join("leaks");
     copy(&place.workspace.root.join("tests/leaks"), &folder)?;
     let headers = place.workspace.modules("tests").join(format!("node{TOOL_LINE}/include/node"));
     let (source, addon) = (folder.join("addon/leak.c"), folder.join("addon/leak.node"));

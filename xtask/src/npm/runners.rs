@@ -115,14 +115,14 @@ fn plainly(text: &str) -> String {
 /// Packs the package and installs it from the file into an empty project, beside the runners and the samples.
 pub(super) fn project(place: &Place<'_>) -> Result<PathBuf> {
     let root = &place.workspace.root;
-    let project = place.workspace.scratch.join("project");
+    let project = place.scratch.join("project");
     copy(&root.join("tests/runners/samples"), &project)?;
     fs::write(project.join("package.json"), r#"{ "name": "project", "private": true }"#)?;
     fs::write(
         project.join("tsconfig.json"),
         r#"{ "compilerOptions": { "strict": true, "module": "nodenext", "target": "es2022", "types": [] }, "files": ["types.mts", "types.cts"] }"#,
     )?;
-    let packed = pack(&root.join("npm"), &place.workspace.scratch)?;
+    let packed = pack(&root.join("npm"), &place.scratch)?;
     let mut npm = Command::new("npm");
     npm.args(["install", "--offline", "--no-audit", "--no-fund", "--loglevel=error"]).arg(packed).current_dir(&project);
     run(npm.env("NODE_OPTIONS", "").stdout(std::process::Stdio::null())).context("the package cannot be installed from its file")?;
