@@ -15,6 +15,7 @@ mod lanes;
 mod layouts;
 mod live;
 mod memory_group;
+mod npm;
 mod oracle;
 mod say;
 mod setup;

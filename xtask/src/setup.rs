@@ -25,6 +25,11 @@ pub(crate) fn memlab(workspace: &Workspace) -> Result<()> {
     install_from(workspace, "tests/memlab", "memlab")
 }
 
+/// Installs the packages of `tests/runners/package-lock.json`.
+pub(crate) fn runners(workspace: &Workspace) -> Result<()> {
+    install_from(workspace, "tests/runners", "runners")
+}
+
 /// Installs the packages of `tests/releases/package-lock.json`.
 pub(crate) fn releases(workspace: &Workspace) -> Result<()> {
     install_from(workspace, "tests/releases", "releases")

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use crate::workspace::{Workspace, run};
-use crate::{cargo_tests, cores, end_to_end, live, oracle, setup, snapshots, watch, written};
+use crate::{cargo_tests, cores, end_to_end, live, npm, oracle, setup, snapshots, watch, written};
 
 /// How many passed and failed.
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
@@ -81,6 +81,7 @@ const STAGES: &[Stage] = &[
     },
     Stage { name: "watch", about: "what is said of running processes from outside is what they say themselves", run: watch::stage },
     Stage { name: "end-to-end", about: "the demo and the main questions, on every Node.js", run: end_to_end::stage },
+    Stage { name: "npm", about: "the npm package's leak tests: known leaks, runners, bad input, on every Node.js", run: npm::stage },
 ];
 
 /// `cargo xtask test --list`.
