@@ -80,7 +80,9 @@ class Calls {
     };
     let result;
     try {
-      result = call < GUARDED ? within(this.limit, () => this.fn(call)) : this.fn(call);
+      // Not as a method: what is under test must not find this package in `this`.
+      const { fn } = this;
+      result = call < GUARDED ? within(this.limit, () => fn(call)) : fn(call);
     } catch (error) {
       if (error instanceof Blocked) throw new CallFailed(call, error.message);
       return failed('threw')(error);

@@ -229,6 +229,8 @@ pub(crate) enum Command {
     Watch(commands::watch::WatchArgs),
     /// Capture a running process, or a command, before V8's limit or its control group's ends it
     Guard(commands::guard::GuardArgs),
+    /// Whether a function leaks: it is called many times in a process of its own
+    Fn(commands::leak_test::FnArgs),
     /// Run a leaking service that is included, and explain its leak
     Demo(commands::demo::DemoArgs),
     /// Explain an error code, a rule, a verdict or the exit codes

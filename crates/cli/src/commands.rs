@@ -26,6 +26,7 @@ pub(crate) mod index;
 pub(crate) mod inspect;
 pub(crate) mod instances;
 pub(crate) mod layout;
+pub(crate) mod leak_test;
 pub(crate) mod ledger;
 pub(crate) mod man;
 pub(crate) mod native;
@@ -96,6 +97,7 @@ pub(crate) fn run(command: &Command, session: &Session) -> Result<Answer, Comman
         Command::Doctor(args) => doctor::run(args, session),
         Command::Watch(args) => watch::run(args, session),
         Command::Guard(args) => guard::run(args, session),
+        Command::Fn(args) => leak_test::run(args, session),
         Command::Demo(args) => demo::run(args, session),
         Command::Explain(args) => explain::run(args),
         Command::Completions(args) => completions::run(args),

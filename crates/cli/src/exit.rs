@@ -31,9 +31,12 @@ pub(crate) enum Exit {
 /// Every exit code with its meaning, as `--help`, the manual page and `heapwhy explain exit` list them.
 pub(crate) const MEANINGS: &[(Exit, &str)] = &[
     (Exit::Fine, "fine: answered, and nothing above a threshold, or no threshold was given"),
-    (Exit::Found, "a leak was found, where asked to judge (--fail-on)"),
-    (Exit::Usage, "the command line makes no sense, or names something that the file does not hold"),
-    (Exit::Unreadable, "a file cannot be read, or only a part of it (--partial-ok accepts a part), or cannot be written"),
+    (Exit::Found, "a leak was found, where asked to judge (--fail-on, fn)"),
+    (Exit::Usage, "the command line makes no sense, or names something that the file does not hold; of fn: the program failed"),
+    (
+        Exit::Unreadable,
+        "a file cannot be read, or only a part of it (--partial-ok accepts a part), or cannot be written; of fn: it cannot tell",
+    ),
     (Exit::Permission, "permission denied"),
     (
         Exit::Unsupported,
@@ -46,6 +49,11 @@ pub(crate) const MEANINGS: &[(Exit, &str)] = &[
 ];
 
 impl Exit {
+    /// Of a leak test: the program under test failed. The numbers of leak tests are those that test runners use.
+    pub(crate) const PROGRAM_FAILED: Self = Self::Usage;
+    /// Of a leak test: there is no verdict.
+    pub(crate) const CANNOT_TELL: Self = Self::Unreadable;
+
     /// Returns the number that the shell sees.
     pub(crate) fn number(self) -> u8 {
         self as u8

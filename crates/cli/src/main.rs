@@ -35,6 +35,7 @@ mod running;
 mod series;
 mod session;
 mod sources;
+mod started;
 mod typed;
 mod usage;
 mod v8_snapshot;

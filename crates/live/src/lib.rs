@@ -20,6 +20,8 @@ pub mod demo;
 mod error;
 mod http;
 mod inspector;
+#[cfg(target_os = "linux")]
+pub mod leaktest;
 mod node;
 mod output;
 mod private_file;

@@ -5,15 +5,15 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use live::NodeBinary;
 use live::demo::{DemoOptions, DemoStep, REQUESTS_PER_STEP};
-use live::{LiveError, NodeBinary};
 
 use crate::answer::Answer;
-use crate::codes;
 use crate::error::CommandError;
 use crate::progress::{Console, cancel_flag};
 use crate::render::number;
 use crate::session::Session;
+use crate::started::failed;
 
 /// Options of `demo`.
 #[derive(Args, Debug)]
@@ -61,24 +61,4 @@ fn tell(progress: &Console, step: &DemoStep) {
         DemoStep::Stopping => progress.work("demo: stopping the service", 0, 0),
         _ => {}
     }
-}
-
-fn failed(error: LiveError) -> CommandError {
-    let hint = error.hint();
-    let code = match &error {
-        LiveError::NodeNotFound { .. } | LiveError::NodeUnusable { .. } | LiveError::NotNode { .. } => &codes::NO_NODE,
-        LiveError::NodeTooOld { .. } | LiveError::NoInspector { .. } => &codes::NODE_UNSUPPORTED,
-        LiveError::Write { path, source } => return crate::output::failed(path, source),
-        LiveError::DirInUse { .. } => &codes::FOREIGN_FOLDER,
-        LiveError::Cancelled => return crate::open::stopped(),
-        _ => &codes::TARGET_FAILED,
-    };
-    let mut told = CommandError::new(code, error.to_string());
-    if let Some(source) = std::error::Error::source(&error) {
-        told = told.why(source.to_string());
-    }
-    if let Some(hint) = hint {
-        told = told.hint(hint);
-    }
-    told
 }
