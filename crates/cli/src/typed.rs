@@ -69,11 +69,23 @@ fn may_continue(first: &Path, other: &Path) -> bool {
     let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let (first_name, other_name) = (name(first), name(other));
     let ((words, numbers), (other_words, other_numbers)) = (series(&first_name), series(&other_name));
-    // Heap.20261122.160722.4217.0.001.heapsnapshot: day, time, process, thread and how many before. core.4217: the process.
-    let place = if first_name.starts_with("Heap.") { 2..4 } else { 0..usize::from(first_name.starts_with("core.")) };
-    let process = |numbers: &[&str]| numbers.get(place.clone()).map(|ids| ids.join("."));
+    let process = |name: &str, numbers: &[&str]| numbers.get(place_of_process(name, numbers.len())).map(|ids| ids.join("."));
     let have_none = numbers.is_empty() && other_numbers.is_empty() && looks_like_snapshot(first) && looks_like_snapshot(other);
-    have_none || !numbers.is_empty() && words == other_words && process(&numbers) == process(&other_numbers)
+    have_none || !numbers.is_empty() && words == other_words && process(&first_name, &numbers) == process(&other_name, &other_numbers)
+}
+
+/// Returns which of the numbers in a name, so many in all, say of which process it is.
+fn place_of_process(name: &str, numbers: usize) -> std::ops::Range<usize> {
+    let ends_in_number = name.rsplit_once('.').is_some_and(|(_, end)| !end.is_empty() && end.bytes().all(|letter| letter.is_ascii_digit()));
+    match name {
+        // Heap.20261122.160722.4217.0.001.heapsnapshot: day, time, process, thread and how many before.
+        _ if name.starts_with("Heap.") => 2..4,
+        // core.4217, and with the time behind it.
+        _ if name.starts_with("core.") => 0..1,
+        // gcore -o api: api.4217.
+        _ if ends_in_number => numbers.saturating_sub(1)..numbers,
+        _ => 0..0,
+    }
 }
 
 /// Takes the numbers out of a name.
@@ -139,6 +151,8 @@ mod tests {
             ("api.1.core", "api.2.core.hwy", false),
             ("api.core", "api.core.zst", false),
             ("core.4217", "core.4218", false),
+            ("g.24.4217", "g.24.4218", false),
+            ("g.1.4217", "g.2.4217", true),
             ("p9_io.22.core", "p7_esm.16.heapsnapshot", false),
             ("Heap.20261122.160722.4217.0.001.heapsnapshot", "Heap.20261122.170722.4217.0.002.heapsnapshot", true),
             ("Heap.20261122.160722.4217.0.001.heapsnapshot", "Heap.20261122.170722.4218.0.001.heapsnapshot", false),
