@@ -19,12 +19,12 @@ const MB = 1024 * KB;
  */
 const SIGNALS = [
   { name: 'objects', unit: 'objects', perCall: 0.02, least: 1, last: 2, keep: 0.3, exact: true },
-  { name: 'heap', unit: 'bytes', perCall: 24, least: 32 * KB, last: 256 * KB, keep: 0.1, exact: false },
-  { name: 'external', unit: 'bytes', perCall: 16, least: 2 * KB, last: 4 * KB, keep: 0.1, exact: false },
+  { name: 'heap', unit: 'bytes', perCall: 24, least: 32 * KB, last: 256 * KB, keep: 0.2, exact: false },
+  { name: 'external', unit: 'bytes', perCall: 16, least: 2 * KB, last: 4 * KB, keep: 0.2, exact: false },
   { name: 'globalHandles', unit: 'bytes', perCall: 1, least: 256, last: 512, keep: 0.3, exact: true },
   { name: 'contexts', unit: 'contexts', perCall: 0.02, least: 1, last: 2, keep: 0.3, exact: true },
   { name: 'handles', unit: 'handles', perCall: 0.02, least: 1, last: 2, keep: 0.3, exact: true },
-  { name: 'native', unit: 'bytes', perCall: KB, least: 1.5 * MB, last: 1.5 * MB, keep: 0.1, exact: false },
+  { name: 'native', unit: 'bytes', perCall: KB, least: 1.5 * MB, last: 1.5 * MB, keep: 0.2, exact: false },
 ];
 
 /** Without these nothing is known of what JavaScript holds: the verdict is at best "cannot tell". */
