@@ -128,6 +128,10 @@ mod system {
         pub(crate) fn look(&mut self) -> Option<Sample> {
             let found = vitals(self.pid).ok().filter(|_| self.peek.is_there())?;
             let counters = self.counters();
+            if counters.is_empty() {
+                // It may have ended in between.
+                vitals(self.pid).ok()?;
+            }
             Some(Sample {
                 time: SystemTime::now(),
                 at: self.began.elapsed(),

@@ -29,8 +29,8 @@ pub struct Vitals {
 /// When the process is gone.
 pub fn vitals(pid: i32) -> Result<Vitals, CaptureError> {
     let status = proc::status(pid).map_err(|source| CaptureError::of_reading(pid, "reading how much memory it has", source))?;
-    // It has ended, and was not waited for yet.
-    if matches!(status.state, 'Z' | 'X') {
+    // It has ended, and was not waited for yet. The kernel takes the memory of a process that ends before it says that it has ended.
+    if matches!(status.state, 'Z' | 'X') || (status.resident, status.swapped) == (0, 0) {
         return Err(CaptureError::Gone { pid, doing: "reading how much memory it has" });
     }
     let group = limits::left(&pid.to_string());
@@ -51,5 +51,19 @@ mod tests {
         // The kernel counts each kind by itself, a few pages late.
         assert!((found.anonymous + found.files + found.shared).abs_diff(found.resident) < 1 << 20, "{found:?}");
         assert!(vitals(i32::MAX).is_err());
+    }
+
+    #[test]
+    fn a_process_that_ends_is_gone_before_it_has_no_memory() {
+        for _ in 0..50 {
+            let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+            let pid = i32::try_from(child.id()).unwrap();
+            assert!(vitals(pid).is_ok());
+            child.kill().unwrap();
+            while let Ok(found) = vitals(pid) {
+                assert!(found.resident + found.swapped > 0, "{found:?}");
+            }
+            child.wait().unwrap();
+        }
     }
 }
