@@ -1,12 +1,12 @@
 'use strict';
 /**
- * Where the program `heapwhy` is, which explains leaks: the variable HEAPWHY_BIN, the package of this platform, the folders of PATH.
- *
- * It runs nothing.
+ * The program `heapwhy`, which explains leaks: where it is (the variable HEAPWHY_BIN, the package of this platform, the folders of PATH), and
+ * what it answers.
  */
 
 const fs = require('fs');
 const path = require('path');
+const { execFile } = require('child_process');
 const { mainProcess } = require('./saved.js');
 
 /** `{path}` of the program, or `{lacking}`: why there is none. */
@@ -53,4 +53,26 @@ function isProgram(file) {
   }
 }
 
-module.exports = { find };
+/** How long the program may take, ms. */
+const LIMIT = 60000;
+const MOST_OUTPUT = 64 * 1024 * 1024;
+
+/** Runs the program. Resolves to `{error, stdout, stderr}`; it is ended with this process, whatever happens. */
+function run(program, parameters) {
+  return new Promise((resolve) => {
+    const options = { timeout: LIMIT, killSignal: 'SIGKILL', maxBuffer: MOST_OUTPUT, windowsHide: true };
+    const child = execFile(program, parameters, options, (error, stdout, stderr) => {
+      mainProcess.removeListener('exit', end);
+      resolve({ error, stdout, stderr });
+    });
+    const end = () => child.kill('SIGKILL');
+    mainProcess.on('exit', end);
+  });
+}
+
+/** What went wrong, in the program's own words where it has any. */
+function failed({ error, stderr }) {
+  return new Error(String(stderr || (error && error.message) || 'no answer').trim().slice(0, 500));
+}
+
+module.exports = { find, run, failed };

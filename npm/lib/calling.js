@@ -105,4 +105,4 @@ function inWords(error) {
   }
 }
 
-module.exports = { Calls, CallFailed, inWords };
+module.exports = { Calls, CallFailed, isThenable, inWords };

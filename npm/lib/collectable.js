@@ -14,6 +14,7 @@ const { CannotTellError, LeakError } = require('./errors.js');
 const { Counter } = require('./counting.js');
 const { Sampler } = require('./sampling.js');
 const { alone } = require('./turns.js');
+const { isThenable } = require('./calling.js');
 const { counterOf } = require('./query.js');
 
 /** Resolves where objects of `factory` are collected. `Class`, if given, says which are counted; else those that it returns. */
@@ -42,7 +43,7 @@ async function byReference(factory, options) {
   };
   const noting = (call) => {
     const made = factory(call);
-    return made && typeof made.then === 'function' ? made.then(note) : note(made);
+    return isThenable(made) ? made.then(note) : note(made);
   };
   const counter = new Counter([saved.mainGlobal]);
   return growth.measured(noting, options, new Sampler(counter, () => alive(references, counter)));
@@ -52,13 +53,9 @@ function isObject(value) {
   return value !== null && (typeof value === 'object' || typeof value === 'function');
 }
 
-function objectPrototype(global) {
-  return global.Object.prototype;
-}
-
 /** How many are still there, all garbage collected. Looking at one would keep it until the turn ends, so this is looked at last. */
 function alive(references, counter) {
-  counter.count(objectPrototype);
+  counter.countAll();
   return references.reduce((all, reference) => all + (reference.deref() === undefined ? 0 : 1), 0);
 }
 

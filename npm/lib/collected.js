@@ -1,7 +1,6 @@
 'use strict';
 /** Whether one object is collected. It needs nobody's help but that the caller lets go of it. */
 
-const { execFile } = require('child_process');
 const saved = require('./saved.js');
 const binary = require('./binary.js');
 const inspecting = require('./inspecting.js');
@@ -80,12 +79,10 @@ function story(text) {
   return lines.slice(1, end < 0 ? undefined : end).filter((line) => line.trim() !== '').map(plain);
 }
 
-function ask(program, parameters) {
-  return new Promise((resolve, reject) => {
-    execFile(program, parameters, { timeout: 60000, killSignal: 'SIGKILL', maxBuffer: 16e6 }, (error, stdout, stderr) =>
-      error ? reject(new Error(String(stderr || error.message).trim())) : resolve(stdout),
-    );
-  });
+async function ask(program, parameters) {
+  const told = await binary.run(program, parameters);
+  if (told.error) throw binary.failed(told);
+  return told.stdout;
 }
 
 module.exports = { expectCollected };

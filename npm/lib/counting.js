@@ -53,6 +53,11 @@ class Counter {
     return saved.quietly(() => saved.queryObjects(constructorOf(prototype)));
   }
 
+  /** How many objects of all there are, garbage collected before. */
+  countAll() {
+    return this.count(objectPrototype);
+  }
+
   /** Texts of those objects. */
   summaries(prototype) {
     const asked = this.#contexts.flatMap((context) => inspecting.query(this.#session, context, prototype, inspecting.SUMMARY));
@@ -76,6 +81,10 @@ class Counter {
     if (this.#session) this.#session.disconnect();
     this.#session = null;
   }
+}
+
+function objectPrototype(global) {
+  return global.Object.prototype;
 }
 
 /** `v8.queryObjects` takes a constructor and looks at its `prototype`: one object for all, for each would be an object more. */

@@ -49,7 +49,6 @@ function find(module) {
   const words = name ? name.split('.') : ['default'];
   const found = [module, module.default].map((from) => at(from, words)).find((candidate) => candidate !== null);
   if (found) return found;
-  if (!name && typeof module.default === 'function') return module.default;
   const what = name ? `${name} is no function in it` : 'it exports no function by default';
   const known = functions(module);
   throw new Failed('finding', known.length > 0 ? `${what}; functions are ${known.join(', ')}` : `${what}, and no other`);

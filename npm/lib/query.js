@@ -1,10 +1,9 @@
 'use strict';
 /** `queryObjects` of Node.js 20 and later, for all versions and inside other contexts. */
 
-const { mainGlobal } = require('./saved.js');
 const { Counter } = require('./counting.js');
 const { CannotTellError } = require('./errors.js');
-const { globalOf } = require('./realms.js');
+const { realmsOf } = require('./realms.js');
 
 /**
  * How many live objects have the prototype of `constructor` in theirs; with `{format: 'summary'}` a text of each. Collects all garbage.
@@ -24,7 +23,7 @@ function queryObjects(constructor, { format = 'count' } = {}) {
 
 /** Counts where objects of a class may have been made: in its own context, that of the caller, and Node's. */
 function counterOf(constructor) {
-  return new Counter([...new Set([mainGlobal, globalThis, globalOf(constructor)].filter(Boolean))]);
+  return new Counter(realmsOf(constructor));
 }
 
 module.exports = { queryObjects, counterOf };

@@ -28,4 +28,4 @@ function realmsOf(fn) {
   return [...new Set([mainGlobal, globalThis, globalOf(fn)].filter(Boolean))];
 }
 
-module.exports = { realmsOf, globalOf };
+module.exports = { realmsOf };

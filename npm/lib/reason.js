@@ -5,15 +5,10 @@
  * It is asked only where a leak is as good as sure. Nothing is read in this process: the heap under test stays small.
  */
 
-const { execFile } = require('child_process');
-const saved = require('./saved.js');
 const binary = require('./binary.js');
 const story = require('./story.js');
 const { Snapshots } = require('./snapshots.js');
 
-/** How long the program may take, ms. */
-const LIMIT = 60000;
-const MOST_OUTPUT = 64 * 1024 * 1024;
 /** Calls between the snapshots where the rule has made none: as many as show, and as take so long (ms of processor time). */
 const CALLS = { least: 4, most: 1024, cpu: 300 };
 
@@ -56,7 +51,7 @@ class Reason {
 
   async #compared(calls) {
     try {
-      return story.of(await run(this.#program.path, [...this.#snapshots.files, '--json', '--no-index', '--no-progress']), calls);
+      return story.of(await compare(this.#program.path, this.#snapshots.files), calls);
     } catch (error) {
       return { lacking: `${this.#program.path} did not explain it: ${error.message}` };
     }
@@ -87,19 +82,12 @@ function enough(steps) {
   return Math.max(CALLS.least, Math.min(fitting, Math.ceil(made / 2), CALLS.most));
 }
 
-/** Runs the program and reads its answer. It is ended with this process, whatever happens. */
-function run(program, parameters) {
-  return new Promise((resolve, reject) => {
-    const options = { timeout: LIMIT, killSignal: 'SIGKILL', maxBuffer: MOST_OUTPUT, windowsHide: true };
-    const child = execFile(program, parameters, options, (error, stdout, stderr) => {
-      saved.mainProcess.removeListener('exit', end);
-      const report = parsed(stdout);
-      if (report && report.findings) resolve(report);
-      else reject(new Error(String(stderr || (error && error.message) || 'no answer').trim().slice(0, 500)));
-    });
-    const end = () => child.kill('SIGKILL');
-    saved.mainProcess.on('exit', end);
-  });
+/** Asks the program to compare, and reads its answer. */
+async function compare(program, files) {
+  const told = await binary.run(program, [...files, '--json', '--no-index', '--no-progress']);
+  const report = parsed(told.stdout);
+  if (report && report.findings) return report;
+  throw binary.failed(told);
 }
 
 function parsed(text) {

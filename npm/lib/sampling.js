@@ -31,7 +31,7 @@ class Sampler {
   /** Counts all objects of the contexts that matter to a function. */
   static of(fn) {
     const counter = new Counter(realmsOf(fn));
-    return new Sampler(counter, () => counter.count(objectPrototype));
+    return new Sampler(counter, () => counter.countAll());
   }
 
   get lacking() {
@@ -78,10 +78,6 @@ class Sampler {
     const value = (offset) => this.#values[index * SIGNALS.length + offset];
     return Object.fromEntries(SIGNALS.map(({ name }, offset) => [name, Number.isNaN(value(offset)) ? null : value(offset)]));
   }
-}
-
-function objectPrototype(global) {
-  return global.Object.prototype;
 }
 
 function collectedOnly() {

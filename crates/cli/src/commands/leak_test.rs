@@ -71,7 +71,6 @@ pub(crate) fn run(args: &FnArgs, session: &Session) -> Result<Answer, CommandErr
         limit: args.timeout.saturating_add(args.call_timeout).saturating_add(GRACE),
     };
     let judged = leaktest::judge(&test, cancel).map_err(failed)?;
-    session.progress.finish();
     Ok(told(&Subject { target: &args.target, node: &node, limit: test.limit }, judged))
 }
 
@@ -106,12 +105,12 @@ struct Subject<'a> {
 }
 
 fn told(subject: &Subject<'_>, judged: Judged) -> Answer {
-    let (exit, verdict, text, more) = match judged {
+    let (exit, verdict, text, result) = match judged {
         Judged::Verdict(verdict) => of_verdict(*verdict),
-        Judged::Failed { doing, text } => (Exit::PROGRAM_FAILED, "failed", format!("failed: {doing} it: {text}"), json!({})),
+        Judged::Failed { doing, text } => (Exit::PROGRAM_FAILED, "failed", format!("failed: {doing} it: {text}"), None),
         Judged::Ended { status, stderr } => {
             let words = if stderr.is_empty() { String::new() } else { format!("\n{stderr}") };
-            (Exit::PROGRAM_FAILED, "failed", format!("failed: the process ended before there was a verdict ({status}){words}"), json!({}))
+            (Exit::PROGRAM_FAILED, "failed", format!("failed: the process ended before there was a verdict ({status}){words}"), None)
         }
         _ => {
             let limit = number::time(subject.limit);
@@ -119,31 +118,31 @@ fn told(subject: &Subject<'_>, judged: Judged) -> Answer {
                 Exit::CANNOT_TELL,
                 "cannot tell",
                 format!("cannot tell whether it leaks: no answer within {limit}: it may block the event loop"),
-                json!({}),
+                None,
             )
         }
     };
     let mut json = json!({ "target": subject.target.to_string_lossy(), "node": subject.node.version(), "verdict": verdict, "text": text });
-    if let (Some(all), Some(more)) = (json.as_object_mut(), more.as_object()) {
-        all.extend(more.clone());
+    if let Some(result) = result {
+        json["result"] = result;
     }
     let lines = vec![about(subject), vec![]].into_iter().chain(lines(verdict, &text)).collect();
     Answer { exit, ..Answer::default() }.section(Section::Value { name: "leak_test", json, lines })
 }
 
-fn of_verdict(verdict: Verdict) -> (Exit, &'static str, String, Value) {
-    let more = json!({ "result": verdict.result });
+fn of_verdict(verdict: Verdict) -> (Exit, &'static str, String, Option<Value>) {
     let calls = verdict.result.get("calls").and_then(Value::as_u64).unwrap_or_default();
+    let result = Some(verdict.result);
     match verdict.verdict.as_str() {
-        "leak" => (Exit::Found, "leak", verdict.text, more),
+        "leak" => (Exit::Found, "leak", verdict.text, result),
         "no leak" => {
-            (Exit::Fine, "no leak", format!("no leak: {} calls left nothing behind that grows with them", number::count(calls)), more)
+            (Exit::Fine, "no leak", format!("no leak: {} calls left nothing behind that grows with them", number::count(calls)), result)
         }
         _ if verdict.threw => {
             let stack = if verdict.stack.is_empty() { String::new() } else { format!("\n{}", verdict.stack) };
-            (Exit::PROGRAM_FAILED, "failed", format!("failed: {}{stack}", verdict.text), more)
+            (Exit::PROGRAM_FAILED, "failed", format!("failed: {}{stack}", verdict.text), result)
         }
-        _ => (Exit::CANNOT_TELL, "cannot tell", verdict.text, more),
+        _ => (Exit::CANNOT_TELL, "cannot tell", verdict.text, result),
     }
 }
 
